@@ -1,0 +1,77 @@
+"""A placement plan: for each service its home, its pool and the reasons.
+
+Plans are values: JSON in, JSON out, nothing observed at use.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from quorate.fleet.model import Model
+
+PLAN_VERSION = 1
+
+
+class Placement(Model):
+    """Where one service lives.
+
+    `homes` has one entry per replica (for a global service one per server it
+    reaches), sorted; `home` is the first. `pool` are the servers Swarm may use
+    when a home is gone, homes included. `reasons` say why here; `rejected` maps
+    each other server to the first rule that forbids it or the cost it would add.
+    """
+
+    id: str
+    stack: str
+    name: str
+    mode: str = "replicated"
+    home: str
+    homes: tuple[str, ...]
+    pool: tuple[str, ...]
+    pinned: bool = False
+    movable: bool = True
+    reasons: tuple[str, ...] = ()
+    rejected: dict[str, str] = Field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+
+
+class Use(Model):
+    """How full one resource of a server is; `free` is capacity minus baseline."""
+
+    capacity: float
+    reserved: float = 0.0
+    baseline: float = 0.0
+    peak: float = 0.0
+    free: float = 0.0
+
+
+class ServerUse(Model):
+    """A server under the plan. Memory and disk in bytes, CPU in speed-1.0 threads."""
+
+    memory: Use
+    cpu: Use
+    disk: Use
+    services: tuple[str, ...] = ()
+    classes: dict[str, int] = Field(default_factory=dict)
+
+
+class Plan(Model):
+    """The answer of the planner.
+
+    `status` is `optimal` (proven) or `feasible` (best found in the time given,
+    `gap` relative to the proven bound). `fleet_digest` says what it was made from.
+    """
+
+    version: int = PLAN_VERSION
+    fleet: str
+    fleet_digest: str
+    made_at: str
+    status: str
+    objective: float
+    bound: float
+    gap: float = 0.0
+    seconds: float = 0.0
+    services: dict[str, Placement]
+    servers: dict[str, ServerUse]
+    warnings: tuple[str, ...] = ()
+    snapshot: dict[str, str] = Field(default_factory=dict)

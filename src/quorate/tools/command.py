@@ -1,0 +1,153 @@
+"""The one door through which programs are run.
+
+Argument lists only, never a shell string; the executable is resolved first, a
+time limit always applies, and values named as secrets are masked in every
+error and log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quorate.errors import CommandError
+
+log = logging.getLogger("quorate.command")
+
+MASK = "•••"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a finished program left behind; `seconds` is wall-clock time."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+
+def resolve(program: str, *, package: str | None = None) -> str:
+    """Return the full path of `program`.
+
+    Raises:
+        CommandError: it is not on PATH.
+    """
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
+    if found is None:
+        hint = f"install the package {package}" if package else f"install {program}"
+        raise CommandError(f"{program} is not installed on this machine", todo=f"{hint}, then retry")
+    return found
+
+
+def mask(text: str, secrets: Sequence[str]) -> str:
+    """Replace each non-empty secret in `text`."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    input: str | bytes | None = None,
+    timeout: float = 60.0,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+    secrets: Sequence[str] = (),
+) -> Result:
+    """Run a program to its end and return what it printed.
+
+    Args:
+        argv: program and arguments; the program is looked up on PATH.
+        input: standard input; None gives an empty one, never the terminal's.
+        timeout: seconds until it is killed.
+        env: added to this process's environment.
+        cwd: working directory.
+        check: raise on a non-zero exit code.
+        secrets: values masked in errors and logs.
+
+    Raises:
+        CommandError: not installed, timed out, or (with `check`) failed.
+    """
+    program = resolve(argv[0])
+    shown = mask(" ".join(argv), secrets)
+    data = input.encode() if isinstance(input, str) else (input or b"")
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            [program, *argv[1:]],
+            input=data,
+            capture_output=True,
+            timeout=timeout,
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(
+            f"`{shown}` did not end within {timeout:.0f} s", cause="it hangs or the machine is busy"
+        ) from error
+    except OSError as error:
+        raise CommandError(f"`{shown}` could not be started: {error.strerror or error}") from error
+    result = Result(
+        argv=tuple(argv),
+        code=done.returncode,
+        stdout=done.stdout.decode(errors="replace"),
+        stderr=done.stderr.decode(errors="replace"),
+        seconds=time.monotonic() - started,
+    )
+    log.debug("%s → %d in %.2f s", shown, result.code, result.seconds)
+    if check and not result.ok:
+        raise CommandError(
+            f"`{shown}` ended with exit code {result.code}",
+            cause=mask(last_lines(result.stderr or result.stdout), secrets) or None,
+        )
+    return result
+
+
+def last_lines(text: str, count: int = 6) -> str:
+    """The last non-empty lines of `text`, for an error message."""
+    return "\n".join([line for line in text.strip().splitlines() if line.strip()][-count:])
+
+
+def spawn(
+    argv: Sequence[str], *, log_file: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a long-lived program in a session of its own and return its handle.
+
+    Its output goes to `log_file` (appended) or nowhere. The caller ends it.
+    """
+    program = resolve(argv[0])
+    out = log_file.open("ab") if log_file else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            [program, *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **env} if env else None,
+            start_new_session=True,
+        )
+    finally:
+        if not isinstance(out, int):
+            out.close()
+
+
+def replace_process(argv: Sequence[str]) -> None:
+    """Become `argv` (for an interactive program such as a remote shell); never returns."""
+    program = resolve(argv[0])
+    os.execv(program, [program, *argv[1:]])

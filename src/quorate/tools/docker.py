@@ -1,0 +1,65 @@
+"""Docker engines, here or on a server, through the Docker SDK.
+
+This is the only module that imports the SDK; its import costs about 0.2 s, so
+it happens on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quorate.errors import EngineError
+from quorate.tools import ssh
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+API_TIMEOUT_SECONDS = 30
+
+
+def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) -> DockerClient:
+    """A client for the engine behind a unix socket.
+
+    Raises:
+        EngineError: nothing answers there, or its API is too old.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.DockerClient(base_url=f"unix://{path}", timeout=int(timeout))
+        client.ping()
+        return client
+    except (DockerException, OSError) as error:
+        raise EngineError(
+            f"no Docker engine answers on {path}",
+            cause=str(error),
+            todo="start the engine (`systemctl start docker`) and check that this user may use it",
+        ) from error
+
+
+@contextmanager
+def connect(target: ssh.Target, *, timeout: float = API_TIMEOUT_SECONDS) -> Iterator[DockerClient]:
+    """A client for the engine of a server, over ssh.
+
+    Raises:
+        UnreachableError: the server does not answer ssh.
+        EngineError: the server answers, its engine does not.
+    """
+    with ssh.Forward(target).open() as forward:
+        try:
+            client = connect_socket(forward.path, timeout=timeout)
+        except EngineError as error:
+            raise EngineError(
+                f"the Docker engine on {target.name} does not answer",
+                cause=error.cause,
+                todo=f"on {target.name}: `systemctl status docker`; the ssh user must be allowed "
+                "to use it (group docker)",
+            ) from error
+        try:
+            yield client
+        finally:
+            client.close()
