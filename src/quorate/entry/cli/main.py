@@ -1,0 +1,77 @@
+"""The command line: parse, call a workflow, render. No logic.
+
+Each module of this package adds its commands in `register`; heavy imports
+happen inside the commands, so that `quorate --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+
+import typer
+
+from quorate.errors import QuorateError
+
+COMMAND_MODULES = (
+    "quorate.entry.cli.fleet_commands",
+    "quorate.entry.cli.plan_commands",
+    "quorate.entry.cli.deploy_commands",
+    "quorate.entry.cli.observe_commands",
+    "quorate.entry.cli.lab_commands",
+)
+
+INTERRUPTED = 130
+
+
+def build() -> typer.Typer:
+    """The application with every command."""
+    app = typer.Typer(
+        name="quorate",
+        help="Run a handful of servers as one dependable system.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in COMMAND_MODULES:
+        import_module(name).register(app)
+    return app
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"quorate {version('quorate')}")
+        raise typer.Exit
+
+
+def _options(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show every program that is run."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Run a handful of servers as one dependable system."""
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        build()()
+    except QuorateError as error:
+        from quorate.entry.cli.output import report_error
+
+        sys.exit(report_error(error, as_json="--json" in sys.argv))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away (`quorate plan | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
