@@ -52,7 +52,10 @@ class ObservedService:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedTask:
-    """A task of a service. `message` and `error` are Swarm's own words."""
+    """A task of a service. `message` and `error` are Swarm's own words.
+
+    `spec` is the task template it was made from, in the engine's own form.
+    """
 
     id: str
     service_id: str
@@ -66,7 +69,8 @@ class ObservedTask:
     container_id: str | None = None
     exit_code: int | None = None
     timestamp: datetime | None = None
-    spec_version: int | None = None
+    created_at: datetime | None = None
+    spec: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

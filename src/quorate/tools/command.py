@@ -47,7 +47,7 @@ def resolve(program: str, *, package: str | None = None) -> str:
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
     if found is None:
         hint = f"install the package {package}" if package else f"install {program}"
-        raise CommandError(f"{program} is not installed on this machine", todo=f"{hint}, then retry")
+        raise CommandError(f"{program} is not installed here", todo=f"{hint}, then retry")
     return found
 
 

@@ -72,8 +72,9 @@ def run(
     if check and not result.ok:
         from quorate.errors import CommandError
 
+        shown = command.mask(join(argv), secrets)
         raise CommandError(
-            f"on {target.name}: `{command.mask(join(argv), secrets)}` ended with exit code {result.code}",
+            f"on {target.name}: `{shown}` ended with exit code {result.code}",
             cause=command.mask(command.last_lines(result.stderr or result.stdout), secrets) or None,
         )
     return result
