@@ -15,7 +15,7 @@ from quorate.errors import EngineError
 from quorate.tools import ssh
 
 if TYPE_CHECKING:
-    from docker import DockerClient
+    from docker import DockerClient as DockerClient
 
 API_TIMEOUT_SECONDS = 30
 
@@ -63,3 +63,23 @@ def connect(target: ssh.Target, *, timeout: float = API_TIMEOUT_SECONDS) -> Iter
             yield client
         finally:
             client.close()
+
+
+def engine_errors() -> tuple[type[Exception], ...]:
+    """What a call to an engine may raise: its refusals, and a broken connection."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    return (DockerException, RequestException)
+
+
+def log_tail(client: DockerClient, service: str, lines: int) -> tuple[str, ...]:
+    """The last log lines of a service; a note in their place when the engine cannot give them."""
+    try:
+        stream = client.api.service_logs(
+            service, stdout=True, stderr=True, tail=lines, follow=False, timestamps=False
+        )
+        text = b"".join(stream).decode(errors="replace")
+    except engine_errors() as error:
+        return (f"(no log lines: {error})",)
+    return tuple([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])

@@ -1,0 +1,57 @@
+"""Hand stack files to the engine: `docker stack deploy`, run on a manager over ssh.
+
+It runs there and not here so that its version is the engine's, and the
+document goes in on standard input, so nothing is left behind on the server.
+JSON is what is sent: every YAML parser reads it alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from quorate.tools import ssh
+
+DEPLOY_TIMEOUT_SECONDS = 180.0
+
+
+def deploy_stack(
+    manager: ssh.Target, name: str, document: Mapping[str, Any], *, prune: bool = False
+) -> str:
+    """Create or update a stack's services; returns what docker printed.
+
+    With `prune`, services of the stack that the document does not name are removed.
+
+    Raises:
+        UnreachableError: the manager does not answer.
+        CommandError: docker refused the document; its words are the cause.
+    """
+    argv = ["docker", "stack", "deploy", "--with-registry-auth", "--resolve-image", "never"]
+    if prune:
+        argv.append("--prune")
+    result = ssh.run(
+        manager,
+        [*argv, "-c", "-", name],
+        input=json.dumps(document),
+        timeout=DEPLOY_TIMEOUT_SECONDS,
+    )
+    return result.stdout
+
+
+def remove_stack(manager: ssh.Target, name: str) -> str:
+    """Remove a stack's services, and the networks it made; volumes stay.
+
+    Raises:
+        UnreachableError, CommandError: as `deploy_stack`.
+    """
+    argv = ["docker", "stack", "rm", name]
+    return ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS).stdout
+
+
+def only_services(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The document with only these services (compose names), its other sections whole."""
+    keep = set(names)
+    services = document.get("services") or {}
+    chosen = {name: body for name, body in services.items() if name in keep}
+    return {**document, "services": chosen}

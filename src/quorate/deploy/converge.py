@@ -1,0 +1,166 @@
+"""Bring every service to its home, wait until it is healthy, then set it free.
+
+Level-triggered: each run looks at what is there and does what is missing, so an
+interrupted run is continued by simply running again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quorate.deploy.apply import deploy_stack, only_services
+from quorate.deploy.progress import Reporter
+from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
+from quorate.deploy.steer import Move, Wish, decide
+from quorate.fleet.observed import Snapshot
+from quorate.stacks.model import RenderedStack
+from quorate.stacks.render import with_constraints
+from quorate.tools import ssh
+
+POLL_SECONDS = 0.5
+
+Observer = Callable[[], Snapshot]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What to converge to.
+
+    `stacks` are bound documents (digests and secret names filled in), in the
+    order to deploy; `removed` are swarm names to remove; `patience` gives the
+    seconds to wait for each service (by swarm name).
+    """
+
+    stacks: tuple[RenderedStack, ...]
+    wishes: tuple[Wish, ...]
+    removed: tuple[str, ...] = ()
+    patience: Mapping[str, float]
+    default_patience: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """The last verdict of every service that was waited for, and what steering did."""
+
+    verdicts: tuple[Verdict, ...]
+    moves: dict[str, Move]
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in self.verdicts if v.outcome is not Outcome.HEALTHY)
+
+
+def converge(goal: Goal, *, manager: ssh.Target, observe: Observer, report: Reporter) -> Outcomes:
+    """Place what is new, changed or away; wait; relax to the pools.
+
+    A service that fails does not stop the others.
+
+    Raises:
+        UnreachableError, CommandError: the manager is gone or refuses a document.
+    """
+    before = observe()
+    wishes = {wish.swarm_name: wish for wish in goal.wishes}
+    moves = {name: decide(wish, before) for name, wish in wishes.items()}
+    placing = [name for name, move in moves.items() if move in (Move.PLACE, Move.POOL)]
+    if placing or goal.removed:
+        report.phase(f"deploying {len(placing)} services")
+        _deploy(goal, wishes, moves, manager, report)
+    verdicts = _wait(goal, wishes, moves, before.taken_at, observe, report)
+    relaxing = _to_relax(moves, wishes, verdicts)
+    if relaxing:
+        report.phase(f"setting {len(relaxing)} services free to fail over inside their pools")
+        _relax(goal, relaxing, manager)
+        since = observe().taken_at
+        free = {name: Move.POOL for name in relaxing}
+        later = _wait(goal, wishes, free, since, observe, report)
+        verdicts = {**verdicts, **later}
+    return Outcomes(verdicts=tuple(verdicts.values()), moves=moves)
+
+
+def _deploy(
+    goal: Goal,
+    wishes: Mapping[str, Wish],
+    moves: Mapping[str, Move],
+    manager: ssh.Target,
+    report: Reporter,
+) -> None:
+    for stack in goal.stacks:
+        prune = any(name.startswith(f"{stack.name}_") for name in goal.removed)
+        chosen: dict[str, str | None] = {}
+        for short in stack.document.get("services") or {}:
+            name = f"{stack.name}_{short}"
+            move = moves.get(name, Move.NOTHING)
+            if move is Move.PLACE:
+                chosen[short] = wishes[name].home_constraint
+            elif move is Move.POOL:
+                chosen[short] = wishes[name].pool_constraint
+        if not chosen and not prune:
+            continue
+        document = with_constraints(stack, chosen)
+        if not prune:
+            document = only_services(document, chosen)
+        deploy_stack(manager, stack.name, document, prune=prune)
+        report.note(f"stack {stack.name}: {len(chosen)} services handed to Swarm")
+
+
+def _wait(
+    goal: Goal,
+    wishes: Mapping[str, Wish],
+    moves: Mapping[str, Move],
+    since: datetime,
+    observe: Observer,
+    report: Reporter,
+) -> dict[str, Verdict]:
+    expected = [
+        Expectation(
+            swarm_name=name,
+            since=since,
+            held_at=frozenset(wishes[name].homes)
+            if move is Move.PLACE and wishes[name].home_constraint is not None
+            else None,
+            patience=goal.patience.get(name, goal.default_patience),
+        )
+        for name, move in moves.items()
+        if move in (Move.PLACE, Move.POOL)
+    ]
+    settled: dict[str, Verdict] = {}
+    while len(settled) < len(expected):
+        snapshot = observe()
+        verdicts = [settled.get(item.swarm_name) or judge(item, snapshot) for item in expected]
+        report.services(verdicts)
+        settled = {v.swarm_name: v for v in verdicts if v.outcome is not Outcome.WAITING}
+        if len(settled) < len(expected):
+            time.sleep(POLL_SECONDS)
+    return settled
+
+
+def _to_relax(
+    moves: Mapping[str, Move], wishes: Mapping[str, Wish], verdicts: Mapping[str, Verdict]
+) -> list[str]:
+    """Names to relax: in place, and the pool's constraint differs from the homes'.
+
+    A service whose update failed is left as Swarm left it: deploying its
+    document once more would start the broken version again.
+    """
+    names = []
+    for name, move in moves.items():
+        healthy = name in verdicts and verdicts[name].outcome is Outcome.HEALTHY
+        if (move is Move.RELAX or (move is Move.PLACE and healthy)) and (
+            wishes[name].pool_constraint != wishes[name].home_constraint
+        ):
+            names.append(name)
+    return names
+
+
+def _relax(goal: Goal, names: Sequence[str], manager: ssh.Target) -> None:
+    for stack in goal.stacks:
+        short = {
+            name.removeprefix(f"{stack.name}_")
+            for name in names
+            if name.startswith(f"{stack.name}_")
+        } & set(stack.document.get("services") or {})
+        if short:
+            deploy_stack(manager, stack.name, only_services(stack.document, short))
