@@ -6,13 +6,13 @@ it happens on first use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quorate.errors import EngineError
-from quorate.tools import ssh
+from quorate.tools import command, ssh
 
 if TYPE_CHECKING:
     from docker import DockerClient as DockerClient
@@ -77,9 +77,37 @@ def log_tail(client: DockerClient, service: str, lines: int) -> tuple[str, ...]:
     """The last log lines of a service; a note in their place when the engine cannot give them."""
     try:
         stream = client.api.service_logs(
-            service, stdout=True, stderr=True, tail=lines, follow=False, timestamps=False
+            service, stdout=True, stderr=True, tail=str(lines), follow=False, timestamps=False
         )
         text = b"".join(stream).decode(errors="replace")
     except engine_errors() as error:
         return (f"(no log lines: {error})",)
     return tuple([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def cli(
+    socket: Path | str,
+    *arguments: str,
+    input: str | bytes | None = None,
+    timeout: float = 60.0,
+    check: bool = True,
+    secrets: Sequence[str] = (),
+) -> command.Result:
+    """Run the `docker` program against the engine behind a unix socket.
+
+    For what the SDK does not do well: `exec` with standard input, `import`,
+    `stack deploy`. Builds use the classic builder, since an engine of a
+    distribution often comes without buildx.
+
+    Raises:
+        CommandError: not installed, timed out, or (with `check`) failed.
+    """
+    return command.run(
+        ["docker", "-H", f"unix://{socket}", *arguments],
+        input=input,
+        timeout=timeout,
+        # A DOCKER_CONTEXT or DOCKER_HOST of the person must not take part.
+        env={"DOCKER_BUILDKIT": "0", "DOCKER_HOST": "", "DOCKER_CONTEXT": ""},
+        check=check,
+        secrets=secrets,
+    )
