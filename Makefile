@@ -1,0 +1,86 @@
+# Everything a newcomer types. Each target sets up what it needs first; what is
+# already there is not done again.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+READY := .venv/.ready
+FLEET := examples/office/fleet.yaml
+PYTEST := $(BIN)/pytest
+UNIT_JOBS := 2
+
+# What a lab needs on Debian or Ubuntu, beside what quorate itself installs.
+LAB_PACKAGES := openssh-client
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with quorate and the development tools
+
+$(READY): scripts/bootstrap.sh requirements/installer.txt requirements/dev.txt pyproject.toml
+	@scripts/bootstrap.sh
+
+.PHONY: demo
+demo: $(READY) lab-packages ## Deploy the example office on a real four-node swarm here, then cut one server's power
+	@scripts/demo.sh $(FLEET)
+
+.PHONY: lab
+lab: $(READY) lab-packages ## Start (or repair) the lab of the example office: four servers on this machine
+	@$(BIN)/quorate lab up $(FLEET)
+
+.PHONY: lab-packages
+lab-packages:
+	@scripts/packages.sh $(LAB_PACKAGES)
+
+.PHONY: test
+test: lint lab-packages ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
+	@echo "test: unit, then integration, then scenarios"
+	@$(PYTEST) tests
+
+.PHONY: test-unit
+test-unit: $(READY) ## Run the unit tests only (under a minute; no process, no network)
+	@$(PYTEST) tests/unit --quiet --numprocesses $(UNIT_JOBS)
+
+.PHONY: lint
+lint: $(READY) ## Check style, types, layers and the tree's own rules
+	@echo "lint: style, layout, types, layers, tree"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "what to do: make format"; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m scripts.check_tree
+
+.PHONY: format
+format: $(READY) ## Let ruff lay out and sort the code
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+.PHONY: docs
+docs: $(READY) ## Generate docs/reference from the code
+	@$(BIN)/python -m scripts.reference
+
+.PHONY: evidence
+evidence: $(READY) ## Repeat the measurements and write them, with pictures, into docs/evidence
+	@$(BIN)/python -m benchmarks.run
+
+# `uv pip compile` keeps the versions of the lock where they still fit;
+# `make lock LOCK=--upgrade` takes the newest ones.
+LOCK :=
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(LOCK)
+
+.PHONY: lock
+lock: $(READY) ## Write requirements/*.txt anew from pyproject.toml (LOCK=--upgrade: newest versions)
+	@echo "lock: requirements/installer.txt, runtime.txt, dev.txt"
+	@$(COMPILE) requirements/installer.in -o requirements/installer.txt
+	@$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --extra dev --constraint requirements/runtime.txt -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove what these targets made in the checkout (a running lab: quorate lab down)
+	@echo "clean: .venv, caches, build"
+	@rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
