@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from quorate.deploy.steer import places, service_constraints
+from quorate.deploy.steer import places
 from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
+from quorate.observe.recovery import eligible
 
 FAILURES_TO_GIVE_UP = 4
 """Tasks of one service that may fail after a deployment before it counts as failed.
@@ -156,19 +157,7 @@ def _desired(service: ObservedService, snapshot: Snapshot) -> int:
     if service.mode != "global":
         return service.replicas if service.replicas is not None else 1
     ready = [n for n in snapshot.nodes if n.ready and n.availability == "active"]
-    constraints = service_constraints(service)
-    return sum(all(_meets(node, text) for text in constraints) for node in ready)
-
-
-def _meets(node: Any, constraint: str) -> bool:
-    equal = "==" in constraint
-    key, value = constraint.split("==" if equal else "!=", 1)
-    actual = {
-        "node.hostname": node.hostname,
-        "node.role": node.role,
-        "node.id": node.id,
-    }.get(key, node.labels.get(key.removeprefix("node.labels."), ""))
-    return bool((actual.lower() == value.lower()) == equal)
+    return sum(eligible(service, node) for node in ready)
 
 
 def _since(tasks: list[ObservedTask], moment: datetime) -> list[ObservedTask]:
