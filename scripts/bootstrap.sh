@@ -74,13 +74,13 @@ fi
 "$VENV/bin/python" -m pip --version >/dev/null 2>&1 || "$VENV/bin/python" -m ensurepip >/dev/null
 
 say "installing the packages of requirements/dev.txt"
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
+"$VENV/bin/python" -m pip install -qq --disable-pip-version-check \
     --require-hashes --no-deps -r requirements/installer.txt || no_packages
 configure_uv
 # pip takes about half a minute where uv takes two seconds; but pip knows settings
 # that uv does not (several indexes at once, say), so it has the last word.
 "$VENV/bin/uv" pip install --quiet --require-hashes --no-deps -r requirements/dev.txt ||
-    { say "uv could not; trying pip"; "$VENV/bin/python" -m pip install --quiet \
+    { say "uv could not; trying pip"; "$VENV/bin/python" -m pip install -qq \
         --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt; } ||
     no_packages
 
