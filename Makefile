@@ -21,6 +21,7 @@ help: ## Show this list
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with quorate and the development tools
+	@echo "setup: .venv is ready"
 
 $(READY): scripts/bootstrap.sh requirements/installer.txt requirements/dev.txt pyproject.toml
 	@scripts/bootstrap.sh

@@ -87,4 +87,3 @@ configure_uv
 say "installing quorate from this checkout"
 "$VENV/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable . || no_packages
 touch "$VENV/.ready"
-say "done: $VENV/bin/quorate"
