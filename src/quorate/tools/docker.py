@@ -6,7 +6,7 @@ it happens on first use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,19 +50,29 @@ def connect(target: ssh.Target, *, timeout: float = API_TIMEOUT_SECONDS) -> Iter
         EngineError: the server answers, its engine does not.
     """
     with ssh.Forward(target).open() as forward:
-        try:
-            client = connect_socket(forward.path, timeout=timeout)
-        except EngineError as error:
-            raise EngineError(
-                f"the Docker engine on {target.name} does not answer",
-                cause=error.cause,
-                todo=f"on {target.name}: `systemctl status docker`; the ssh user must be allowed "
-                "to use it (group docker)",
-            ) from error
+        client = through(forward, timeout=timeout)
         try:
             yield client
         finally:
             client.close()
+
+
+def through(forward: ssh.Forward, *, timeout: float = API_TIMEOUT_SECONDS) -> DockerClient:
+    """A client for the engine behind an open forward.
+
+    Raises:
+        EngineError: the server answers, its engine does not.
+    """
+    name = forward.target.name
+    try:
+        return connect_socket(forward.path, timeout=timeout)
+    except EngineError as error:
+        raise EngineError(
+            f"the Docker engine on {name} does not answer",
+            cause=error.cause,
+            todo=f"on {name}: `systemctl status docker`; the ssh user must be allowed "
+            "to use it (group docker)",
+        ) from error
 
 
 def engine_errors() -> tuple[type[Exception], ...]:
@@ -71,6 +81,48 @@ def engine_errors() -> tuple[type[Exception], ...]:
     from requests.exceptions import RequestException
 
     return (DockerException, RequestException)
+
+
+def words(error: Exception) -> str:
+    """What the engine itself said: its explanation when it gave one, else the error's text."""
+    return str(getattr(error, "explanation", None) or error)
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status of an engine's refusal; None when it did not answer at all."""
+    response = getattr(error, "response", None)
+    return getattr(response, "status_code", None)
+
+
+@contextmanager
+def translated(what: str, *, todo: str | None = None) -> Iterator[None]:
+    """Turn whatever a call to an engine raises inside the block into an EngineError.
+
+    Raises:
+        EngineError: with `what`, the engine's own words as the cause, and `todo`.
+    """
+    try:
+        yield
+    except engine_errors() as error:
+        raise EngineError(what, cause=words(error), todo=todo) from error
+
+
+def update_config_labels(client: DockerClient, identity: str, labels: Mapping[str, str]) -> None:
+    """Replace the labels of a Swarm config; the engine lets nothing else of it change.
+
+    The SDK has no call for this. Raises what `engine_errors` names; status 404
+    when the config is gone.
+    """
+    api = client.api
+    found = api.inspect_config(identity)
+    spec = {**found["Spec"], "Labels": dict(labels)}
+    url = f"{api.base_url}/v{api.api_version}/configs/{identity}/update"
+    version = found["Version"]["Index"]
+    answer = api.post(url, params={"version": str(version)}, json=spec, timeout=API_TIMEOUT_SECONDS)
+    if not answer.ok:
+        from docker.errors import APIError
+
+        raise APIError(f"config {identity} was not updated", response=answer)
 
 
 def log_tail(client: DockerClient, service: str, lines: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -103,6 +104,16 @@ def unreachable(target: Target, stderr: str) -> UnreachableError:
     )
 
 
+def _accepts(path: Path) -> bool:
+    """Whether something accepts connections on the socket: it exists a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 class Forward:
     """A server's Docker socket, forwarded to a private unix socket here.
 
@@ -114,6 +125,7 @@ class Forward:
         self._directory = Path(tempfile.mkdtemp(prefix="quorate-"))
         self.path = self._directory / "s"
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     def open(self, timeout: float = CONNECT_TIMEOUT_SECONDS + 5) -> Forward:
         """Start the forward and wait until it is there.
@@ -121,14 +133,16 @@ class Forward:
         Raises:
             UnreachableError: ssh ended, or nothing came up in `timeout` seconds.
         """
+        if self._closed:
+            raise unreachable(self.target, "the connection was closed before it was open")
         log_file = self._directory / "log"
         options = ["-N", "-T", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]
         options += ["-L", f"{self.path}:{self.target.docker_socket}"]
         self._process = command.spawn(self.target.argv(*options), log_file=log_file)
         deadline = time.monotonic() + timeout
-        while not self.path.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                said = log_file.read_text(errors="replace")
+        while self._closed or not _accepts(self.path):
+            if self._closed or self._process.poll() is not None or time.monotonic() > deadline:
+                said = log_file.read_text(errors="replace") if log_file.exists() else ""
                 self.close()
                 raise unreachable(self.target, said)
             time.sleep(0.02)
@@ -136,6 +150,7 @@ class Forward:
 
     def close(self) -> None:
         """End the forward; safe to call twice."""
+        self._closed = True
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
