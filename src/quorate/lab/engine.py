@@ -100,6 +100,11 @@ def ensure(*, progress: Progress, extra: Path | None = None) -> LabEngine:
     return found
 
 
+def answers(socket: Path) -> bool:
+    """Whether an engine answers on `socket`."""
+    return _look(socket) is not None
+
+
 def stop() -> bool:
     """Stop the engine started by :func:`ensure`; False when it is not running.
 

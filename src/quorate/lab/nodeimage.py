@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import AbstractContextManager
-from importlib import resources
 from pathlib import Path
 
 from quorate.errors import CommandError, LabError
@@ -47,6 +46,7 @@ NODE_PACKAGES = (
     "e2fsprogs",
     "iproute2",
     "iptables",
+    "kmod",
     "nftables",
     "openssh-server",
     "procps",
@@ -58,8 +58,6 @@ apt-get install -y -q {" ".join(NODE_PACKAGES)}
 apt-get clean
 rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* /var/log/*.log
 mkdir -p /etc/docker /lab
-install -m 755 "$BUILD/node-entry" /lab/entry
-install -m 755 "$BUILD/node-engine" /lab/engine
 """
 
 
@@ -72,8 +70,7 @@ def base_tag() -> str:
 
 def node_tag() -> str:
     """The name of the node image: its recipe's hash."""
-    files = _node_files()
-    return layers.content_tag("quorate-lab/node", base_tag(), NODE_SCRIPT, *files.values())
+    return layers.content_tag("quorate-lab/node", base_tag(), NODE_SCRIPT)
 
 
 def ensure_base(engine: LabEngine, *, progress: Progress | None = None) -> str:
@@ -115,15 +112,9 @@ def ensure_node(engine: LabEngine, *, progress: Progress | None = None) -> str:
                     tag,
                     base=base,
                     script=NODE_SCRIPT,
-                    files=_node_files(),
-                    changes=['ENTRYPOINT ["/lab/entry"]', "CMD []", "STOPSIGNAL SIGTERM"],
+                    changes=['ENTRYPOINT ["/bin/bash", "/lab/entry"]', "CMD []"],
                 )
     return tag
-
-
-def _node_files() -> dict[str, str]:
-    folder = resources.files("quorate.lab") / "files"
-    return {name: (folder / name).read_text() for name in ("node-entry", "node-engine")}
 
 
 def _building(tag: str) -> AbstractContextManager[None]:

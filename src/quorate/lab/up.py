@@ -1,0 +1,197 @@
+"""Bringing a lab up and taking it down."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import AbstractContextManager
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from quorate.errors import LabError
+from quorate.fleet.model import Fleet
+from quorate.lab import engine, keys, machine, nodeimage, nodes, probe, sizes, state
+from quorate.lab.engine import LabEngine
+from quorate.lab.node_options import Frame
+from quorate.lab.progress import Progress, Silent, step
+from quorate.lab.state import Lab, Node
+from quorate.tools import clock, command, filelock
+
+LOCK_SECONDS = 30.0
+
+
+def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool = False) -> Lab:
+    """Build the lab of a fleet, or finish or repair one that is there.
+
+    Ends with every node's engine answering; the nodes are not a swarm yet.
+    Running it again changes nothing that is right already, and starts what is
+    off. A run that was interrupted is continued.
+
+    Args:
+        open_dns: let the nodes resolve names outside the lab (for upstream images).
+
+    Raises:
+        LabError: the lab cannot be built; nothing needs cleaning up before a retry.
+        LockedError: another command works on the same lab.
+    """
+    listener = progress or Silent()
+    name = sizes.slug(fleet.name)
+    with _lock(name):
+        known = _known(name, fleet)
+        found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
+        image = nodeimage.ensure_node(found, progress=listener)
+        lab = _describe(fleet, name, found, known, image=image)
+        with step(listener, "probe the kernel") as details:
+            lab, frame = _probe(lab, found, image, open_dns=open_dns)
+            details.extend(feature_words(lab))
+        with step(listener, f"start {len(lab.nodes)} nodes") as details:
+            started = clock.monotonic()
+            _start(lab, frame)
+            details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
+        return state.save(lab.model_copy(update={"complete": True}))
+
+
+def take_down(lab: Lab) -> dict[str, int]:
+    """Remove everything the lab made, and nothing else; how many of each kind.
+
+    Raises:
+        LabError: something would not go; the rest of the lab is kept for a retry.
+    """
+    with _lock(lab.name):
+        if engine.answers(lab.engine_socket):
+            counts = nodes.remove(lab.engine_socket, lab.name)
+        elif lab.engine_socket.exists():
+            raise LabError(
+                f"the engine on {lab.engine_socket} does not answer",
+                todo="start it, then run `quorate lab down` again",
+            )
+        else:
+            raise LabError(
+                f"the lab's engine on {lab.engine_socket} is not running",
+                cause="the machine was restarted, or the engine was stopped",
+                todo="run `quorate lab up` to start it, then `quorate lab down`",
+            )
+        state.forget(lab)
+        return counts
+
+
+def feature_words(lab: Lab) -> list[str]:
+    """What the kernel gives the lab, in words."""
+    has = lab.features
+    return [
+        "routing mesh works" if has.ipvs else "no IPVS: ports in host mode, names by DNS",
+        "networks can be encrypted" if has.encrypted_overlay else "no encryption between nodes",
+        f"iptables {has.iptables}",
+        "privileged nodes" if has.privileged else "nodes with single capabilities",
+    ]
+
+
+def _lock(name: str) -> AbstractContextManager[None]:
+    return filelock.hold(
+        state.labs_directory() / f"{name}.lock", what=f"the lab {name}", timeout=LOCK_SECONDS
+    )
+
+
+def _known(name: str, fleet: Fleet) -> Lab | None:
+    """The state of this lab from an earlier run.
+
+    Raises:
+        LabError: a lab of that name belongs to another fleet file.
+    """
+    known = state.by_name(name)
+    if known is not None and known.fleet_path != fleet.path.resolve():
+        raise LabError(
+            f"a lab named {name} already runs, for {known.fleet_path}",
+            cause="both fleet files give their fleet the same name",
+            todo=f"run `quorate lab down --fleet {known.fleet_path}`, or change `name:` in one",
+        )
+    return known
+
+
+def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, image: str) -> Lab:
+    """Size the lab and write its state, so that an interrupted run leaves a trace."""
+    size = sizes.fit(
+        fleet.servers,
+        machine_memory=machine.memory(),
+        threads=sorted(os.sched_getaffinity(0)),
+    )
+    network = f"quorate.{name}"
+    subnet = nodes.network_subnet(found.socket, network)
+    if subnet is None:
+        subnet = str(sizes.choose_subnet(name, nodes.taken_subnets(found.socket)))
+    directory = state.labs_directory() / name
+    members = tuple(
+        Node(
+            server=server.name,
+            container=f"quorate.{name}.{server.name}",
+            volume=f"quorate.{name}.{server.name}",
+            address=sizes.address(IPv4Network(subnet), index),
+            memory=size.memory[server.name],
+            cpus=size.cpus[server.name],
+            cpuset=size.cpusets[server.name],
+        )
+        for index, server in enumerate(fleet.servers)
+    )
+    return state.save(
+        Lab(
+            name=name,
+            fleet_path=fleet.path.resolve(),
+            directory=directory,
+            override=directory / "override.yaml",
+            ssh_config=directory / "ssh_config",
+            engine_socket=found.socket,
+            network=network,
+            subnet=subnet,
+            node_image=image,
+            nodes=members,
+            memory_factor=size.memory_factor,
+            cpu_factor=size.cpu_factor,
+            features=known.features if known else state.Features(),
+            images=known.images if known else {},
+            cuts=known.cuts if known else (),
+        )
+    )
+
+
+def _probe(lab: Lab, found: LabEngine, image: str, *, open_dns: bool) -> tuple[Lab, Frame]:
+    rights, privileged = probe.node_rights(found, image)
+    modules = probe.machine_has_modules()
+    features = probe.features(found, image, rights=rights, privileged=privileged, modules=modules)
+    frame = Frame(
+        lab=lab.name,
+        network=lab.network,
+        image=image,
+        rights=rights,
+        modules=modules,
+        open_dns=open_dns,
+    )
+    return state.save(lab.model_copy(update={"features": features})), frame
+
+
+def _start(lab: Lab, frame: Frame) -> None:
+    keys.ensure_keys(lab, [node.server for node in lab.nodes])
+    nodes.write_files(lab)
+    keys.write_configuration(lab, command.resolve("docker"))
+    write_override(lab)
+    nodes.ensure_network(lab)
+    nodes.remove_strangers(lab)
+
+    def work(node: Node) -> None:
+        nodes.ensure_running(lab, node, frame)
+        nodes.wait_ready(lab, node)
+
+    nodes.in_parallel(work, lab.nodes)
+
+
+def write_override(lab: Lab) -> Path:
+    """Write the fleet file's override: every server's ssh is the lab's."""
+    servers = {
+        node.server: {
+            "address": node.server,
+            "ssh": {"user": "root", "port": None, "config": str(lab.ssh_config)},
+        }
+        for node in lab.nodes
+    }
+    # JSON is YAML; nothing else writes this file.
+    lab.override.write_text(json.dumps({"servers": servers}, indent=2) + "\n")
+    return lab.override
