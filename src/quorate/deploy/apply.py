@@ -39,6 +39,21 @@ def deploy_stack(
     return result.stdout
 
 
+def spread_service(manager: ssh.Target, name: str, *, per_node: int) -> None:
+    """Start a service's tasks anew, one after another, at most `per_node` on a node.
+
+    The old task stops first: started first, its replacement would find its own
+    place still taken by it, and wait for ever.
+
+    Raises:
+        UnreachableError, CommandError: as `deploy_stack`.
+    """
+    argv = ["docker", "service", "update", "--detach", "--force"]
+    argv += ["--update-order", "stop-first", "--update-parallelism", "1"]
+    argv += ["--replicas-max-per-node", str(per_node), name]
+    ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS)
+
+
 def remove_stack(manager: ssh.Target, name: str) -> str:
     """Remove a stack's services, and the networks it made; volumes stay.
 

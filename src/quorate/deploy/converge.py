@@ -7,22 +7,46 @@ interrupted run is continued by simply running again.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
-from quorate.deploy.apply import deploy_stack, only_services
+from quorate.deploy.apply import only_services
 from quorate.deploy.progress import Reporter
 from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
-from quorate.deploy.steer import Move, Wish, decide
+from quorate.deploy.steer import Move, Wish, at_home, decide
 from quorate.fleet.observed import Snapshot
 from quorate.stacks.model import RenderedStack
 from quorate.stacks.render import with_constraints
-from quorate.tools import ssh
 
 POLL_SECONDS = 0.5
 
 Observer = Callable[[], Snapshot]
+
+
+class Deploy(Protocol):
+    """Hands a stack's document to the engine (`apply.deploy_stack` on some manager)."""
+
+    def __call__(self, name: str, document: Mapping[str, Any], *, prune: bool = False) -> object:
+        """Create or update the services of the document."""
+
+
+class Spread(Protocol):
+    """Starts a service's tasks anew with at most so many on a node (`apply.spread_service`)."""
+
+    def __call__(self, name: str, *, per_node: int) -> object:
+        """Spread the tasks of one service."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What converging needs of a live swarm."""
+
+    deploy: Deploy
+    spread: Spread
+    observe: Observer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,38 +77,64 @@ class Outcomes:
         return tuple(v for v in self.verdicts if v.outcome is not Outcome.HEALTHY)
 
 
-def converge(goal: Goal, *, manager: ssh.Target, observe: Observer, report: Reporter) -> Outcomes:
-    """Place what is new, changed or away; wait; relax to the pools.
+def converge(goal: Goal, *, engine: Engine, report: Reporter) -> Outcomes:
+    """Place what is new, changed or away; wait; spread what clusters; relax to the pools.
 
     A service that fails does not stop the others.
 
     Raises:
         UnreachableError, CommandError: the manager is gone or refuses a document.
     """
-    before = observe()
+    before = engine.observe()
     wishes = {wish.swarm_name: wish for wish in goal.wishes}
     moves = {name: decide(wish, before) for name, wish in wishes.items()}
-    placing = [name for name, move in moves.items() if move in (Move.PLACE, Move.POOL)]
+    placing = {name: move for name, move in moves.items() if move in (Move.PLACE, Move.POOL)}
     if placing or goal.removed:
         report.phase(f"deploying {len(placing)} services")
-        _deploy(goal, wishes, moves, manager, report)
-    verdicts = _wait(goal, wishes, moves, before.taken_at, observe, report)
+        _place(goal, wishes, moves, engine, report)
+    verdicts = _wait(goal, wishes, placing, before.taken_at, engine, report)
+    verdicts |= _spread(goal, wishes, verdicts, engine, report)
     relaxing = _to_relax(moves, wishes, verdicts)
     if relaxing:
         report.phase(f"setting {len(relaxing)} services free to fail over inside their pools")
-        _relax(goal, relaxing, manager)
-        since = observe().taken_at
-        free = {name: Move.POOL for name in relaxing}
-        later = _wait(goal, wishes, free, since, observe, report)
-        verdicts = {**verdicts, **later}
+        since = engine.observe().taken_at
+        _relax(goal, relaxing, engine)
+        verdicts |= _wait(goal, wishes, dict.fromkeys(relaxing, Move.POOL), since, engine, report)
     return Outcomes(verdicts=tuple(verdicts.values()), moves=moves)
 
 
-def _deploy(
+def _spread(
+    goal: Goal,
+    wishes: Mapping[str, Wish],
+    verdicts: Mapping[str, Verdict],
+    engine: Engine,
+    report: Reporter,
+) -> dict[str, Verdict]:
+    """Spread replicas that cluster on some of their homes (Swarm does not, after a return)."""
+    now = engine.observe()
+    clustered = [
+        name
+        for name, verdict in verdicts.items()
+        if verdict.outcome is Outcome.HEALTHY
+        and not wishes[name].is_global
+        and all(home in now.ready_hostnames() for home in wishes[name].homes)
+        and (service := now.service(name)) is not None
+        and not at_home(wishes[name], service, now)
+    ]
+    if not clustered:
+        return {}
+    report.phase(f"spreading the replicas of {len(clustered)} services over their homes")
+    for name in clustered:
+        engine.spread(name, per_node=max(Counter(wishes[name].homes).values()))
+    moves = dict.fromkeys(clustered, Move.PLACE)
+    return _wait(goal, wishes, moves, now.taken_at, engine, report)
+
+
+def _place(
     goal: Goal,
     wishes: Mapping[str, Wish],
     moves: Mapping[str, Move],
-    manager: ssh.Target,
+    engine: Engine,
     report: Reporter,
 ) -> None:
     for stack in goal.stacks:
@@ -102,7 +152,7 @@ def _deploy(
         document = with_constraints(stack, chosen)
         if not prune:
             document = only_services(document, chosen)
-        deploy_stack(manager, stack.name, document, prune=prune)
+        engine.deploy(stack.name, document, prune=prune)
         report.note(f"stack {stack.name}: {len(chosen)} services handed to Swarm")
 
 
@@ -111,7 +161,7 @@ def _wait(
     wishes: Mapping[str, Wish],
     moves: Mapping[str, Move],
     since: datetime,
-    observe: Observer,
+    engine: Engine,
     report: Reporter,
 ) -> dict[str, Verdict]:
     expected = [
@@ -124,11 +174,10 @@ def _wait(
             patience=goal.patience.get(name, goal.default_patience),
         )
         for name, move in moves.items()
-        if move in (Move.PLACE, Move.POOL)
     ]
     settled: dict[str, Verdict] = {}
     while len(settled) < len(expected):
-        snapshot = observe()
+        snapshot = engine.observe()
         verdicts = [settled.get(item.swarm_name) or judge(item, snapshot) for item in expected]
         report.services(verdicts)
         settled = {v.swarm_name: v for v in verdicts if v.outcome is not Outcome.WAITING}
@@ -155,7 +204,7 @@ def _to_relax(
     return names
 
 
-def _relax(goal: Goal, names: Sequence[str], manager: ssh.Target) -> None:
+def _relax(goal: Goal, names: Sequence[str], engine: Engine) -> None:
     for stack in goal.stacks:
         short = {
             name.removeprefix(f"{stack.name}_")
@@ -163,4 +212,4 @@ def _relax(goal: Goal, names: Sequence[str], manager: ssh.Target) -> None:
             if name.startswith(f"{stack.name}_")
         } & set(stack.document.get("services") or {})
         if short:
-            deploy_stack(manager, stack.name, only_services(stack.document, short))
+            engine.deploy(stack.name, only_services(stack.document, short))

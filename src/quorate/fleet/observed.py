@@ -109,6 +109,10 @@ class Snapshot:
     def node(self, node_id: str | None) -> ObservedNode | None:
         return next((node for node in self.nodes if node.id == node_id), None)
 
+    def ready_hostnames(self) -> frozenset[str]:
+        """Host names of the nodes that are ready."""
+        return frozenset(node.hostname for node in self.nodes if node.ready)
+
     def service(self, name: str) -> ObservedService | None:
         return next((service for service in self.services if service.name == name), None)
 
