@@ -1,0 +1,177 @@
+"""What each server says of the swarm it is in, before anything is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, ip_address, ip_interface
+from typing import TYPE_CHECKING, Any
+
+from quorate.errors import CommandError, EngineError, QuorateError
+from quorate.fleet.model import Fleet, Server
+from quorate.fleet.observed import ObservedNode
+from quorate.observe.connect import Connections, in_parallel
+from quorate.observe.snapshot import NANO, node
+from quorate.observe.targets import target_of
+from quorate.tools import docker, ssh
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
+
+OWN_INTERFACES = ("docker", "br-", "veth", "lo", "virbr", "cni", "flannel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """One server's own view. `state` is inactive, pending, active, error or locked.
+
+    `works` says that it is a manager whose swarm has a leader; `cluster` is
+    known to managers only; `managers` are addresses (without ports) it knows of.
+    """
+
+    server: str
+    state: str = "inactive"
+    node_id: str = ""
+    control: bool = False
+    works: bool = False
+    cluster: str = ""
+    managers: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwarmState:
+    """All servers' views, and the nodes as a working manager lists them.
+
+    `heartbeat` (seconds) and `task_history` are the swarm's present settings,
+    None without a swarm. `unreachable` maps a server to its error.
+    """
+
+    members: Mapping[str, Membership] = field(default_factory=dict)
+    nodes: tuple[ObservedNode, ...] = ()
+    heartbeat: float | None = None
+    task_history: int | None = None
+    unreachable: Mapping[str, QuorateError] = field(default_factory=dict)
+
+
+def observe_swarm(connections: Connections) -> SwarmState:
+    """Ask every server at once; a server that does not answer is noted, not raised."""
+    answers = connections.each(lambda server, client: _membership(server.name, client))
+    working = [m for m in answers.results.values() if m.works]
+    if not working:
+        return SwarmState(members=answers.results, unreachable=answers.errors)
+    client = connections.client(working[0].server)
+    with docker.translated(f"the swarm on {working[0].server} cannot be read"):
+        nodes = tuple(node(raw) for raw in client.api.nodes())
+        spec = client.api.inspect_swarm().get("Spec") or {}
+    return SwarmState(
+        members=answers.results,
+        nodes=nodes,
+        heartbeat=float((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0) / NANO,
+        task_history=(spec.get("Orchestration") or {}).get("TaskHistoryRetentionLimit"),
+        unreachable=answers.errors,
+    )
+
+
+def _membership(server: str, client: DockerClient) -> Membership:
+    return membership(server, client.api.info().get("Swarm") or {})
+
+
+def membership(server: str, swarm: Mapping[str, Any]) -> Membership:
+    """One server's view, from the engine's own words."""
+    control = bool(swarm.get("ControlAvailable"))
+    cluster = str((swarm.get("Cluster") or {}).get("ID") or "")
+    error = str(swarm.get("Error") or "")
+    state = str(swarm.get("LocalNodeState") or "inactive")
+    return Membership(
+        server=server,
+        state=state,
+        node_id=str(swarm.get("NodeID") or ""),
+        control=control,
+        works=state == "active" and control and bool(cluster) and not error,
+        cluster=cluster,
+        managers=tuple(
+            str(peer.get("Addr") or "").rpartition(":")[0].strip("[]")
+            for peer in swarm.get("RemoteManagers") or ()
+        ),
+        error=error,
+    )
+
+
+def advertise_addresses(fleet: Fleet, unreachable: Mapping[str, Any]) -> dict[str, str]:
+    """The address each reachable server tells the others.
+
+    The fleet file's `address` where that is an IP address; where it is a name
+    (an ssh alias, say), the server itself is asked for its interfaces.
+
+    Raises:
+        EngineError: an address is not clear from what a server says.
+    """
+    servers = [s for s in fleet.servers if s.name not in unreachable]
+    named = [s for s in servers if not is_ip(s.address)]
+    answers = in_parallel(_interfaces, named)
+    for error in answers.errors.values():
+        raise error
+    return {
+        **{s.name: s.address for s in servers if is_ip(s.address)},
+        **choose_addresses(answers.results),
+    }
+
+
+def choose_addresses(interfaces: Mapping[str, tuple[IPv4Interface, ...]]) -> dict[str, str]:
+    """Per server the one address in a network that all of them are on. Pure.
+
+    Raises:
+        EngineError: there is none, or more than one such network.
+    """
+    if not interfaces:
+        return {}
+    shared = set.intersection(*({i.network for i in own} for own in interfaces.values()))
+    if len(shared) != 1:
+        seen = "; ".join(
+            f"{name}: {', '.join(map(str, own)) or 'none'}" for name, own in interfaces.items()
+        )
+        raise EngineError(
+            "the address that servers use among themselves is not clear",
+            cause=f"{len(shared)} networks are common to all of them ({seen})",
+            todo="write each server's IP address as its `address` in the fleet file",
+        )
+    (network,) = shared
+    return {
+        name: str(next(i.ip for i in own if i.network == network))
+        for name, own in interfaces.items()
+    }
+
+
+def parse_interfaces(text: str) -> tuple[IPv4Interface, ...]:
+    """The addresses in the output of `ip -o -4 addr show scope global`, Docker's own left out."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 4 or fields[2] != "inet" or fields[1].startswith(OWN_INTERFACES):
+            continue
+        address = ip_interface(fields[3])
+        if isinstance(address, IPv4Interface):
+            found.append(address)
+    return tuple(found)
+
+
+def is_ip(text: str) -> bool:
+    """Whether this is an IP address and not a name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _interfaces(server: Server) -> tuple[IPv4Interface, ...]:
+    argv = ["ip", "-o", "-4", "addr", "show", "scope", "global"]
+    try:
+        return parse_interfaces(ssh.run(target_of(server), argv, timeout=20).stdout)
+    except CommandError as error:
+        raise EngineError(
+            f"{server.name} does not tell its own address",
+            cause=error.cause or error.what,
+            todo="write its IP address as `address` in the fleet file",
+        ) from error
