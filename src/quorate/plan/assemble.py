@@ -1,0 +1,121 @@
+"""Put a plan together from the solver's answer: homes, pools, reasons, bars, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from quorate.fleet.model import Engine, Service
+from quorate.plan.constraints import holds
+from quorate.plan.cost import costs
+from quorate.plan.explain import Explainer
+from quorate.plan.model import Placement, Plan
+from quorate.plan.pool import Pool, homes, pools
+from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Counts, Problem
+from quorate.plan.rules import all_rules, figure
+from quorate.plan.survive import losses
+from quorate.plan.use import uses
+
+if TYPE_CHECKING:
+    from quorate.plan.solve import Solution
+
+
+def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan:
+    """The plan of an answer."""
+    counts = solution.counts
+    chosen = pools(problem, counts)
+    explainer = Explainer(problem, counts, all_rules(problem), costs(problem))
+    services = {
+        service.id: _placement(problem, counts, service, chosen[service.id], explainer)
+        for service in problem.fleet.services
+        if chosen[service.id].hosts
+    }
+    gap = abs(solution.objective - solution.bound) / max(1.0, abs(solution.objective))
+    return Plan(
+        fleet=problem.fleet.name,
+        fleet_digest=problem.fleet.digest,
+        made_at=made_at,
+        status=solution.status,
+        objective=solution.objective,
+        bound=solution.bound,
+        gap=round(gap, 6),
+        seconds=round(solution.seconds, 3),
+        services=services,
+        servers=uses(problem, counts),
+        warnings=tuple(_warnings(problem, counts, chosen)),
+        snapshot={
+            service: ",".join(problem.hosts[host].server.name for host in where)
+            for service, where in sorted(problem.current.items())
+        },
+    )
+
+
+def _placement(
+    problem: Problem, counts: Counts, service: Service, pool: Pool, explainer: Explainer
+) -> Placement:
+    names = [host.server.name for host in problem.hosts]
+    at = sorted(names[host] for host in homes(problem, counts, service))
+    explanation = explainer.explain(service, pool)
+    return Placement(
+        id=service.id,
+        stack=service.stack,
+        name=service.name,
+        mode=service.mode.value,
+        home=at[0] if at else names[pool.hosts[0]],
+        homes=tuple(at),
+        pool=tuple(sorted(names[host] for host in pool.hosts)),
+        pinned=bool(service.pins),
+        movable=pool.movable,
+        reasons=explanation.reasons,
+        rejected=explanation.rejected,
+        assumed=service.assumed,
+    )
+
+
+def _warnings(problem: Problem, counts: Counts, chosen: dict[str, Pool]) -> Iterator[str]:
+    yield from losses(problem, counts, chosen)
+    for service in problem.fleet.services:
+        if not chosen[service.id].hosts:
+            why = (
+                f"its server is not in the fleet file ({service.stack})"
+                if service.engine is Engine.COMPOSE
+                else "no server satisfies its constraints"
+            )
+            yield f"{service.id} runs nowhere: {why}"
+        elif service.replicas == 0 and service.mode not in GLOBAL_MODES:
+            yield f"{service.id} is scaled to 0 replicas: not placed"
+        for expression in service.constraints:
+            if any(holds(expression, host.server) is None for host in problem.hosts):
+                yield (
+                    f"{service.id}: the fleet file cannot tell which servers satisfy "
+                    f"{expression}: taken as satisfied everywhere"
+                )
+    for host in problem.hosts:
+        for resource, name in enumerate(RESOURCES):
+            outside, total = host.outside[resource], host.total[resource]
+            if outside > total and (host.disk_known or name != "disk"):
+                yield (
+                    f"{host.server.name}: what runs outside Swarm takes {figure(resource, outside)}"
+                    f" of {figure(resource, total)} {name}: nothing is placed there that needs any"
+                )
+    yield from _port_clashes(problem)
+
+
+def _port_clashes(problem: Problem) -> Iterator[str]:
+    """A port published by the ingress network is taken on every server."""
+    ingress: dict[tuple[str, int], str] = {}
+    direct: list[tuple[tuple[str, int], str]] = []
+    for service in problem.fleet.services:
+        for port in service.ports:
+            if port.published:
+                key = (port.protocol, port.published)
+                if port.mode == "host" or service.engine is Engine.COMPOSE:
+                    direct.append((key, service.id))
+                else:
+                    ingress[key] = service.id
+    for key, name in direct:
+        if key in ingress:
+            yield (
+                f"{name} publishes port {key[1]}/{key[0]} on its server, where the ingress "
+                f"network already publishes it for {ingress[key]}: one of them will not start"
+            )

@@ -1,0 +1,126 @@
+"""Would everything that may move still fit after a server is lost? First depth.
+
+By reservations (memory and CPU), on what each server has left beside what runs
+outside Swarm; headroom may be used up. Each combination of lost servers is
+packed greedily first, the largest service first, and exactly where that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from quorate.plan.pool import Pool
+from quorate.plan.problem import RESERVED_CPU, RESERVED_MEMORY, Counts, Problem
+from quorate.plan.words import count, listed, size, threads
+
+PROOF_SECONDS = 2.0
+"""For one exact packing; beyond it the best found is what is reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refugee:
+    """A task that lost its server. Memory in MiB, CPU in thousandths of a thread."""
+
+    service: str
+    memory: int
+    cpu: int
+    hosts: tuple[int, ...]
+
+
+def losses(problem: Problem, counts: Counts, pools: Mapping[str, Pool]) -> Iterator[str]:
+    """A warning for each loss of as many servers as the policy says, after which not all fits."""
+    hosts = range(len(problem.hosts))
+    survive = min(problem.fleet.policy.survive, len(hosts) - 1)
+    for lost in combinations(hosts, survive) if survive > 0 else ():
+        left = after(problem, counts, pools, lost)
+        if left:
+            names = listed([problem.hosts[host].server.name for host in lost])
+            pending = listed([refugee.service for refugee in left], most=6)
+            memory, cpu = sum(r.memory for r in left), sum(r.cpu for r in left)
+            missing = [size(memory) + " of memory"] if memory else []
+            missing += [threads(cpu)] if cpu else []
+            yield (
+                f"without {names}, {count(len(left), 'service')} that may move would stay "
+                f"pending: {pending}; {listed(missing)} to reserve are missing"
+            )
+
+
+def after(
+    problem: Problem, counts: Counts, pools: Mapping[str, Pool], lost: tuple[int, ...]
+) -> list[Refugee]:
+    """The tasks that find no room when these hosts are lost (the fewest MiB possible)."""
+    free = {
+        host: [
+            _free(problem, counts, host, resource) for resource in (RESERVED_MEMORY, RESERVED_CPU)
+        ]
+        for host in range(len(problem.hosts))
+        if host not in lost
+    }
+    refugees = [
+        Refugee(
+            service=item.service.id,
+            memory=item.ask.resources[RESERVED_MEMORY],
+            cpu=item.ask.resources[RESERVED_CPU],
+            hosts=tuple(host for host in pools[item.service.id].hosts if host not in lost),
+        )
+        for item, row in zip(problem.items, counts, strict=True)
+        if pools[item.service.id].movable
+        for host in lost
+        for _ in range(row[host])
+    ]
+    if _greedy(refugees, free):
+        return []
+    return _exact(refugees, free)
+
+
+def _free(problem: Problem, counts: Counts, host: int, resource: int) -> int:
+    target = problem.hosts[host]
+    used = sum(
+        row[host] * item.ask.resources[resource]
+        for item, row in zip(problem.items, counts, strict=True)
+    )
+    outside = target.outside[resource] + problem.taken(host, resource)
+    return max(0, target.total[resource] - outside - used)
+
+
+def _greedy(refugees: list[Refugee], free: Mapping[int, list[int]]) -> bool:
+    left = {host: list(room) for host, room in free.items()}
+    for refugee in sorted(refugees, key=lambda r: (len(r.hosts), -r.memory, -r.cpu, r.service)):
+        fitting = [
+            host
+            for host in refugee.hosts
+            if left[host][0] >= refugee.memory and left[host][1] >= refugee.cpu
+        ]
+        if not fitting:
+            return False
+        best = max(fitting, key=lambda host: (left[host][0], -host))
+        left[best][0] -= refugee.memory
+        left[best][1] -= refugee.cpu
+    return True
+
+
+def _exact(refugees: list[Refugee], free: Mapping[int, list[int]]) -> list[Refugee]:
+    from quorate.plan.cpsat import Model
+
+    model = Model()
+    places = [{host: model.integer(0, 1) for host in refugee.hosts} for refugee in refugees]
+    pending = [model.integer(0, 1) for _ in refugees]
+    for place, out in zip(places, pending, strict=True):
+        model.equal([*((1, v) for v in place.values()), (1, out)], 1)
+    for host, (memory, cpu) in free.items():
+        for amounts, bound in (
+            ([r.memory for r in refugees], memory),
+            ([r.cpu for r in refugees], cpu),
+        ):
+            here = zip(amounts, places, strict=True)
+            model.at_most([(a, place[host]) for a, place in here if host in place], bound)
+    # One MiB more or less decides; then CPU; then the number of services.
+    model.minimise(
+        (r.memory * 1_000 + r.cpu + 1, v) for r, v in zip(refugees, pending, strict=True)
+    )
+    answer = model.solve(time_limit=PROOF_SECONDS)
+    if not answer.values:
+        return refugees
+    return [r for r, out in zip(refugees, pending, strict=True) if answer.values[out]]

@@ -1,0 +1,98 @@
+"""How full each server is under a placement."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from quorate.fleet.model import Engine
+from quorate.plan.model import ServerUse, Use
+from quorate.plan.problem import (
+    CPU,
+    DISK,
+    MEMORY,
+    RESERVED_CPU,
+    RESERVED_MEMORY,
+    Ask,
+    Counts,
+    Problem,
+)
+from quorate.plan.words import MIB
+
+
+def uses(problem: Problem, counts: Counts) -> dict[str, ServerUse]:
+    """Every server's bars, by name."""
+    return {
+        host.server.name: _use(problem, counts, index) for index, host in enumerate(problem.hosts)
+    }
+
+
+def residents(problem: Problem, counts: Counts, host: int) -> list[tuple[str, str, Ask, bool, int]]:
+    """Who is on a host: (id, class, what one task takes, whether Swarm runs it, tasks)."""
+    placed = [
+        (item.service.id, item.service.workload_class, item.ask, True, row[host])
+        for item, row in zip(problem.items, counts, strict=True)
+        if row[host]
+    ]
+    given = [
+        (
+            fixed.service.id,
+            fixed.service.workload_class,
+            fixed.ask,
+            fixed.service.engine is Engine.SWARM,
+            fixed.hosts.count(host),
+        )
+        for fixed in problem.fixed
+        if host in fixed.hosts
+    ]
+    return placed + given
+
+
+def _use(problem: Problem, counts: Counts, index: int) -> ServerUse:
+    host = problem.hosts[index]
+    here = residents(problem, counts, index)
+
+    def load(resource: int) -> float:
+        return sum(tasks * ask.resources[resource] for _, _, ask, _, tasks in here)
+
+    def reserved(resource: int) -> float:
+        return sum(tasks * ask.resources[resource] for _, _, ask, swarm, tasks in here if swarm)
+
+    memory_peak = sum(tasks * ask.memory_peak for _, _, ask, _, tasks in here)
+    cpu_peak = sum(tasks * ask.cpu_peak for _, _, ask, _, tasks in here)
+    beside = host.beside
+    speed = host.server.speed
+    classes: Counter[str] = Counter()
+    for _, workload_class, _, _, tasks in here:
+        classes[workload_class] += tasks
+    return ServerUse(
+        memory=_bar(
+            host.total[MEMORY] * MIB,
+            reserved(RESERVED_MEMORY) * MIB,
+            (beside[MEMORY] + load(MEMORY)) * MIB,
+            (beside[MEMORY] + memory_peak) * MIB,
+        ),
+        cpu=_bar(
+            host.total[CPU] / 1000,
+            reserved(RESERVED_CPU) * speed / 1000,
+            (beside[CPU] + load(CPU)) / 1000,
+            (beside[CPU] + cpu_peak) / 1000,
+        ),
+        disk=_bar(
+            host.total[DISK] * MIB,
+            0.0,
+            (beside[DISK] + load(DISK)) * MIB,
+            (beside[DISK] + load(DISK)) * MIB,
+        ),
+        services=tuple(sorted(name for name, *_ in here)),
+        classes=dict(sorted(classes.items())),
+    )
+
+
+def _bar(capacity: float, reserved: float, baseline: float, peak: float) -> Use:
+    return Use(
+        capacity=capacity,
+        reserved=round(reserved, 6),
+        baseline=round(baseline, 6),
+        peak=round(peak, 6),
+        free=round(capacity - baseline, 6),
+    )
