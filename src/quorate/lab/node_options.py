@@ -62,8 +62,7 @@ def rights(*, privileged: bool, missing: Iterable[str] = ()) -> tuple[str, ...]:
 class Frame:
     """What all nodes of a lab have in common.
 
-    `rights` as from :func:`rights`; `modules` mounts the machine's kernel
-    modules; with `open_dns` the nodes resolve names outside the lab.
+    `rights` as from :func:`rights`; `modules` mounts the machine's kernel modules.
     """
 
     lab: str
@@ -71,7 +70,6 @@ class Frame:
     image: str
     rights: tuple[str, ...]
     modules: bool = False
-    open_dns: bool = False
 
 
 def create_arguments(node: Node, frame: Frame, *, directory: Path) -> list[str]:
@@ -79,10 +77,6 @@ def create_arguments(node: Node, frame: Frame, *, directory: Path) -> list[str]:
 
     `/run` and `/tmp` are emptied by a restart, as on a real server: nothing
     stale is left for the engine to trip over after a power cut.
-
-    Without `open_dns` the node's resolver refuses at once any name the lab does
-    not know: a registry that cannot be looked up would otherwise add a DNS
-    time-out of 20 to 40 s to every start of a task.
     """
     arguments = [
         *("--name", node.container, "--hostname", node.server),
@@ -95,9 +89,6 @@ def create_arguments(node: Node, frame: Frame, *, directory: Path) -> list[str]:
     ]
     if frame.modules:
         arguments += ["-v", "/lib/modules:/lib/modules:ro"]
-    if not frame.open_dns:
-        arguments += ["--dns", "127.0.0.1"]
-    arguments += ["--dns-option", "timeout:1", "--dns-option", "attempts:1"]
     digest = hashlib.sha256("\0".join([*arguments, frame.image]).encode()).hexdigest()[:16]
     return [*arguments, "--label", f"{LABEL_SPEC}={digest}", frame.image]
 

@@ -42,11 +42,11 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool =
         image = nodeimage.ensure_node(found, progress=listener)
         lab = _describe(fleet, name, found, known, image=image)
         with step(listener, "probe the kernel") as details:
-            lab, frame = _probe(lab, found, image, open_dns=open_dns)
+            lab, frame = _probe(lab, found, image)
             details.extend(feature_words(lab))
         with step(listener, f"start {len(lab.nodes)} nodes") as details:
             started = clock.monotonic()
-            _start(lab, frame)
+            _start(lab, frame, open_dns=open_dns)
             details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
         return state.save(lab.model_copy(update={"complete": True}))
 
@@ -153,7 +153,7 @@ def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, i
     )
 
 
-def _probe(lab: Lab, found: LabEngine, image: str, *, open_dns: bool) -> tuple[Lab, Frame]:
+def _probe(lab: Lab, found: LabEngine, image: str) -> tuple[Lab, Frame]:
     rights, privileged = probe.node_rights(found, image)
     modules = probe.machine_has_modules()
     features = probe.features(found, image, rights=rights, privileged=privileged, modules=modules)
@@ -163,14 +163,13 @@ def _probe(lab: Lab, found: LabEngine, image: str, *, open_dns: bool) -> tuple[L
         image=image,
         rights=rights,
         modules=modules,
-        open_dns=open_dns,
     )
     return state.save(lab.model_copy(update={"features": features})), frame
 
 
-def _start(lab: Lab, frame: Frame) -> None:
+def _start(lab: Lab, frame: Frame, *, open_dns: bool) -> None:
     keys.ensure_keys(lab, [node.server for node in lab.nodes])
-    nodes.write_files(lab)
+    nodes.write_files(lab, open_dns=open_dns)
     keys.write_configuration(lab, command.resolve("docker"))
     write_override(lab)
     nodes.ensure_network(lab)
