@@ -61,7 +61,9 @@ def deployment(
         "quorate.service": service.id,
         "quorate.class": service.workload_class,
     }
-    out["placement"] = _placement(service, given.get("placement") or {}, setting)
+    placement = _placement(service, given.get("placement") or {}, setting)
+    if placement:
+        out["placement"] = placement
     resources = _resources(service, given.get("resources") or {}, setting, notes)
     if resources:
         out["resources"] = resources
@@ -77,7 +79,15 @@ def deployment(
         out["rollback_config"] = _rollout(
             given.get("rollback_config"), {**basis, "failure_action": "pause"}
         )
-    known = {*out, "resources", "restart_policy", "update_config", "rollback_config", "replicas"}
+    known = {
+        *out,
+        "placement",
+        "resources",
+        "restart_policy",
+        "update_config",
+        "rollback_config",
+        "replicas",
+    }
     notes += [
         f"`deploy.{key}` is left out: stack files do not know this key"
         for key in given

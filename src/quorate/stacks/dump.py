@@ -24,6 +24,10 @@ _NEVER_FOLD = 2**30
 class _Representer(SafeRepresenter):
     """Quotes every text that is not a plain word, and keeps the order of keys."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        """Never an anchor: what stands in two places is written twice."""
+        return True
+
 
 def _text(representer: SafeRepresenter, text: str) -> ScalarNode:
     bare = _WORD.fullmatch(text) and text.lower() not in _NOT_TEXT
