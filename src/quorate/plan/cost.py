@@ -23,11 +23,17 @@ BALANCE_STEPS = ((2_500, 1), (5_000, 1), (7_500, 4))
 point per hundredth of a percent from a quarter, two from a half, six from three
 quarters, where page cache and bursts begin to suffer."""
 
-OVERLOAD_MEMORY = 2
-"""Per hundredth of a percent of all memory peaks above the server's memory. Peaks
-rarely meet, so it weighs little; but memory that is not there kills a process."""
+COINCIDENCE_MEMORY = 50
+COINCIDENCE_CPU = 25
+"""Percent of the services' peaks (above their baselines) that are taken to meet in a
+busy hour. All at once would call every consolidated server overloaded; none would
+ignore peaks. Memory, once taken, is given back slowly, so more of it meets."""
 
-OVERLOAD_CPU = 1
+OVERLOAD_MEMORY = 4
+"""Per hundredth of a percent of a busy hour's memory above the server's: memory that
+is not there kills a process."""
+
+OVERLOAD_CPU = 2
 """The same for CPU, which only slows down."""
 
 STARVE = 200
@@ -86,8 +92,8 @@ TERMS = {
     "needs": "away from what it needs",
     "balance memory": "a fuller memory",
     "balance CPU": "a busier CPU",
-    "peak memory": "memory peaks above the server's memory",
-    "peak CPU": "CPU peaks above the server's CPU",
+    "peak memory": "more memory in a busy hour than there is",
+    "peak CPU": "more CPU in a busy hour than there is",
     "move": "moving from where it runs now",
 }
 """Every term and what it stands for."""
@@ -368,7 +374,14 @@ def _baseline(ask: Ask, resource: int) -> int:
 
 
 def _peak(ask: Ask, resource: int) -> int:
-    return ask.memory_peak if resource == MEMORY else ask.cpu_peak
+    """What a task is taken to use in a busy hour."""
+    peak, meet = (
+        (ask.memory_peak, COINCIDENCE_MEMORY)
+        if resource == MEMORY
+        else (ask.cpu_peak, COINCIDENCE_CPU)
+    )
+    baseline = ask.resources[resource]
+    return baseline + (peak - baseline) * meet // 100
 
 
 def _share(amount: int, whole: int) -> int:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from quorate.fleet.model import Engine, Fleet, Mode, Server, Service
 from quorate.plan.model import Placement, Plan
-
-MIB = 2**20
-TOLERANCE = 1e-6
 
 
 def violations(fleet: Fleet, plan: Plan) -> tuple[str, ...]:
@@ -128,18 +126,14 @@ def _together(
     fleet: Fleet, first: Service, second: Service, mine: set[str], theirs: set[str]
 ) -> bool:
     """Wherever the one with fewer tasks runs, the other runs too."""
-    if not mine or not theirs or (_fixed(first) and _fixed(second)):
+    if not mine or not theirs:
         return True
     if _tasks(fleet, first) == _tasks(fleet, second):
         # A service whose servers are given cannot follow the other.
         return (mine <= theirs or _fixed(first)) and (theirs <= mine or _fixed(second))
-    small, large = (first, second)
-    inner, outer = mine, theirs
-    if _tasks(fleet, first) > _tasks(fleet, second):
-        small, large = second, first
-        inner, outer = theirs, mine
-    del large
-    return inner <= outer or _fixed(small)
+    if _tasks(fleet, first) < _tasks(fleet, second):
+        return mine <= theirs or _fixed(first)
+    return theirs <= mine or _fixed(second)
 
 
 def _volumes(fleet: Fleet, plan: Plan) -> Iterator[str]:
@@ -158,7 +152,7 @@ def _volumes(fleet: Fleet, plan: Plan) -> Iterator[str]:
         if all(read_only for _, read_only in sharers):
             continue
         services = list({service.id: service for service, _ in sharers}.values())
-        for first, second in zip(services, services[1:], strict=False):
+        for first, second in pairwise(services):
             mine, theirs = (
                 set(plan.services[s.id].homes) if s.id in plan.services else set()
                 for s in (first, second)

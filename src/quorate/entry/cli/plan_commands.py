@@ -2,8 +2,99 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quorate.plan.model import Plan
+
+PROGRESS_AFTER_SECONDS = 1.0
+"""A plan that takes longer than this says how it is doing."""
+
+DEFAULT_FLEET = Path("fleet.yaml")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    app.command("plan")(plan)
+
+
+def plan(
+    fleet: Path = typer.Argument(DEFAULT_FLEET, help="The fleet file."),
+    as_json: bool = typer.Option(False, "--json", help="Print the plan as JSON."),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Also write the plan to this file, as JSON."
+    ),
+    time_limit: float = typer.Option(
+        10.0, "--time-limit", min=0.1, help="Seconds to search for the best placement."
+    ),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of the search."),
+    only: list[str] = typer.Option(
+        [], "--only", metavar="SERVICE", help="Show this service only, in full. Repeatable."
+    ),
+) -> None:
+    """Decide where every service lives, and say why."""
+    from datetime import UTC, datetime
+
+    from quorate.entry.cli.output import print_json
+    from quorate.fleet.read import read_fleet
+    from quorate.plan.select import select
+    from quorate.plan.solve import make_plan
+
+    desired = read_fleet(fleet)
+    with _progress(quiet=as_json) as on_solution:
+        made = make_plan(
+            desired,
+            time_limit=time_limit,
+            seed=seed,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            on_solution=on_solution,
+        )
+    if output is not None:
+        output.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    shown = select(made, only) if only else made
+    if as_json:
+        print_json(shown)
+        return
+    _show(shown, in_full=bool(only))
+    if output is not None:
+        sys.stderr.write(f"plan written to {output}\n")
+
+
+def _show(made: Plan, *, in_full: bool) -> None:
+    from quorate.entry.cli.output import console
+    from quorate.entry.cli.plan_view import render
+
+    render(made, console(), in_full=in_full)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[float, float], None] | None]:
+    """A live line on standard error about a search that takes more than a second."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from threading import Timer
+
+    from quorate.entry.cli.output import console
+
+    status = console(stderr=True).status("planning")
+    timer = Timer(PROGRESS_AFTER_SECONDS, status.start)
+    timer.daemon = True
+    timer.start()
+
+    def tell(cost: float, bound: float) -> None:
+        status.update(f"planning: cost {cost:,.0f}, at best {bound:,.0f}")
+
+    try:
+        yield tell
+    finally:
+        timer.cancel()
+        status.stop()

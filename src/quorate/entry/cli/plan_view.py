@@ -1,0 +1,182 @@
+"""A plan as people look at it: how full the servers are, who lives where and why."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quorate.plan.model import Placement, Plan, ServerUse, Use
+from quorate.plan.words import count
+
+GIB = 2**30
+BAR = 14
+"""Cells of a bar."""
+
+TOGETHER = 5
+"""Services of a stack with the same homes, pool and reason share a row from this many on."""
+
+NEARLY_FULL = 0.9
+
+
+def render(plan: Plan, console: Console, *, in_full: bool = False) -> None:
+    """Print a plan; `in_full` shows all that is known of each service."""
+    console.print(_head(plan))
+    console.print()
+    if in_full:
+        for placement in plan.services.values():
+            console.print(_details(placement))
+            console.print()
+    else:
+        console.print(_servers(plan))
+        console.print()
+        console.print(_services(plan))
+    for text in (*plan.warnings, *_assumptions(plan)):
+        console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+
+
+def _head(plan: Plan) -> Text:
+    proof = "proven optimal" if plan.status == "optimal" else f"within {plan.gap:.1%} of the best"
+    text = Text.assemble((plan.fleet, "bold"))
+    text.append(
+        f": {count(len(plan.services), 'service')} on {count(len(plan.servers), 'server')}, "
+        f"{proof} (cost {plan.objective:,.0f}, {plan.seconds:.2f} s)"
+    )
+    return text
+
+
+def _servers(plan: Plan) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("server", style="bold", no_wrap=True)
+    table.add_column("memory", no_wrap=True)
+    table.add_column("GiB", justify="right", no_wrap=True)
+    table.add_column("CPU", no_wrap=True)
+    table.add_column("threads", justify="right", no_wrap=True)
+    table.add_column("tasks")
+    for name, use in plan.servers.items():
+        table.add_row(
+            name,
+            _bar(use.memory),
+            _figures(use.memory, GIB),
+            _bar(use.cpu),
+            _figures(use.cpu, 1),
+            _classes(use),
+        )
+    legend = Text("█ baseline  ▒ all peaks at once  ░ free; figures: baseline / peak of all", "dim")
+    return Group(table, legend)
+
+
+def _bar(use: Use) -> Text:
+    whole = use.capacity or 1.0
+    baseline = min(BAR, round(BAR * use.baseline / whole))
+    peak = max(baseline, min(BAR, round(BAR * use.peak / whole)))
+    colour = "red" if use.baseline > NEARLY_FULL * whole else "green"
+    over = use.peak > whole
+    return Text.assemble(
+        ("█" * baseline, colour),
+        ("▒" * (peak - baseline), "yellow" if over else colour),
+        ("░" * (BAR - peak), "dim"),
+    )
+
+
+def _figures(use: Use, unit: float) -> Text:
+    text = Text(f"{use.baseline / unit:.1f} / ")
+    over = use.peak > use.capacity
+    text.append(f"{use.peak / unit:.1f}", "yellow" if over else "")
+    text.append(f" of {use.capacity / unit:.3g}")
+    return text
+
+
+def _classes(use: ServerUse) -> str:
+    return ", ".join(f"{number} {name}" for name, number in use.classes.items())
+
+
+def _services(plan: Plan) -> RenderableType:
+    parts: list[RenderableType] = []
+    by_home: dict[str, list[Placement]] = defaultdict(list)
+    for placement in plan.services.values():
+        key = "every server" if placement.mode.startswith("global") else placement.home
+        by_home[key].append(placement)
+    for home in (*plan.servers, "every server"):
+        if by_home[home]:
+            parts.append(_home(home, by_home[home], len(plan.servers)))
+    return Group(*parts)
+
+
+def _home(home: str, placements: list[Placement], servers: int) -> RenderableType:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_header=True,
+        header_style="dim",
+        expand=False,
+    )
+    title = "global" if home == "every server" else home
+    table.add_column(Text(title, "bold"), min_width=24, max_width=34, overflow="fold")
+    table.add_column("if it is lost", min_width=18, max_width=24)
+    table.add_column("why here", ratio=1)
+    for name, fallback, reason in _rows(placements, servers):
+        table.add_row(name, fallback, reason)
+    return Group(table, Text(""))
+
+
+def _rows(placements: list[Placement], servers: int) -> Iterator[tuple[str, str, str]]:
+    alike: dict[tuple[object, ...], list[Placement]] = defaultdict(list)
+    for placement in placements:
+        key = (placement.stack, placement.homes, placement.pool, placement.reasons[:1])
+        alike[key].append(placement)
+    for group in alike.values():
+        shown = group if len(group) < TOGETHER else group[:1]
+        for placement in shown:
+            name = placement.id
+            if len(shown) < len(group):
+                name = f"{placement.stack}: {len(group)} services ({name} …)"
+            copies = len(placement.homes)
+            if copies > 1 and not placement.mode.startswith("global"):
+                name += f" ×{copies}"
+            reason = placement.reasons[0] if placement.reasons else ""
+            yield name, _fallback(placement, servers), reason
+
+
+def _fallback(placement: Placement, servers: int) -> str:
+    if placement.mode.startswith("global"):
+        return f"on {len(placement.homes)} of {servers}"
+    elsewhere = [name for name in placement.pool if name not in placement.homes]
+    if len(placement.homes) > 1:
+        spread = Counter(placement.homes)
+        at = ", ".join(name if n == 1 else f"{name} ×{n}" for name, n in spread.items())
+        return f"on {at}" + (f"; or {', '.join(elsewhere)}" if elsewhere else "")
+    if not elsewhere:
+        return "waits for it"
+    return "any other" if len(elsewhere) == servers - 1 else ", ".join(elsewhere)
+
+
+def _details(placement: Placement) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    at = placement.homes or ("nowhere (0 replicas)",)
+    table.add_row("home", ", ".join(at))
+    table.add_row("pool", ", ".join(placement.pool))
+    for index, reason in enumerate(placement.reasons):
+        table.add_row("" if index else "why here", reason)
+    for name, why in placement.rejected.items():
+        table.add_row(f"not {name}", why)
+    for index, text in enumerate(placement.assumed):
+        table.add_row("" if index else "assumed", text)
+    return Group(Text(placement.id, "bold"), table)
+
+
+def _assumptions(plan: Plan) -> Iterator[str]:
+    """What was assumed, each kind once with the services it concerns."""
+    by_text: dict[str, list[str]] = defaultdict(list)
+    for placement in plan.services.values():
+        for text in placement.assumed:
+            by_text[text].append(placement.id)
+    for text, names in by_text.items():
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield f"{shown}: {text}"
