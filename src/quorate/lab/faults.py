@@ -121,6 +121,7 @@ def cut(lab: Lab, one: Sequence[str], other: Sequence[str]) -> Lab:
     both = sorted(set(one) & set(other))
     if both:
         raise LabError(f"{', '.join(both)} cannot be on both sides of a cut")
+    _refuse_frozen(lab, [*one, *other])
     pairs = {tuple(sorted(pair)) for pair in product(one, other)}
     cuts = tuple(sorted({*lab.cuts, *((first, second) for first, second in pairs)}))
     lab = state.save(lab.model_copy(update={"cuts": cuts}))
@@ -135,6 +136,7 @@ def heal(lab: Lab) -> Lab:
         LabError: a server is frozen.
     """
     members = {server for pair in lab.cuts for server in pair}
+    _refuse_frozen(lab, members)
     healed = lab.model_copy(update={"cuts": ()})
     _apply_cuts(healed, sorted(members))
     return state.save(healed)
@@ -167,10 +169,16 @@ def cut_rules(lab: Lab, server: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _apply_cuts(lab: Lab, servers: Iterable[str]) -> None:
+def _refuse_frozen(lab: Lab, servers: Iterable[str]) -> None:
+    """Nothing can be changed on a frozen server; find out before changing others."""
     for server in servers:
         condition, _ = nodes.inspect(lab.engine_socket, lab.node(server).container)
         if condition == "paused":
             raise nodes.not_running(server, condition)
+
+
+def _apply_cuts(lab: Lab, servers: Iterable[str]) -> None:
+    for server in servers:
+        condition, _ = nodes.inspect(lab.engine_socket, lab.node(server).container)
         if condition == "running":
             nodes.execute(lab, server, "nft", "-f", "-", input=cut_rules(lab, server))

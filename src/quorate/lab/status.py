@@ -11,15 +11,20 @@ from quorate.fleet.model import Model
 from quorate.lab.state import Features, ImageSource, Lab, Node
 from quorate.tools import docker
 
-ENGINE_SECONDS = 4.0
+ENGINE_SECONDS = 8.0
+LOOK_SCRIPT = """\
+timeout 2 docker version --format '{{.Server.Version}}' || exit 0
+timeout 4 docker info --format '{{json .}}'
+"""
 
 
 class NodeStatus(Model):
     """A node as seen now.
 
     `power`: on, off, frozen or missing. `engine` is its version, empty when it
-    does not answer. `swarm` is manager, worker or empty. `memory_used` in bytes
-    is what the whole node takes of the machine.
+    does not answer. `swarm` is manager, worker, `no answer` (as when a manager
+    looks for a leader) or empty (in no swarm). `memory_used` in bytes is what the
+    whole node takes of the machine.
     """
 
     server: str
@@ -88,17 +93,13 @@ def _conditions(lab: Lab) -> dict[str, str]:
 
 def _look_at(lab: Lab, node: Node, condition: str | None) -> NodeStatus:
     power = POWER.get(condition, "off")
-    info = _engine(lab, node) if power == "on" else {}
-    swarm = info.get("Swarm") or {}
-    role = ""
-    if swarm.get("LocalNodeState") == "active":
-        role = "manager" if swarm.get("ControlAvailable") else "worker"
+    version, info = _engine(lab, node) if power == "on" else ("", {})
     return NodeStatus(
         server=node.server,
         address=node.address,
         power=power,
-        engine=str(info.get("ServerVersion", "")),
-        swarm=role,
+        engine=version,
+        swarm=_role(info) if version else "",
         memory=node.memory,
         cpus=node.cpus,
         memory_used=_memory_used(lab, node) if power in ("on", "frozen") else 0,
@@ -112,20 +113,35 @@ def _look_at(lab: Lab, node: Node, condition: str | None) -> NodeStatus:
     )
 
 
-def _engine(lab: Lab, node: Node) -> dict[str, Any]:
-    """`docker info` of the node's engine; empty when it does not answer."""
-    form = "{{json .}}"
+def _role(info: dict[str, Any]) -> str:
+    if not info:
+        return "no answer"
+    swarm = info.get("Swarm") or {}
+    if swarm.get("LocalNodeState") != "active":
+        return ""
+    return "manager" if swarm.get("ControlAvailable") else "worker"
+
+
+def _engine(lab: Lab, node: Node) -> tuple[str, dict[str, Any]]:
+    """The version and `docker info` of the node's engine; empty where it does not answer.
+
+    A manager that has lost its leader answers the first and hangs in the second.
+    """
     try:
         answer = docker.cli(
             lab.engine_socket,
-            *("exec", node.container, "docker", "info", "--format", form),
+            *("exec", node.container, "/bin/sh", "-c", LOOK_SCRIPT),
             timeout=ENGINE_SECONDS,
             check=False,
-        )
-        parsed: dict[str, Any] = json.loads(answer.stdout) if answer.ok else {}
-    except (CommandError, ValueError):
-        return {}
-    return parsed
+        ).stdout
+    except CommandError:
+        return "", {}
+    version, _, rest = answer.partition("\n")
+    try:
+        info: dict[str, Any] = json.loads(rest)
+    except ValueError:
+        return version, {}
+    return version, info
 
 
 def _memory_used(lab: Lab, node: Node) -> int:
