@@ -9,7 +9,7 @@ from quorate.deploy.converge import Goal
 from quorate.deploy.steer import Wish
 from quorate.fleet.quantities import parse_duration
 from quorate.plan.model import Plan
-from quorate.stacks.model import Rendered, RenderedStack
+from quorate.stacks.model import Rendered
 
 BASE_PATIENCE_SECONDS = 240.0
 """Waiting time beyond what the health check itself may take: pulls, slow starts, restarts."""
@@ -23,17 +23,15 @@ def make_goal(
     *,
     changed: Collection[str],
     removed: Collection[str] = (),
-    images: Mapping[str, str],
 ) -> Goal:
     """The goal that a plan and its stack documents (secret names bound) describe.
 
     Args:
-        rendered: the documents; `images` maps each image reference in them to
-            the one to deploy (with its digest).
+        rendered: the documents, with digests and names filled in.
         changed: swarm names whose specification differs from the live one.
         removed: swarm names to remove.
     """
-    stacks = tuple(with_images(stack, images) for stack in rendered.stacks)
+    stacks = rendered.stacks
     present = {f"{s.name}_{short}" for s in stacks for short in s.document.get("services") or {}}
     wishes = tuple(
         Wish(
@@ -57,15 +55,6 @@ def make_goal(
             for short, body in (stack.document.get("services") or {}).items()
         },
     )
-
-
-def with_images(stack: RenderedStack, images: Mapping[str, str]) -> RenderedStack:
-    """The stack with each service's image replaced by the one resolved for it."""
-    services = {
-        short: {**body, "image": images.get(str(body.get("image")), body.get("image"))}
-        for short, body in (stack.document.get("services") or {}).items()
-    }
-    return stack.model_copy(update={"document": {**stack.document, "services": services}})
 
 
 def patience(service: Mapping[str, Any]) -> float:

@@ -17,6 +17,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Something worth a line."""
 
+    def progress(self, done: int, total: int, what: str) -> None:
+        """How far the present step is; `what` was done last."""
+
     def services(self, verdicts: Sequence[Verdict]) -> None:
         """The present state of every service being waited for."""
 
@@ -29,6 +32,9 @@ class Silent:
 
     def note(self, text: str) -> None:
         del text
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        del done, total, what
 
     def services(self, verdicts: Sequence[Verdict]) -> None:
         del verdicts

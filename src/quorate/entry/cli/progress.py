@@ -44,6 +44,11 @@ class PlainReporter:
     def note(self, text: str) -> None:
         self._line(f"  {text}")
 
+    def progress(self, done: int, total: int, what: str) -> None:
+        # A line at each quarter: a log of every pull tells nobody anything.
+        if done == total or done * 4 // total != (done - 1) * 4 // total:
+            self._line(f"  {done} of {total} ({what})")
+
     def services(self, verdicts: Sequence[Verdict]) -> None:
         changed = 0
         for verdict in verdicts:
@@ -75,6 +80,7 @@ class LiveReporter:
         self._title = ""
         self._since = time.monotonic()
         self._verdicts: tuple[Verdict, ...] = ()
+        self._progress = (0, 0, "")
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -92,9 +98,13 @@ class LiveReporter:
     def phase(self, title: str) -> None:
         self._finish()
         self._title, self._since, self._verdicts = title, time.monotonic(), ()
+        self._progress = (0, 0, "")
 
     def note(self, text: str) -> None:
         self._live.console.print(f"    [dim]{text}[/]")
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        self._progress = (done, total, what)
 
     def services(self, verdicts: Sequence[Verdict]) -> None:
         self._verdicts = tuple(verdicts)
@@ -119,17 +129,12 @@ class LiveReporter:
         line = Text.from_markup(f"{self._title} [dim]{seconds:.0f} s[/]")
         parts: list[Spinner | Text | Table] = [Spinner("dots", line)]
         if self._verdicts:
-            parts += [self._ruler(), self._table()]
+            healthy = sum(v.outcome is Outcome.HEALTHY for v in self._verdicts)
+            parts += [_ruler(healthy, len(self._verdicts), "services healthy"), self._table()]
+        elif self._progress[1]:
+            done, total, what = self._progress
+            parts.append(_ruler(done, total, f"[dim]{what}[/]"))
         return Group(*parts)
-
-    def _ruler(self) -> Text:
-        from rich.text import Text
-
-        total = len(self._verdicts)
-        healthy = sum(v.outcome is Outcome.HEALTHY for v in self._verdicts)
-        filled = round(RULER * healthy / max(1, total))
-        bar = f"[green]{'━' * filled}[/][dim]{'━' * (RULER - filled)}[/]"
-        return Text.from_markup(f"  {bar} {healthy} of {total} services healthy")
 
     def _table(self) -> Table:
         from rich.table import Table
@@ -153,7 +158,14 @@ class LiveReporter:
         return table
 
 
-def reporter(*, quiet: bool = False) -> PlainReporter | LiveReporter:
+def _ruler(done: int, total: int, words: str) -> Text:
+    from rich.text import Text
+
+    filled = round(RULER * done / max(1, total))
+    bar = f"[green]{'━' * filled}[/][dim]{'━' * (RULER - filled)}[/]"
+    return Text.from_markup(f"  {bar} {done} of {total} {words}")
+
+
+def reporter() -> PlainReporter | LiveReporter:
     """The reporter for this standard error: live on a terminal, else plain."""
-    del quiet
     return LiveReporter() if sys.stderr.isatty() else PlainReporter()
