@@ -22,6 +22,17 @@ RESTART_WINDOW = "120s"
 """Only restarts inside it count against max_attempts, so that old failures are forgiven."""
 
 
+_COMPLETED = (
+    "endpoint_mode",
+    "placement",
+    "replicas",
+    "resources",
+    "restart_policy",
+    "rollback_config",
+    "update_config",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """What the `deploy` section needs to know besides the service itself.
@@ -53,8 +64,11 @@ def deployment(
     out: dict[str, Any] = {"mode": service.mode.value}
     if service.mode in (Mode.REPLICATED, Mode.REPLICATED_JOB):
         out["replicas"] = service.replicas
-    if given.get("endpoint_mode"):
-        out["endpoint_mode"] = str(given["endpoint_mode"])
+    endpoint = str(given.get("endpoint_mode") or "")
+    if endpoint == "dnsrr" and any(port.mode == "ingress" for port in service.ports):
+        notes.append("`endpoint_mode: dnsrr` is left out: Swarm refuses it with ingress ports")
+    elif endpoint:
+        out["endpoint_mode"] = endpoint
     out["labels"] = {
         **shapes.strings(given.get("labels")),
         "quorate.fleet": setting.fleet,
@@ -79,15 +93,7 @@ def deployment(
         out["rollback_config"] = _rollout(
             given.get("rollback_config"), {**basis, "failure_action": "pause"}
         )
-    known = {
-        *out,
-        "placement",
-        "resources",
-        "restart_policy",
-        "update_config",
-        "rollback_config",
-        "replicas",
-    }
+    known = {*out, *_COMPLETED}
     notes += [
         f"`deploy.{key}` is left out: stack files do not know this key"
         for key in given

@@ -14,7 +14,8 @@ from quorate.stacks.dump import dump, load_as_docker
 TREACHEROUS = [
     "yes", "No", "on", "OFF", "y", "N", "true", "~", "null", "Null", "", " ", "0644", "0o644",
     "22:22", "1:30:00", "1_000", "1e3", ".5", "+1", "-1", "0x1F", ".inf", ".NaN", "2026-11-23",
-    "=", "<<", "&a", "*a", "!a", "%a", "@a", "`a", "- a", "? a", ": a", "a: b", "a #b", "{a}", "[a]",
+    "=", "<<", "&a", "*a", "!a", "%a", "@a", "`a", "- a", "? a", ": a", "a: b", "a #b", "{a}",
+    "[a]",
     "a\nb\n", "\ttab", "trailing ", "é", "\u2028", "\x07", "\ufeff", "😀", "'", '"', "\\",
 ]  # fmt: skip
 
