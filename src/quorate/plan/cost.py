@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quorate.fleet.model import Engine, Server, Service
-from quorate.plan.problem import CPU, MEMORY, Ask, Counts, Fixed, Problem
+from quorate.fleet.model import Engine, Isolation, Server, Service
+from quorate.plan.problem import CPU, MEMORY, Ask, Counts, Problem
 
 FULL = 10_000
 """A whole server, in hundredths of a percent."""
@@ -36,11 +36,11 @@ is not there kills a process."""
 OVERLOAD_CPU = 2
 """The same for CPU, which only slows down."""
 
-STARVE = 200
-"""Per production service on a server, for a burst of that server's whole CPU: a
-build of four threads on sixteen beside fifteen services costs 750, on eight
-threads 1500. Above what balance can ask for on one server, so that isolation
-written in the policy yields to capacity only."""
+STARVE = 3_000
+"""For each thread that services to be protected use on a server, for a burst of that
+server's whole CPU: a build of four threads beside services that use two costs 1500
+on sixteen threads, 3000 on eight. By use, not by number: twenty idle helpers lose
+less than one busy gateway."""
 
 UNSTABLE = 900
 """For a service that keeps data on a server that is known to be unreliable (0 on a
@@ -122,16 +122,17 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Burst:
-    """A spiky service among victims: points by host for each victim there.
+    """A spiky service among services to be protected.
 
     `item` is None where the spiky service is fixed; then `hosts` are its own.
-    `present` counts victims that are fixed, by host.
+    `points[host][victim]` are for each task of that victim there, `present[host]`
+    for the victims that are fixed.
     """
 
     item: int | None
     hosts: frozenset[int]
-    points: tuple[int, ...]
     victims: tuple[int, ...]
+    points: tuple[tuple[int, ...], ...]
     present: tuple[int, ...]
 
 
@@ -193,8 +194,9 @@ def evaluate(costs: Costs, counts: Counts) -> Counter[str]:
         points["needs"] += link.points * away
     for burst in costs.bursts:
         for host in burst.hosts if burst.item is None else _present(counts[burst.item]):
-            victims = burst.present[host] + sum(counts[item][host] for item in burst.victims)
-            points["starve"] += burst.points[host] * victims
+            victims = zip(burst.points[host], burst.victims, strict=True)
+            points["starve"] += burst.present[host]
+            points["starve"] += sum(each * counts[victim][host] for each, victim in victims)
     for fill in costs.fills:
         load = fill.start + sum(
             share * row[fill.host] for share, row in zip(fill.shares, counts, strict=True)
@@ -299,50 +301,44 @@ def _links_of_compose(problem: Problem) -> Iterator[Link]:
 
 def _bursts(problem: Problem) -> Iterator[Burst]:
     for isolation in problem.fleet.policy.isolation:
-        victims = tuple(
-            index
-            for index, item in enumerate(problem.items)
-            if item.service.workload_class == isolation.away_from
-        )
-        there = [f for f in problem.fixed if f.service.workload_class == isolation.away_from]
-        present = tuple(
-            sum(f.hosts.count(host) for f in there) for host in range(len(problem.hosts))
-        )
         for index, item in enumerate(problem.items):
-            if _is_spiky(item.service, isolation.spiky) and item.ask.burst:
-                yield Burst(
-                    item=index,
-                    hosts=frozenset(),
-                    points=_burst_points(problem, item.ask.burst),
-                    victims=tuple(v for v in victims if v != index),
-                    present=present,
-                )
+            if _bursts_of(item.service, item.ask, isolation):
+                yield _burst(problem, isolation, index, frozenset(), item.ask)
         for fixed in problem.fixed:
-            if _is_spiky(fixed.service, isolation.spiky) and fixed.ask.burst:
-                yield _fixed_burst(problem, fixed, victims, present)
+            if _bursts_of(fixed.service, fixed.ask, isolation) and fixed.hosts:
+                yield _burst(problem, isolation, None, frozenset(fixed.hosts), fixed.ask)
 
 
-def _fixed_burst(
-    problem: Problem, fixed: Fixed, victims: tuple[int, ...], present: tuple[int, ...]
+def _bursts_of(service: Service, ask: Ask, isolation: Isolation) -> bool:
+    spiky = service.load.spiky and service.workload_class == isolation.spiky
+    return spiky and ask.burst > 0
+
+
+def _burst(
+    problem: Problem, isolation: Isolation, index: int | None, hosts: frozenset[int], ask: Ask
 ) -> Burst:
+    victims = tuple(
+        victim
+        for victim, item in enumerate(problem.items)
+        if item.service.workload_class == isolation.away_from and victim != index
+    )
+    used = [problem.items[victim].ask.resources[CPU] for victim in victims]
+    there = [f for f in problem.fixed if f.service.workload_class == isolation.away_from]
+    shares = [min(1.0, ask.burst / host.total[CPU]) for host in problem.hosts]
     return Burst(
-        item=None,
-        hosts=frozenset(fixed.hosts),
-        points=_burst_points(problem, fixed.ask.burst),
+        item=index,
+        hosts=hosts,
         victims=victims,
-        present=present,
+        points=tuple(tuple(_starved(share, cpu) for cpu in used) for share in shares),
+        present=tuple(
+            sum(_starved(share, f.ask.resources[CPU]) * f.hosts.count(host) for f in there)
+            for host, share in enumerate(shares)
+        ),
     )
 
 
-def _is_spiky(service: Service, workload_class: str) -> bool:
-    return service.load.spiky and service.workload_class == workload_class
-
-
-def _burst_points(problem: Problem, burst: int) -> tuple[int, ...]:
-    return tuple(
-        round(STARVE * min(1.0, burst / host.total[CPU])) if host.total[CPU] else STARVE
-        for host in problem.hosts
-    )
+def _starved(share: float, cpu: int) -> int:
+    return round(STARVE * share * cpu / 1000)
 
 
 def _fills(problem: Problem) -> Iterator[Fill]:

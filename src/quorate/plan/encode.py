@@ -110,24 +110,22 @@ class Encoding:
 
     def _burst(self, burst: Burst) -> None:
         for host in self._hosts:
-            points = burst.points[host]
-            victims = [self._counts[item][host] for item in burst.victims]
+            prices = zip(burst.points[host], burst.victims, strict=True)
+            victims = [(each, victim) for each, victim in prices if self._highest[victim][host]]
+            terms: list[Term] = [(each, self._counts[victim][host]) for each, victim in victims]
             if burst.item is None:
                 if host in burst.hosts:
-                    self.model.minimise(
-                        ((points, v) for v in victims), points * burst.present[host]
-                    )
+                    self.model.minimise(terms, burst.present[host])
                 continue
             if not self._highest[burst.item][host]:
                 continue
             here = self._presence(burst.item, host)
-            self.model.minimise([(points * burst.present[host], here)])
-            most = sum(self._highest[item][host] for item in burst.victims)
+            self.model.minimise([(burst.present[host], here)])
+            most = sum(each * self._highest[victim][host] for each, victim in victims)
             if most:
                 suffering = self.model.integer(0, most)
-                terms: list[Term] = [(1, v) for v in victims]
                 self.model.at_most([*terms, (most, here), (-1, suffering)], most)
-                self.model.minimise([(points, suffering)])
+                self.model.minimise([(1, suffering)])
 
     def _fill(self, fill: Fill) -> None:
         terms = [

@@ -151,20 +151,22 @@ class Explainer:
     ) -> Iterator[tuple[str, str]]:
         burst = self.problem.items[index].ask.burst
         for isolation in self.problem.fleet.policy.isolation:
-            if service.workload_class == isolation.spiky and service.load.spiky:
-                on = set(here)
-                away = sum(
-                    1
-                    for other in self.problem.fleet.services
-                    if other.workload_class == isolation.away_from
-                    and not on & set(homes(self.problem, self.counts, other))
+            if service.workload_class != isolation.spiky or not service.load.spiky:
+                continue
+            away = [
+                other
+                for other in self.problem.fleet.services
+                if other.workload_class == isolation.away_from
+                and not set(here) & set(homes(self.problem, self.counts, other))
+            ]
+            use = sum(other.load.cpu * other.replicas for other in away)
+            if away:
+                yield (
+                    "starve",
+                    f"away from {count(len(away), isolation.away_from + ' service')} "
+                    f"({threads(use * 1000)} in use) that its bursts of {threads(burst)} "
+                    "could starve",
                 )
-                if away:
-                    yield (
-                        "starve",
-                        f"away from {count(away, isolation.away_from + ' service')} that its "
-                        f"bursts of {threads(burst)} could starve",
-                    )
 
     def _stable(self, home: int) -> Iterator[tuple[str, str]]:
         server = self.problem.hosts[home].server
