@@ -7,33 +7,36 @@ from typing import TYPE_CHECKING
 
 from quorate.deploy import versioned
 from quorate.deploy.values import read_values
-from quorate.deploy.versioned import Kind
+from quorate.deploy.versioned import Kind, Value
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
+from quorate.stacks.model import Rendered
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
 
-def secret_values(fleet: Fleet, environment: Mapping[str, str] | None = None) -> dict[str, bytes]:
-    """The values of all secrets of the fleet file; never to be shown.
+def secret_values(
+    fleet: Fleet, rendered: Rendered, environment: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
+    """The values of all secrets that the stacks use, by plain name; never to be shown.
 
     Raises:
         CheckError: every secret whose source gives none.
     """
     directory = fleet.path.absolute().parent
-    return read_values(fleet.secrets, directory=directory, environment=environment)
+    return read_values(rendered.secrets, directory=directory, environment=environment)
 
 
 def ensure_secrets(
     client: DockerClient, values: Mapping[str, bytes], *, fleet: str
 ) -> dict[str, str]:
-    """See that each secret is in the swarm; returns name → deployed name (`name-v2`).
+    """See that each secret is in the swarm; returns plain → deployed name (`name-v2`).
 
     Raises:
         EngineError: the swarm refuses, or a value is empty or too large.
     """
-    return versioned.ensure(client, Kind.SECRET, values, fleet=fleet)
+    return versioned.ensure(client, Kind.SECRET, _as_values(values), fleet=fleet)
 
 
 def expected_secrets(
@@ -44,7 +47,11 @@ def expected_secrets(
     Raises:
         EngineError: the swarm does not answer.
     """
-    return versioned.expected(client, Kind.SECRET, values, fleet=fleet)
+    return versioned.expected(client, Kind.SECRET, _as_values(values), fleet=fleet)
+
+
+def _as_values(values: Mapping[str, bytes]) -> dict[str, Value]:
+    return {name: Value(data=data) for name, data in values.items()}
 
 
 def prune_secrets(

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,18 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Value:
+    """A value to deploy; its bytes never appear in its repr.
+
+    `template` names Swarm's template driver (`golang`) that fills in a config's
+    placeholders per task; None deploys it as it is.
+    """
+
+    data: bytes = field(repr=False)
+    template: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """One deployed version. `data` is known for configs only; `hash` for secrets only."""
 
@@ -53,12 +65,15 @@ class Version:
     number: int
     hash: str = ""
     data: bytes | None = None
+    template: str | None = None
 
-    def holds(self, value: bytes) -> bool:
+    def holds(self, value: Value) -> bool:
         """Whether this version has that value."""
+        if self.template != value.template:
+            return False
         if self.data is not None:
-            return self.data == value
-        return verify(value, self.hash)
+            return self.data == value.data
+        return verify(value.data, self.hash)
 
 
 def deployed_versions(client: DockerClient, kind: Kind, fleet: str) -> tuple[Version, ...]:
@@ -75,7 +90,7 @@ def deployed_versions(client: DockerClient, kind: Kind, fleet: str) -> tuple[Ver
 
 
 def ensure(
-    client: DockerClient, kind: Kind, values: Mapping[str, bytes], *, fleet: str
+    client: DockerClient, kind: Kind, values: Mapping[str, Value], *, fleet: str
 ) -> dict[str, str]:
     """See that each value is deployed; returns name → deployed, versioned name.
 
@@ -90,7 +105,7 @@ def ensure(
 
 
 def expected(
-    client: DockerClient, kind: Kind, values: Mapping[str, bytes], *, fleet: str
+    client: DockerClient, kind: Kind, values: Mapping[str, Value], *, fleet: str
 ) -> dict[str, str]:
     """The deployed names `ensure` would return, nothing being changed.
 
@@ -121,7 +136,7 @@ def prune(
     return remove(client, kind, superfluous(deployed_versions(client, kind, fleet), used))
 
 
-def choose(name: str, value: bytes, present: Sequence[Version]) -> str | None:
+def choose(name: str, value: Value, present: Sequence[Version]) -> str | None:
     """The newest deployed version that holds the value; None when it is new."""
     own = sorted((v for v in present if v.name == name), key=lambda v: -v.number)
     return next((version.deployed for version in own if version.holds(value)), None)
@@ -191,19 +206,22 @@ def _create(
     client: DockerClient,
     kind: Kind,
     name: str,
-    value: bytes,
+    value: Value,
     present: Sequence[Version],
     fleet: str,
 ) -> str:
     number = next_number(name, present)
     deployed = f"{name}-v{number}"
-    _check_size(kind, name, deployed, value)
+    _check_size(kind, name, deployed, value.data)
     labels = {FLEET_LABEL: fleet, NAME_LABEL: name, VERSION_LABEL: str(number)}
     if kind is Kind.SECRET:
-        labels[HASH_LABEL] = fingerprint(value)
-    call = client.api.create_secret if kind is Kind.SECRET else client.api.create_config
+        labels[HASH_LABEL] = fingerprint(value.data)
     with docker.translated(f"the {kind} {name} could not be made in the swarm"):
-        call(deployed, value, labels=labels)
+        if kind is Kind.SECRET:
+            client.api.create_secret(deployed, value.data, labels=labels)
+        else:
+            templating = {"Name": value.template} if value.template else None
+            client.api.create_config(deployed, value.data, labels=labels, templating=templating)
     return deployed
 
 
@@ -238,4 +256,5 @@ def _version(raw: Mapping[str, Any], kind: Kind) -> Version | None:
         number=int(labels[VERSION_LABEL]),
         hash=str(labels.get(HASH_LABEL) or ""),
         data=data,
+        template=(spec.get("Templating") or {}).get("Name"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quorate.deploy import configs, labels, networks, record, secrets, versioned
-from quorate.deploy.versioned import Kind
+from quorate.deploy.versioned import Kind, Value
 from quorate.errors import EngineError
 from quorate.observe.snapshot import observe
 
@@ -31,7 +31,7 @@ def test_a_secret_gets_a_version_per_value_and_finds_an_old_one_again(swarm: Doc
 
 def test_old_versions_go_but_never_one_in_use_or_recorded(swarm: DockerClient) -> None:
     for number in range(6):
-        configs.ensure_configs(swarm, {"prom": f"value {number}".encode()}, fleet="c")
+        configs.ensure_configs(swarm, {"prom": Value(data=f"value {number}".encode())}, fleet="c")
     first = next(raw for raw in swarm.api.configs() if raw["Spec"]["Name"] == "prom-v1")
     service = swarm.api.create_service(
         {
@@ -57,9 +57,11 @@ def test_old_versions_go_but_never_one_in_use_or_recorded(swarm: DockerClient) -
 
 
 def test_a_config_in_use_that_the_snapshot_does_not_show_is_left(swarm: DockerClient) -> None:
-    configs.ensure_configs(swarm, {"x": b"1"}, fleet="d")
+    configs.ensure_configs(swarm, {"x": Value(data=b"1", template="golang")}, fleet="d")
     (version,) = versioned.deployed_versions(swarm, Kind.CONFIG, "d")
-    assert version.data == b"1"
+    assert (version.data, version.template) == (b"1", "golang")
+    again = configs.ensure_configs(swarm, {"x": Value(data=b"1")}, fleet="d")
+    assert again == {"x": "x-v2"}
     assert versioned.remove(swarm, Kind.CONFIG, [version]) == ("x-v1",)
     assert versioned.remove(swarm, Kind.CONFIG, [version]) == ()
 
