@@ -165,15 +165,18 @@ def _configure_script() -> str:
 def _bootstrap(engine: LabEngine, tag: str) -> None:
     """debootstrap into a directory and import it."""
     DATA_DIRECTORY.mkdir(mode=0o711, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="base-", dir=DATA_DIRECTORY) as made:
-        root = Path(made) / "root"
+    place = DATA_DIRECTORY / "base"
+    _clear(place)
+    root = place / "root"
+    root.mkdir(parents=True)
+    try:
         mirror = machine.debian_mirror()
         command.run(
             ["debootstrap", "--variant=minbase", RELEASE, str(root), *([mirror] if mirror else [])],
             timeout=BOOTSTRAP_SECONDS,
         )
         command.run(["chroot", str(root), "/bin/sh", "-eu"], input=_configure_script())
-        archive = Path(made) / "base.tar"
+        archive = place / "base.tar"
         command.run(
             [
                 *("tar", "-C", str(root), "--exclude=./var/cache/apt/*", "--exclude=./dev/*"),
@@ -186,3 +189,13 @@ def _bootstrap(engine: LabEngine, tag: str) -> None:
         docker.cli(
             engine.socket, "import", "--change", 'CMD ["/bin/sh"]', str(archive), tag, timeout=300
         )
+    finally:
+        _clear(place)
+
+
+def _clear(place: Path) -> None:
+    """Remove what a bootstrap left, an interrupted one's mounts included."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((point for point in mounts if point.startswith(f"{place}/")), reverse=True):
+        command.run(["umount", point])
+    command.run(["rm", "-rf", "--one-file-system", str(place)], timeout=120)

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
 
 from quorate.errors import CommandError, LabError
 from quorate.lab import keys, sizes
@@ -98,30 +97,6 @@ def write_files(lab: Lab, *, open_dns: bool) -> None:
         (folder / "meminfo").write_text(sizes.meminfo(real, node.memory))
         resolver = f"nameserver {node.address}\noptions timeout:1 attempts:1\n"
         (folder / "resolv.conf").write_text("" if open_dns else resolver)
-        (folder / "hosts").write_text(host_lines(lab))
-        if not (folder / "daemon.json").exists():
-            (folder / "daemon.json").write_text(json.dumps(engine_settings()) + "\n")
-
-
-def host_lines(lab: Lab) -> str:
-    """The lab's names as lines of /etc/hosts: its nodes, and its registries."""
-    names = [(node.address, node.server) for node in lab.nodes]
-    return "".join(f"{address} {name}\n" for address, name in names)
-
-
-def engine_settings() -> dict[str, Any]:
-    """The daemon.json of a node's engine.
-
-    Without the userland proxy, a published port costs no process of its own;
-    short logs keep a lab from filling the machine's disk.
-    """
-    return {
-        "exec-opts": ["native.cgroupdriver=cgroupfs"],
-        "userland-proxy": False,
-        "log-driver": "json-file",
-        "log-opts": {"max-size": "1m", "max-file": "2"},
-        "max-concurrent-downloads": 6,
-    }
 
 
 def ensure_running(lab: Lab, node: Node, frame: Frame) -> None:

@@ -54,6 +54,21 @@ class Node(Model):
     cpuset: str
 
 
+class RegistryTrust(Model):
+    """What nodes must know to pull from the lab's registry.
+
+    `address` is its own on the lab's network; `names` are the host names it
+    answers for, with certificates of the authority `certificate` (PEM);
+    `mirrors` are addresses (`https://NAME`, one of the names) at which it stands
+    in for Docker Hub.
+    """
+
+    address: str
+    names: tuple[str, ...]
+    certificate: str = ""
+    mirrors: tuple[str, ...] = ()
+
+
 class Lab(Model):
     """A lab as it was brought up.
 
@@ -76,6 +91,7 @@ class Lab(Model):
     cpu_factor: float = 1.0
     features: Features = Features()
     images: dict[str, ImageSource] = Field(default_factory=dict)
+    registry: RegistryTrust | None = None
     cuts: tuple[tuple[str, str], ...] = ()
     complete: bool = False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet
-from quorate.lab import engine, keys, machine, nodeimage, nodes, probe, sizes, state
+from quorate.lab import engine, keys, machine, nodeimage, nodes, probe, sizes, state, trust
 from quorate.lab.engine import LabEngine
 from quorate.lab.node_options import Frame
 from quorate.lab.progress import Progress, Silent, step
@@ -51,27 +51,27 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool =
         return state.save(lab.model_copy(update={"complete": True}))
 
 
-def take_down(lab: Lab) -> dict[str, int]:
+def take_down(lab: Lab, *, progress: Progress | None = None) -> dict[str, int]:
     """Remove everything the lab made, and nothing else; how many of each kind.
+
+    Where the lab's own engine was stopped, it is started for this: what the lab
+    left in it must go too.
 
     Raises:
         LabError: something would not go; the rest of the lab is kept for a retry.
     """
+    listener = progress or Silent()
     with _lock(lab.name):
-        if engine.answers(lab.engine_socket):
-            counts = nodes.remove(lab.engine_socket, lab.name)
-        elif lab.engine_socket.exists():
+        if not engine.answers(lab.engine_socket):
+            engine.ensure(progress=listener, extra=lab.engine_socket)
+        if not engine.answers(lab.engine_socket):
             raise LabError(
-                f"the engine on {lab.engine_socket} does not answer",
+                f"the engine on {lab.engine_socket}, which holds the lab, does not answer",
                 todo="start it, then run `quorate lab down` again",
             )
-        else:
-            raise LabError(
-                f"the lab's engine on {lab.engine_socket} is not running",
-                cause="the machine was restarted, or the engine was stopped",
-                todo="run `quorate lab up` to start it, then `quorate lab down`",
-            )
-        state.forget(lab)
+        with step(listener, f"remove the lab {lab.name}"):
+            counts = nodes.remove(lab.engine_socket, lab.name)
+            state.forget(lab)
         return counts
 
 
@@ -148,6 +148,7 @@ def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, i
             cpu_factor=size.cpu_factor,
             features=known.features if known else state.Features(),
             images=known.images if known else {},
+            registry=known.registry if known else None,
             cuts=known.cuts if known else (),
         )
     )
@@ -170,6 +171,8 @@ def _probe(lab: Lab, found: LabEngine, image: str) -> tuple[Lab, Frame]:
 def _start(lab: Lab, frame: Frame, *, open_dns: bool) -> None:
     keys.ensure_keys(lab, [node.server for node in lab.nodes])
     nodes.write_files(lab, open_dns=open_dns)
+    for node in lab.nodes:
+        trust.write_trust(lab, node)
     keys.write_configuration(lab, command.resolve("docker"))
     write_override(lab)
     nodes.ensure_network(lab)
@@ -187,7 +190,7 @@ def write_override(lab: Lab) -> Path:
     servers = {
         node.server: {
             "address": node.server,
-            "ssh": {"user": "root", "port": None, "config": str(lab.ssh_config)},
+            "ssh": {"user": "root", "config": str(lab.ssh_config)},
         }
         for node in lab.nodes
     }
