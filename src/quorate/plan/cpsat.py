@@ -28,8 +28,8 @@ class Answer:
     """
 
     status: str
-    objective: float = 0.0
-    bound: float = 0.0
+    objective: int = 0
+    bound: int = 0
     seconds: float = 0.0
     values: tuple[int, ...] = ()
     core: tuple[int, ...] = ()
@@ -114,8 +114,8 @@ class Model:
         helper = native.ResponseHelper
         return Answer(
             status=status,
-            objective=response.objective_value if self._objective else 0.0,
-            bound=response.best_objective_bound if self._objective else 0.0,
+            objective=round(response.objective_value) if self._objective else self._offset,
+            bound=round(response.best_objective_bound) if self._objective else self._offset,
             seconds=response.wall_time,
             values=tuple(response.solution) if found else (),
             core=tuple(helper.sufficient_assumptions_for_infeasibility(response))

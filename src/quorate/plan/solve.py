@@ -105,7 +105,7 @@ def solve(
         from quorate.plan.conflict import conflict
 
         raise conflict(problem)
-    if not answer.values:
+    if answer.status not in ("optimal", "feasible"):
         raise QuorateError(
             f"no placement was found within {time_limit:g} s",
             cause="the fleet is large or its rules are very tight",

@@ -121,6 +121,6 @@ def _exact(refugees: list[Refugee], free: Mapping[int, list[int]]) -> list[Refug
         (r.memory * 1_000 + r.cpu + 1, v) for r, v in zip(refugees, pending, strict=True)
     )
     answer = model.solve(time_limit=PROOF_SECONDS)
-    if not answer.values:
+    if answer.status not in ("optimal", "feasible"):
         return refugees
     return [r for r, out in zip(refugees, pending, strict=True) if answer.values[out]]
