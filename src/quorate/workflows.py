@@ -1,3 +1,370 @@
 """Each verb as its visible, typed steps, top to bottom."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quorate.deploy import record
+from quorate.deploy.apply import deploy_stack, remove_stack, spread_service
+from quorate.deploy.converge import Engine, Outcomes, converge
+from quorate.deploy.failures import Failure, explain
+from quorate.deploy.goal import make_goal
+from quorate.deploy.lock import Settings, hold
+from quorate.deploy.prepare import Contents, Foreseen, Scene, drop_labels, foresee, make_ready
+from quorate.deploy.prepare import read_contents as read_contents_of
+from quorate.deploy.preview import Preview, changes_of, preview
+from quorate.deploy.progress import Reporter
+from quorate.deploy.registries import credentials
+from quorate.deploy.swarm_setup import execute
+from quorate.deploy.swarm_state import SwarmState, observe_swarm
+from quorate.deploy.swarm_steps import steps as setup_steps
+from quorate.errors import RefusedError, StalePlanError
+from quorate.fleet.model import Fleet
+from quorate.fleet.observed import Snapshot
+from quorate.fleet.read import read_fleet
+from quorate.observe.connect import Connections, Manager
+from quorate.observe.snapshot import observe
+from quorate.plan.model import Plan
+from quorate.plan.solve import make_plan
+from quorate.stacks.model import Rendered
+from quorate.stacks.render import render
+
+if TYPE_CHECKING:
+    from quorate.lab.state import Lab
+
+Confirm = Callable[[Preview], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A fleet to work on; with a lab, its servers are the lab's nodes."""
+
+    fleet: Fleet
+    lab: Lab | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpOptions:
+    """`wait_lock` and `time_limit` (of the planner) in seconds."""
+
+    dry_run: bool = False
+    plan: Plan | None = None
+    wait_lock: float = 0.0
+    time_limit: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpResult:
+    """What came of an `up`. `away` maps swarm names to where they run instead of home."""
+
+    outcome: str
+    preview: Preview
+    record: int | None = None
+    failures: tuple[Failure, ...] = ()
+    away: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        services = {
+            identity: {
+                "homes": list(placement.homes),
+                "runs_on": list(self.where.get(f"{placement.stack}_{placement.name}", ())),
+            }
+            for identity, placement in self.preview.plan.services.items()
+        }
+        return {
+            "outcome": self.outcome,
+            "record": self.record,
+            "seconds": round(self.seconds, 1),
+            "services": services,
+            "away": {name: list(places) for name, places in self.away.items()},
+            "failures": [vars(failure) | {"log": list(failure.log)} for failure in self.failures],
+            "preview": self.preview.as_json(),
+        }
+
+
+def open_fleet(path: Path, *, lab: bool = False) -> Opened:
+    """Read and check a fleet file; with `lab`, for the lab that was brought up for it.
+
+    Raises:
+        CheckError: problems in the files.
+        LabError: there is no such lab.
+    """
+    if not lab:
+        return Opened(fleet=read_fleet(path))
+    from quorate.lab.state import load
+
+    found = load(path)
+    return Opened(fleet=read_fleet(path, override=found.override), lab=found)
+
+
+def render_for(opened: Opened, plan: Plan) -> Rendered:
+    """The stack files of a plan; for a lab, the ones derived from them."""
+    rendered = render(opened.fleet, plan)
+    if opened.lab is None:
+        return rendered
+    from quorate.lab.derive import derive
+
+    return derive(rendered, opened.lab)[0]
+
+
+def up(
+    opened: Opened, options: UpOptions, *, report: Reporter, confirm: Confirm, started: datetime
+) -> UpResult:
+    """Check → plan → diff → confirm → deploy → steer → wait until every service is healthy.
+
+    Raises:
+        RefusedError: not confirmed. LockedError: somebody else is at it.
+        StalePlanError: the plan was made from other files.
+        UnreachableError, EngineError, CommandError: a server or an engine.
+    """
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        report.phase("looking at the servers")
+        state = _look(opened, connections)
+        scene = _scene(fleet, connections, state)
+        report.phase("planning")
+        plan = options.plan or make_plan(
+            fleet,
+            current=where_now(fleet, scene.snapshot),
+            time_limit=options.time_limit,
+            made_at=started.isoformat(timespec="seconds"),
+        )
+        _require_fresh(plan, fleet)
+        rendered = render_for(opened, plan)
+        contents = read_contents_of(fleet, rendered)
+        report.phase("comparing with what runs")
+        seen = _preview(scene, plan, rendered, contents, state)
+        if options.dry_run or seen.nothing_to_do:
+            outcome = "dry-run" if options.dry_run else "unchanged"
+            return _result(outcome, seen, scene.snapshot, started)
+        if not confirm(seen):
+            raise RefusedError("not confirmed; nothing was changed")
+        report.phase("setting up the swarm")
+        execute(fleet, connections, setup_steps(fleet, state), state, report.note)
+        manager = connections.manager()
+        settings = Settings(wait=options.wait_lock, say=report.note)
+        with hold(manager.client, what="quorate up", settings=settings):
+            scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
+            # Once more, now that nobody else changes anything: others may have meanwhile.
+            foreseen = foresee(scene, plan, rendered, contents)
+            make_ready(scene, manager.client, foreseen, contents, report)
+            return _deploy(fleet, plan, foreseen, manager, report, started, seen)
+
+
+def _look(opened: Opened, connections: Connections) -> SwarmState:
+    from quorate.deploy.preflight import preflight, require
+
+    state = observe_swarm(connections)
+    require(preflight(opened.fleet, connections, lab=opened.lab))
+    return state
+
+
+def _scene(fleet: Fleet, connections: Connections, state: SwarmState) -> Scene:
+    known = credentials(fleet)
+    if not any(member.works for member in state.members.values()):
+        empty = Snapshot(taken_at=datetime.now(UTC))
+        return Scene(fleet=fleet, connections=connections, client=None, snapshot=empty, known=known)
+    client = connections.manager().client
+    return Scene(
+        fleet=fleet, connections=connections, client=client, snapshot=observe(client), known=known
+    )
+
+
+def _preview(
+    scene: Scene, plan: Plan, rendered: Rendered, contents: Contents, state: SwarmState
+) -> Preview:
+    foreseen = foresee(scene, plan, rendered, contents)
+    steps = tuple(step.describe() for step in setup_steps(scene.fleet, state))
+    return preview(plan, foreseen, scene.snapshot, fleet=scene.fleet.name, steps=steps)
+
+
+def where_now(fleet: Fleet, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """Service id → the servers it runs on now."""
+    names = {node.id: node.hostname for node in snapshot.nodes}
+    found: dict[str, tuple[str, ...]] = {}
+    for service in fleet.swarm_services():
+        live = snapshot.service(service.swarm_name)
+        if live is not None:
+            tasks = snapshot.running(live)
+            found[service.id] = tuple(sorted(names.get(t.node_id or "", "") for t in tasks))
+    return {name: servers for name, servers in found.items() if servers}
+
+
+def _require_fresh(plan: Plan, fleet: Fleet) -> None:
+    if plan.fleet_digest != fleet.digest:
+        raise StalePlanError(
+            "the plan was made from other fleet or compose files than these",
+            cause="they changed after the plan was made",
+            todo="run `quorate plan` again",
+        )
+
+
+def _deploy(
+    fleet: Fleet,
+    plan: Plan,
+    foreseen: Foreseen,
+    manager: Manager,
+    report: Reporter,
+    started: datetime,
+    seen: Preview,
+) -> UpResult:
+    """Record, converge, relabel, and say what came of it."""
+    client = manager.client
+    changes = changes_of(foreseen.rendered, observe(client), fleet=fleet.name)
+    goal = make_goal(foreseen.rendered, plan, changed=changes.touched, removed=changes.removed)
+    entry = record.write(client, _content(fleet, plan, foreseen), summary=_summary(changes))
+    try:
+        outcomes = converge(goal, engine=engine_of(manager), report=report)
+    except KeyboardInterrupt:
+        record.mark(client, entry, "interrupted")
+        raise
+    after = observe(client)
+    failures = tuple(explain(verdict, client) for verdict in outcomes.failed)
+    if not failures:
+        drop_labels(client, after, foreseen.rendered)
+    outcome = "failed" if failures else "healthy"
+    record.mark(client, entry, outcome)
+    result = _result(outcome, seen, after, started)
+    return replace(result, record=entry.number, failures=failures)
+
+
+def engine_of(manager: Manager) -> Engine:
+    """What converging needs, on this manager."""
+    return Engine(
+        deploy=partial(deploy_stack, manager.target),
+        spread=partial(spread_service, manager.target),
+        observe=partial(observe, manager.client),
+    )
+
+
+def _content(fleet: Fleet, plan: Plan, foreseen: Foreseen) -> record.RecordContent:
+    rendered = foreseen.rendered
+    return record.RecordContent(
+        fleet=fleet.name,
+        fleet_digest=fleet.digest,
+        stacks={stack.name: stack.document for stack in rendered.stacks},
+        homes={name: placement.homes for name, placement in plan.services.items()},
+        labels=rendered.labels,
+        networks=rendered.networks,
+        secrets=foreseen.secrets,
+        configs=foreseen.configs,
+        home_constraints=rendered.home_constraints,
+        pool_constraints=rendered.pool_constraints,
+        plan=plan.model_dump(mode="json"),
+    )
+
+
+def _summary(changes: Any) -> str:
+    parts = [
+        f"{len(changes.added)} added" if changes.added else "",
+        f"{len(changes.changed)} changed" if changes.changed else "",
+        f"{len(changes.removed)} removed" if changes.removed else "",
+    ]
+    return ", ".join(part for part in parts if part) or "homes only"
+
+
+def _result(outcome: str, seen: Preview, snapshot: Snapshot, started: datetime) -> UpResult:
+    names = {node.id: node.hostname for node in snapshot.nodes}
+    where = {
+        service.name: tuple(
+            sorted(names.get(task.node_id or "", "?") for task in snapshot.running(service))
+        )
+        for service in snapshot.services
+    }
+    away = {
+        name: where.get(name, ())
+        for placement in seen.plan.services.values()
+        if (name := f"{placement.stack}_{placement.name}") in where
+        and where[name] != tuple(sorted(placement.homes))
+    }
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    return UpResult(outcome=outcome, preview=seen, where=where, away=away, seconds=seconds)
+
+
+def history(opened: Opened) -> tuple[record.RecordEntry, ...]:
+    """Every recorded deployment, oldest first.
+
+    Raises:
+        UnreachableError, EngineError: no manager answers.
+    """
+    with Connections(opened.fleet) as connections:
+        return record.history(connections.manager().client, fleet=opened.fleet.name)
+
+
+def rollback(
+    opened: Opened, number: int | None, *, report: Reporter, confirm: Confirm, started: datetime
+) -> UpResult:
+    """Deploy once more what record `number` deployed (default: the last healthy before now).
+
+    Raises:
+        UsageError: there is no such record. Otherwise as `up`.
+    """
+    from quorate.deploy.rollback import choose, foreseen_of
+
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        manager = connections.manager()
+        settings = Settings(say=report.note)
+        with hold(manager.client, what="quorate rollback", settings=settings):
+            entry = choose(record.history(manager.client, fleet=fleet.name), number)
+            content = record.read(manager.client, entry)
+            plan = Plan.model_validate(content.plan)
+            scene = Scene(
+                fleet=fleet,
+                connections=connections,
+                client=manager.client,
+                snapshot=observe(manager.client),
+                known=credentials(fleet),
+            )
+            foreseen = foreseen_of(content, scene.snapshot)
+            seen = preview(plan, foreseen, scene.snapshot, fleet=fleet.name, steps=())
+            if not confirm(seen):
+                raise RefusedError("not confirmed; nothing was changed")
+            report.note(f"going back to deployment {entry.number} of {entry.time}")
+            empty = Contents(secrets={}, configs={})
+            make_ready(scene, manager.client, foreseen, empty, report)
+            return _deploy(fleet, plan, foreseen, manager, report, started, seen)
+
+
+def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:
+    """Remove the fleet's stacks; volumes, secrets, labels and the history stay.
+
+    Returns the names of the stacks removed.
+
+    Raises:
+        LockedError, UnreachableError, EngineError, CommandError.
+    """
+    from quorate.deploy.down import remove_shared_networks, stacks_of, wait_until_gone
+
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        manager = connections.manager()
+        with hold(manager.client, what="quorate down", settings=Settings(say=report.note)):
+            present = stacks_of(observe(manager.client), fleet.name)
+            for name in present:
+                report.phase(f"removing the stack {name}")
+                remove_stack(manager.target, name)
+            wait_until_gone(manager.client, present, report)
+            remove_shared_networks(manager.client, fleet.name)
+            return present
+
+
+@contextmanager
+def working_manager(opened: Opened) -> Iterator[Manager]:
+    """A manager of the fleet, for verbs that only look."""
+    with Connections(opened.fleet) as connections:
+        yield connections.manager()
+
+
+def unfinished(outcomes: Outcomes) -> bool:
+    """Whether any service that was waited for is not healthy."""
+    return bool(outcomes.failed)

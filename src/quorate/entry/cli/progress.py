@@ -38,6 +38,9 @@ class PlainReporter:
     def __exit__(self, *exc: object) -> None:
         sys.stderr.flush()
 
+    def pause(self) -> None:
+        """Let somebody else write for a while."""
+
     def phase(self, title: str) -> None:
         self._line(title)
 
@@ -95,8 +98,15 @@ class LiveReporter:
         self._finish(failed=kind is not None)
         self._live.stop()
 
+    def pause(self) -> None:
+        """Finish the present step, so that a question can be asked."""
+        self._finish()
+        self._live.stop()
+
     def phase(self, title: str) -> None:
         self._finish()
+        if not self._live.is_started:
+            self._live.start()
         self._title, self._since, self._verdicts = title, time.monotonic(), ()
         self._progress = (0, 0, "")
 

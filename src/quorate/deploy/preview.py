@@ -1,0 +1,97 @@
+"""What an `up` is about to do, as one value to show, confirm and check against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quorate.deploy.desired import desired_services
+from quorate.deploy.diff import Changes, diff
+from quorate.deploy.goal import make_goal
+from quorate.deploy.live import live_services
+from quorate.deploy.prepare import Foreseen
+from quorate.deploy.spec import Spec
+from quorate.deploy.steer import Move, Wish, decide
+from quorate.fleet.observed import Snapshot
+from quorate.plan.model import Plan
+from quorate.stacks.model import Rendered
+from quorate.stacks.pools import replace_ours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """`steps` are the swarm set-up's in words, `moves` what steering does per swarm name."""
+
+    plan: Plan
+    foreseen: Foreseen
+    steps: tuple[str, ...]
+    changes: Changes
+    moves: Mapping[str, Move]
+
+    @property
+    def homecoming(self) -> tuple[str, ...]:
+        """Services that run, unchanged, but not at home."""
+        touched = self.changes.touched
+        return tuple(n for n, m in self.moves.items() if m is Move.PLACE and n not in touched)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the live fleet is already as wanted."""
+        return not (
+            self.steps
+            or self.changes
+            or self.foreseen.labels
+            or self.foreseen.networks
+            or any(move is not Move.NOTHING for move in self.moves.values())
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready; nothing secret in it."""
+        return {
+            "steps": list(self.steps),
+            "networks": list(self.foreseen.networks),
+            "labels": {
+                change.server: {"put": change.put, "drop": list(change.drop)}
+                for change in self.foreseen.labels
+            },
+            "changes": self.changes.as_json(),
+            "homecoming": list(self.homecoming),
+            "moves": {name: str(move) for name, move in sorted(self.moves.items())},
+        }
+
+
+def preview(
+    plan: Plan, foreseen: Foreseen, snapshot: Snapshot, *, fleet: str, steps: tuple[str, ...]
+) -> Preview:
+    """Compare what is wanted with what is there. Pure."""
+    changes = changes_of(foreseen.rendered, snapshot, fleet=fleet)
+    goal = make_goal(foreseen.rendered, plan, changed=changes.touched)
+    return Preview(
+        plan=plan,
+        foreseen=foreseen,
+        steps=steps,
+        changes=changes,
+        moves={wish.swarm_name: expected_move(wish, snapshot) for wish in goal.wishes},
+    )
+
+
+def expected_move(wish: Wish, snapshot: Snapshot) -> Move:
+    """As `decide`; before there is a swarm, every service will be placed."""
+    return decide(wish, snapshot) if snapshot.nodes else Move.PLACE
+
+
+def changes_of(rendered: Rendered, snapshot: Snapshot, *, fleet: str) -> Changes:
+    """The difference to the live services, Quorate's own constraint left to steering."""
+    desired = desired_services(rendered)
+    live = live_services(snapshot, fleet=fleet, stacks={stack.name for stack in rendered.stacks})
+    return diff(
+        {name: _unsteered(spec) for name, spec in desired.items()},
+        {name: _unsteered(spec) for name, spec in live.items()},
+    )
+
+
+def _unsteered(spec: Spec) -> Spec:
+    placement = spec["placement"]
+    kept = replace_ours(placement.get("constraints") or (), None)
+    return {**spec, "placement": {**placement, "constraints": kept}}
