@@ -8,7 +8,7 @@ does, except placement, as long as the task's node still satisfies it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,8 @@ _SECRET_NAME = re.compile(
 _POINTS_TO_FILE = re.compile(r"(?i)_(file|path)$")
 _CREDENTIALS_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _INLINE = re.compile(
-    r"(?i)((?:pass(?:word|wd)?|secret|token|api_?key)[\w-]*[=:]\s*)(\"[^\"]*\"|'[^']*'|\S+)"
+    r"(?i)((?:pass(?:word|wd)?|secret|token|api_?key)[\w-]*(?:[=:]\s*|\s+)|redis-cli .*-a +)"
+    r"(\"[^\"]*\"|'[^']*'|\S+)"
 )
 
 
@@ -109,16 +110,23 @@ class Changes:
         }
 
 
-def diff(desired: Mapping[str, Spec], live: Mapping[str, Spec]) -> Changes:
+def diff(
+    desired: Mapping[str, Spec], live: Mapping[str, Spec], *, hidden: Collection[str] = ()
+) -> Changes:
     """What separates the live services from the desired ones.
 
     An image wanted without a digest equals the live one with any digest of the
     same reference: which one it would be is only known once it is resolved.
+
+    Args:
+        hidden: secret values, masked wherever they stand. What looks like a
+            secret by its name is masked in any case.
     """
     changed = []
     for name in sorted(set(desired) & set(live)):
-        wanted, running = desired[name], _named_alike(desired[name], live[name])
-        fields = tuple(_fields((), running, _same_digest(wanted, running)))
+        running = _named_alike(desired[name], live[name])
+        wanted = _same_digest(desired[name], running)
+        fields = tuple(_fields((), running, wanted, tuple(filter(None, hidden))))
         if fields:
             changed.append(ServiceChange(name=name, fields=fields))
     return Changes(
@@ -145,34 +153,36 @@ def _named_alike(wanted: Spec, live: Spec) -> Spec:
     return live
 
 
-def _fields(path: tuple[str, ...], before: Any, after: Any) -> Iterator[FieldChange]:
+def _fields(
+    path: tuple[str, ...], before: Any, after: Any, hidden: tuple[str, ...]
+) -> Iterator[FieldChange]:
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(set(before) | set(after)):
-            yield from _fields((*path, key), before.get(key), after.get(key))
+            yield from _fields((*path, key), before.get(key), after.get(key), hidden)
         return
     yield FieldChange(
         path=path,
-        before=_shown(path, before),
-        after=_shown(path, after),
+        before=_shown(path, before, hidden),
+        after=_shown(path, after, hidden),
         restarts=path[0] not in KEEPS_TASKS,
         recreates=path[0] in RECREATES,
     )
 
 
-def _shown(path: tuple[str, ...], value: Any) -> Any:
-    """The value with what may be secret masked."""
+def _shown(path: tuple[str, ...], value: Any, hidden: tuple[str, ...]) -> Any:
+    """The value with what is or may be secret masked."""
     if value is None:
         return None
     if path[0] in ("environment", "labels", "container_labels") and _names_secret(path[-1]):
         return MASK
     if isinstance(value, str):
-        return _masked(value)
+        return _masked(value, hidden)
     if isinstance(value, list):
-        return _arguments(value)
+        return _arguments(value, hidden)
     if isinstance(value, Mapping):
-        return {key: _shown((*path, key), item) for key, item in value.items()}
+        return {key: _shown((*path, key), item, hidden) for key, item in value.items()}
     return value
 
 
@@ -180,18 +190,20 @@ def _names_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _POINTS_TO_FILE.search(name)
 
 
-def _masked(text: str) -> str:
+def _masked(text: str, hidden: tuple[str, ...]) -> str:
+    for secret in hidden:
+        text = text.replace(secret, MASK)
     text = _CREDENTIALS_IN_URL.sub(rf"\1{MASK}@", text)
     return _INLINE.sub(rf"\1{MASK}", text)
 
 
-def _arguments(values: list[Any]) -> list[Any]:
-    """Arguments, what follows `--password` and the like masked."""
-    out = []
+def _arguments(values: list[Any], hidden: tuple[str, ...]) -> list[Any]:
+    """Arguments, what follows `--password` and the like (and redis-cli's `-a`) masked."""
+    out: list[Any] = []
     hide = False
     for value in values:
         text = str(value)
-        out.append(MASK if hide else _masked(text) if isinstance(value, str) else value)
-        option = bool(re.fullmatch(r"-{1,2}[\w-]+|[a-z]*pass", text)) and "=" not in text
-        hide = option and _names_secret(text)
+        out.append(MASK if hide else _masked(text, hidden) if isinstance(value, str) else value)
+        option = bool(re.fullmatch(r"-{1,2}[\w-]+|[a-z]*pass", text))
+        hide = (option and _names_secret(text)) or (text == "-a" and "redis-cli" in values)
     return out
