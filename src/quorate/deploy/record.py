@@ -172,6 +172,18 @@ def last_applied(client: DockerClient, *, fleet: str) -> RecordContent | None:
     return read(client, found[-1]) if found else None
 
 
+def known_homes(client: DockerClient, *, fleet: str) -> dict[str, tuple[str, ...]]:
+    """The homes of the last deployment by service id; empty when none can be read.
+
+    For looking only: a record that is damaged must not hide the fleet's state.
+    """
+    try:
+        content = last_applied(client, fleet=fleet)
+    except QuorateError:
+        return {}
+    return dict(content.homes) if content else {}
+
+
 def pack(content: RecordContent) -> tuple[bytes, ...]:
     """Compressed JSON, in parts that fit into a config."""
     data = zlib.compress(content.model_dump_json().encode(), level=9)

@@ -70,9 +70,16 @@ class _Line:
         """Whether the connection is open, or has failed."""
         return not self._thread.is_alive()
 
-    def wait(self) -> DockerClient:
+    @property
+    def broken(self) -> bool:
+        """Whether it could not be opened, or has ended since."""
+        return self.settled and (self.client is None or not self._forward.alive)
+
+    def wait(self, patience: float | None) -> DockerClient:
         """The client, once open. Raises that server's own error."""
-        self._thread.join()
+        self._thread.join(patience)
+        if not self.settled:
+            raise UnreachableError(f"{self.server.name} has not answered within {patience:g} s")
         if self.client is None:
             raise self.error or UnreachableError(f"{self.server.name} could not be connected")
         return self.client
@@ -89,11 +96,13 @@ class Connections:
     """The engines of a fleet's servers. Use as a context manager.
 
     Entering starts all connections in parallel and returns at once; the first
-    use of a server waits for it.
+    use of a server waits for it, for `patience` seconds at most (None: until
+    ssh itself gives up).
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, *, patience: float | None = None) -> None:
         self.fleet = fleet
+        self.patience = patience
         self._lines: dict[str, _Line] = {}
 
     def __enter__(self) -> Self:
@@ -105,13 +114,20 @@ class Connections:
             line.close()
         self._lines = {}
 
+    def renew(self) -> None:
+        """Open anew what could not be opened or has broken since; for verbs that watch."""
+        for name, line in list(self._lines.items()):
+            if line.broken:
+                line.close()
+                self._lines[name] = _Line(line.server)
+
     def client(self, server: str) -> DockerClient:
         """The engine of one server.
 
         Raises:
             UnreachableError, EngineError: that server's own reason.
         """
-        return self._lines[server].wait()
+        return self._lines[server].wait(self.patience)
 
     def each(
         self,

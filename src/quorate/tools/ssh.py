@@ -148,6 +148,11 @@ class Forward:
             time.sleep(0.02)
         return self
 
+    @property
+    def alive(self) -> bool:
+        """Whether its ssh process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """End the forward; safe to call twice."""
         self._closed = True
