@@ -8,32 +8,30 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told when a step starts and ends, and of anything worth saying in between."""
+    """Receives progress; must not raise."""
 
-    def started(self, step: str) -> None: ...
+    def phase(self, title: str) -> None:
+        """A new step begins; the former one is done."""
 
-    def ended(self, step: str, *, detail: str = "") -> None: ...
-
-    def note(self, text: str) -> None: ...
+    def note(self, text: str) -> None:
+        """Something worth a line."""
 
 
 class Silent:
     """A listener that says nothing."""
 
-    def started(self, step: str) -> None:
-        del step
-
-    def ended(self, step: str, *, detail: str = "") -> None:
-        del step, detail
+    def phase(self, title: str) -> None:
+        del title
 
     def note(self, text: str) -> None:
         del text
 
 
 @contextmanager
-def step(progress: Progress, name: str) -> Iterator[list[str]]:
-    """Announce a step around the block; what is appended to the list becomes its detail."""
+def step(progress: Progress, title: str) -> Iterator[list[str]]:
+    """Announce a step around the block; what is appended to the list is noted at its end."""
     details: list[str] = []
-    progress.started(name)
+    progress.phase(title)
     yield details
-    progress.ended(name, detail=", ".join(details))
+    if details:
+        progress.note("; ".join(details))
