@@ -225,8 +225,12 @@ class Explainer:
 def _only(problem: Problem, service: Service, rejected: Mapping[str, str]) -> str:
     if service.pins:
         return f"pinned by its owner to {listed(service.pins)}"
+    constraints = [words for kind, words, _ in forbidden(problem, service) if kind == "constraint"]
+    if constraints and set(rejected.values()) <= set(constraints):
+        given = [words.removesuffix(" excludes it") for words in constraints]
+        return f"{listed(given)} leaves nowhere else"
     causes = Counter(rejected.values()).most_common()
-    return f"the only server its rules allow: {listed([words for words, _ in causes], most=2)}"
+    return f"nowhere else: {listed([words for words, _ in causes], most=2)}"
 
 
 def _priced(extra: Counter[str]) -> str:

@@ -85,7 +85,20 @@ def _pool(problem: Problem, counts: Counts, service: Service, group: list[Servic
         why = "; ".join(said)
     elif len(hosts) == len(home):
         why = "no other server satisfies its rules"
-    return Pool(hosts=tuple(sorted(hosts)), why=why, movable=len(hosts) > len(home))
+    movable = _returns(service, homes(problem, counts, service), hosts)
+    if not movable and len(hosts) > 1:
+        most = service.max_replicas_per_node
+        why += f"; with max_replicas_per_node {most} no server has room for a lost replica"
+    return Pool(hosts=tuple(sorted(hosts)), why=why, movable=movable)
+
+
+def _returns(service: Service, home: tuple[int, ...], hosts: frozenset[int]) -> bool:
+    """Whether, whichever home is lost, its tasks may all run on other hosts of the pool."""
+    most = service.max_replicas_per_node or service.replicas
+    return all(
+        sum(most - home.count(other) for other in hosts - {lost}) >= home.count(lost)
+        for lost in set(home)
+    )
 
 
 def _narrow(

@@ -22,7 +22,8 @@ from quorate.plan.rules import all_rules
 WORKERS = 1
 """One thread: CP-SAT is deterministic with it, and the other core reads the fleet."""
 
-PARAMETERS = ""
+PARAMETERS = "linearization_level: 2"
+"""Every constraint into the linear relaxation: on the office without pins 0.4 s instead of 10 s."""
 
 OnSolution = Callable[[float, float], None]
 """Receives the price of each better placement and the proven lower bound."""

@@ -63,7 +63,12 @@ def after(
             service=item.service.id,
             memory=item.ask.resources[RESERVED_MEMORY],
             cpu=item.ask.resources[RESERVED_CPU],
-            hosts=tuple(host for host in pools[item.service.id].hosts if host not in lost),
+            hosts=tuple(
+                host
+                for host in pools[item.service.id].hosts
+                if host not in lost
+                and row[host] < (item.service.max_replicas_per_node or item.count)
+            ),
         )
         for item, row in zip(problem.items, counts, strict=True)
         if pools[item.service.id].movable
