@@ -19,12 +19,12 @@ RUN_DIRECTORY = Path("/run/quorate-lab")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
-PACKAGES = {
-    "docker": "docker.io",
-    "dockerd": "docker.io",
-    "containerd": "containerd",
-    "iptables": "iptables",
-    "ssh": "openssh-client",
+# From Debian 13 on the command line is a package of its own.
+CLIENT_PACKAGES = {"docker": ("docker-cli", "docker.io"), "ssh": ("openssh-client",)}
+ENGINE_PACKAGES = {
+    "dockerd": ("docker.io",),
+    "containerd": ("containerd",),
+    "iptables": ("iptables",),
 }
 
 
@@ -77,7 +77,7 @@ def ensure(*, progress: Progress, extra: Path | None = None) -> LabEngine:
     Raises:
         LabError: none answers and none can be started.
     """
-    machine.install({"docker": PACKAGES["docker"], "ssh": PACKAGES["ssh"]}, progress=progress)
+    machine.install(CLIENT_PACKAGES, progress=progress)
     found = find(extra=extra)
     if found is not None:
         return found
@@ -87,7 +87,7 @@ def ensure(*, progress: Progress, extra: Path | None = None) -> LabEngine:
             cause="none is running, or this user may not use it",
             todo="start Docker (`systemctl start docker`), or run this once as root",
         )
-    machine.install(PACKAGES, progress=progress)
+    machine.install(ENGINE_PACKAGES, progress=progress)
     found = find()  # installing the package starts one where systemd runs
     if found is not None:
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quorate.errors import LabError
@@ -54,34 +55,56 @@ def has_program(name: str) -> bool:
     return bool(shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/sbin"))
 
 
-def install(programs: dict[str, str], *, progress: Progress) -> None:
-    """Install the packages of the programs that are missing.
+def install(needed: Mapping[str, Sequence[str]], *, progress: Progress) -> None:
+    """Install the packages of what is missing.
 
     Args:
-        programs: program → the Debian package it comes in.
+        needed: program (or full path of a file) → the Debian packages it may come
+            in, depending on the release; the first that apt knows is taken.
 
     Raises:
         LabError: something is missing and this is not root on a machine with apt.
         CommandError: the installation failed.
     """
-    missing = sorted({package for name, package in programs.items() if not has_program(name)})
+    missing = [names for what, names in needed.items() if not _present(what)]
     if not missing:
         return
-    names = " ".join(missing)
+    shown = " ".join(dict.fromkeys(names[-1] for names in missing))
     if not is_root() or not has_program("apt-get"):
         raise LabError(
-            f"the lab needs these packages: {names}",
+            f"the lab needs these packages: {shown}",
             cause="they are not installed, and only root on Debian or Ubuntu can install them here",
-            todo=f"install {names}, or run this once as root",
+            todo=f"install {shown}, or run this once as root",
         )
-    progress.note(f"installing {names} (apt-get)")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    arguments = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
-    first = command.run(arguments, env=quiet, timeout=INSTALL_SECONDS, check=False)
-    if not first.ok:
-        # The lists are missing on a fresh machine, or older than the mirror.
-        command.run(["apt-get", "update", "-q"], env=quiet, timeout=INSTALL_SECONDS)
-        command.run(arguments, env=quiet, timeout=INSTALL_SECONDS)
+    progress.note(f"installing {shown} (apt-get)")
+    # The lists are missing on a fresh machine, or older than the mirror.
+    if not _apt_install(missing):
+        command.run(["apt-get", "update", "-q"], timeout=INSTALL_SECONDS)
+        if not _apt_install(missing):
+            raise LabError(
+                f"apt-get cannot install {shown}",
+                todo=f"run `apt-get install {shown}` and see what it says",
+            )
+
+
+def _present(what: str) -> bool:
+    return Path(what).exists() if what.startswith("/") else has_program(what)
+
+
+def _apt_install(missing: Sequence[Sequence[str]]) -> bool:
+    """Install the first package apt knows of each list; False when that does not work."""
+    chosen = []
+    for names in missing:
+        known = [name for name in names if command.run(["apt-cache", "show", name], check=False).ok]
+        if not known:
+            return False
+        chosen.append(known[0])
+    return command.run(
+        [*("apt-get", "install", "-y", "-q", "--no-install-recommends"), *dict.fromkeys(chosen)],
+        env={"DEBIAN_FRONTEND": "noninteractive"},
+        timeout=INSTALL_SECONDS,
+        check=False,
+    ).ok
 
 
 def debian_mirror() -> str | None:

@@ -18,6 +18,7 @@ from quorate.tools import command, docker, filelock
 
 RELEASE = "trixie"
 PULL_SECONDS = 20.0
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"  # not there on Ubuntu
 BOOTSTRAP_SECONDS = 900.0
 
 # Documentation, translations and sync-to-disk are of no use in a lab, and half
@@ -130,7 +131,9 @@ def _make_base(engine: LabEngine, tag: str, *, progress: Progress) -> str:
     if _pull(engine, pulled):
         layers.build(engine.socket, tag, base=pulled, script=_configure_script())
         return "from the registry's Debian image"
-    machine.install({"debootstrap": "debootstrap"}, progress=progress)
+    machine.install(
+        {"debootstrap": ("debootstrap",), KEYRING: ("debian-archive-keyring",)}, progress=progress
+    )
     if not machine.is_root():
         raise LabError(
             "the lab's base image cannot be made",
