@@ -55,7 +55,7 @@ def power_on(lab: Lab, server: str) -> None:
         raise nodes.not_running(server, condition)
     if condition != "running":
         docker.cli(lab.engine_socket, "start", node.container)
-        _apply_cuts(lab, [server])
+        apply_cuts(lab, [server])
     nodes.wait_ready(lab, node)
 
 
@@ -125,7 +125,7 @@ def cut(lab: Lab, one: Sequence[str], other: Sequence[str]) -> Lab:
     pairs = {tuple(sorted(pair)) for pair in product(one, other)}
     cuts = tuple(sorted({*lab.cuts, *((first, second) for first, second in pairs)}))
     lab = state.save(lab.model_copy(update={"cuts": cuts}))
-    _apply_cuts(lab, [*one, *other])
+    apply_cuts(lab, [*one, *other])
     return lab
 
 
@@ -138,7 +138,7 @@ def heal(lab: Lab) -> Lab:
     members = {server for pair in lab.cuts for server in pair}
     _refuse_frozen(lab, members)
     healed = lab.model_copy(update={"cuts": ()})
-    _apply_cuts(healed, sorted(members))
+    apply_cuts(healed, sorted(members))
     return state.save(healed)
 
 
@@ -177,7 +177,8 @@ def _refuse_frozen(lab: Lab, servers: Iterable[str]) -> None:
             raise nodes.not_running(server, condition)
 
 
-def _apply_cuts(lab: Lab, servers: Iterable[str]) -> None:
+def apply_cuts(lab: Lab, servers: Iterable[str]) -> None:
+    """Make exactly the lab's cuts hold on those of the servers that are on."""
     for server in servers:
         condition, _ = nodes.inspect(lab.engine_socket, lab.node(server).container)
         if condition == "running":

@@ -119,6 +119,8 @@ def ensure_running(lab: Lab, node: Node, frame: Frame) -> None:
         docker.cli(socket, "unpause", node.container)
     if state not in ("running", "paused"):
         docker.cli(socket, "start", node.container)
+    else:
+        execute(lab, node.server, "/lab/engine", "start")
 
 
 def inspect(socket: Path, container: str) -> tuple[str | None, str]:

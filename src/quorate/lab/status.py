@@ -6,8 +6,9 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from quorate.errors import CommandError
+from quorate.errors import CommandError, LabError
 from quorate.fleet.model import Model
+from quorate.lab import engine
 from quorate.lab.state import Features, ImageSource, Lab, Node
 from quorate.tools import docker
 
@@ -61,8 +62,14 @@ def look(lab: Lab) -> LabStatus:
     """Look at every node; one that does not answer is shown as such, never an error.
 
     Raises:
-        CommandError: the engine below the lab does not answer.
+        LabError: the engine below the lab does not answer.
     """
+    if not engine.answers(lab.engine_socket):
+        raise LabError(
+            f"the engine on {lab.engine_socket}, which holds the lab {lab.name}, does not answer",
+            cause="it was stopped, or the machine was restarted",
+            todo=f"run `quorate lab up {lab.fleet_path}`: the nodes keep their data",
+        )
     conditions = _conditions(lab)
     with ThreadPoolExecutor(max_workers=max(1, len(lab.nodes))) as pool:
         seen = tuple(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet
-from quorate.lab import engine, keys, machine, nodeimage, nodes, probe, sizes, state, trust
+from quorate.lab import engine, faults, keys, machine, nodeimage, nodes, probe, sizes, state, trust
 from quorate.lab.engine import LabEngine
 from quorate.lab.node_options import Frame
 from quorate.lab.progress import Progress, Silent, step
@@ -183,6 +183,8 @@ def _start(lab: Lab, frame: Frame, *, open_dns: bool) -> None:
         nodes.wait_ready(lab, node)
 
     nodes.in_parallel(work, lab.nodes)
+    if lab.cuts:
+        faults.apply_cuts(lab, [node.server for node in lab.nodes])
 
 
 def write_override(lab: Lab) -> Path:

@@ -78,6 +78,17 @@ def test_an_interrupted_start_is_continued(lab: Lab, fleet: Fleet) -> None:
     assert seen(lab, "beta").engine
 
 
+def test_bringing_it_up_repairs_what_is_off(lab: Lab, fleet: Fleet) -> None:
+    parted = faults.cut(lab, ["alpha"], ["beta"])
+    faults.stop_engine(parted, "alpha")
+    faults.power_off(parted, "beta")
+    mended = up.bring_up(fleet)
+    assert seen(mended, "alpha").engine
+    assert seen(mended, "beta").engine
+    assert not reaches(mended, "alpha", "beta")
+    faults.heal(mended)
+
+
 def test_a_cut_parts_both_ways_and_heals(lab: Lab) -> None:
     assert reaches(lab, "alpha", "beta")
     parted = faults.cut(lab, ["alpha"], ["beta"])
