@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quorate.deploy.spec import PREDEFINED, UNLISTED, Spec
+from quorate.fleet.model import Model
 
 MASK = "•••"
 
@@ -87,27 +88,52 @@ class Changes:
         return frozenset(self.added) | {change.name for change in self.changed}
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready; the shape is stable."""
-        return {
-            "added": list(self.added),
-            "removed": list(self.removed),
-            "changed": {
-                change.name: {
-                    "restarts": change.restarts,
-                    "recreates": change.recreates,
-                    "fields": [
-                        {
-                            "path": list(field.path),
-                            "before": field.before,
-                            "after": field.after,
-                            "restarts": field.restarts,
-                        }
+        """JSON-ready, in the shape of `ChangesReport`."""
+        return ChangesReport(
+            added=self.added,
+            removed=self.removed,
+            changed={
+                change.name: ChangedService(
+                    restarts=change.restarts,
+                    recreates=change.recreates,
+                    fields=tuple(
+                        ChangedField(
+                            path=field.path,
+                            before=field.before,
+                            after=field.after,
+                            restarts=field.restarts,
+                        )
                         for field in change.fields
-                    ],
-                }
+                    ),
+                )
                 for change in self.changed
             },
-        }
+        ).model_dump(mode="json")
+
+
+class ChangedField(Model):
+    """One field that differs; null means: not set. What may be secret is masked."""
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+    restarts: bool
+
+
+class ChangedService(Model):
+    """A service that exists and is to become another."""
+
+    restarts: bool
+    recreates: bool
+    fields: tuple[ChangedField, ...]
+
+
+class ChangesReport(Model):
+    """What `quorate diff --json` prints: services by their names in Swarm."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: dict[str, ChangedService]
 
 
 def diff(

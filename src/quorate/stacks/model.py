@@ -59,3 +59,24 @@ class Rendered(Model):
     configs: dict[str, ConfigSource] = Field(default_factory=dict)
     pool_constraints: dict[str, str | None] = Field(default_factory=dict)
     home_constraints: dict[str, str | None] = Field(default_factory=dict)
+
+
+class RenderedFile(Model):
+    """One stack of a `RenderReport`."""
+
+    file: str
+    services: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class RenderReport(Model):
+    """What `quorate render --json` prints: files written, and what they need beforehand."""
+
+    fleet: str
+    directory: str
+    files: tuple[str, ...]
+    stacks: dict[str, RenderedFile]
+    labels: dict[str, dict[str, str]]
+    networks: tuple[str, ...]
+    secrets: tuple[str, ...]
+    configs: tuple[str, ...]

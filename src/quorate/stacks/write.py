@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from shlex import quote
 
 from quorate.errors import QuorateError
 from quorate.fleet.model import SecretSource
 from quorate.stacks.dump import dump
-from quorate.stacks.model import ConfigSource, Rendered
+from quorate.stacks.model import ConfigSource, Rendered, RenderedFile, RenderReport
 
 _HEAD = "# Made by `quorate render`; a change here is lost at the next one.\n"
 
@@ -33,6 +33,27 @@ def write(rendered: Rendered, directory: Path) -> tuple[Path, ...]:
             todo="choose a directory that you may write to with -o",
         ) from error
     return tuple(directory / name for name in texts)
+
+
+def report(rendered: Rendered, written: Iterable[Path], directory: Path) -> RenderReport:
+    """What was written, for programs."""
+    return RenderReport(
+        fleet=rendered.fleet,
+        directory=str(directory),
+        files=tuple(path.name for path in written),
+        stacks={
+            stack.name: RenderedFile(
+                file=f"{stack.name}.yml",
+                services=tuple(stack.document.get("services", ())),
+                warnings=stack.warnings,
+            )
+            for stack in rendered.stacks
+        },
+        labels=rendered.labels,
+        networks=tuple(rendered.networks),
+        secrets=tuple(rendered.secrets),
+        configs=tuple(rendered.configs),
+    )
 
 
 def files(rendered: Rendered) -> dict[str, str]:

@@ -31,35 +31,17 @@ def render(
 ) -> None:
     """Write the stack files of a fleet, as `docker stack deploy` takes them."""
     from quorate.entry.cli.output import console, print_json
-    from quorate.stacks.write import write
+    from quorate.stacks.write import report, write
 
     rendered = _rendered(fleet, lab=lab)
     written = write(rendered, output)
-    warnings = [warning for stack in rendered.stacks for warning in stack.warnings]
     if as_json:
-        print_json(
-            {
-                "fleet": rendered.fleet,
-                "directory": str(output),
-                "files": [path.name for path in written],
-                "stacks": {
-                    stack.name: {
-                        "file": f"{stack.name}.yml",
-                        "services": sorted(stack.document["services"]),
-                        "warnings": list(stack.warnings),
-                    }
-                    for stack in rendered.stacks
-                },
-                "labels": rendered.labels,
-                "networks": sorted(rendered.networks),
-                "secrets": sorted(rendered.secrets),
-                "configs": sorted(rendered.configs),
-            }
-        )
+        print_json(report(rendered, written, output))
         return
     out = console()
-    for warning in warnings:
-        out.print(f"note: {warning}", markup=False)
+    for stack in rendered.stacks:
+        for warning in stack.warnings:
+            out.print(f"note: {warning}", markup=False)
     for path in written:
         out.print(str(path), markup=False)
 
