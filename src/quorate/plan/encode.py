@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from quorate.plan.cost import Burst, Costs, Fill, Link, Together
 from quorate.plan.cpsat import Model, Term
@@ -21,6 +21,7 @@ class Encoding:
         self._hosts = range(len(problem.hosts))
         self._counts = [[self.model.integer(0, most) for most in row] for row in highest]
         self._present: dict[tuple[int, int], int] = {}
+        self._derived: list[tuple[int, Callable[[Counts], int]]] = []
         for item, row in zip(problem.items, self._counts, strict=True):
             self.model.equal(((1, variable) for variable in row), item.count)
 
@@ -54,18 +55,28 @@ class Encoding:
         return [[values[variable] for variable in row] for row in self._counts]
 
     def hint(self, counts: Counts) -> None:
-        """Start from this answer."""
-        flat = zip(self._counts, counts, strict=True)
-        self.model.hint(
-            {v: tasks for row, hint in flat for v, tasks in zip(row, hint, strict=True)}
-        )
+        """Start from this answer, whatever follows from it included."""
+        values = {
+            variable: tasks
+            for row, hint in zip(self._counts, counts, strict=True)
+            for variable, tasks in zip(row, hint, strict=True)
+        }
+        values.update((variable, of(counts)) for variable, of in self._derived)
+        self.model.hint(values)
+
+    def _derive(self, highest: int, of: Callable[[Counts], int]) -> int:
+        """A variable that follows from the counts; `of` computes it for hints."""
+        variable = self.model.integer(0, highest)
+        self._derived.append((variable, of))
+        return variable
 
     def _presence(self, item: int, host: int) -> int:
         if self._highest[item][host] <= 1:
             return self._counts[item][host]
         known = self._present.get((item, host))
         if known is None:
-            known = self._present[item, host] = self.model.integer(0, 1)
+            known = self._derive(1, lambda counts: min(1, counts[item][host]))
+            self._present[item, host] = known
             count = self._counts[item][host]
             self.model.at_most([(1, count), (-self._highest[item][host], known)], 0)
             self.model.at_most([(1, known), (-1, count)], 0)
@@ -77,7 +88,7 @@ class Encoding:
             possible = [item for item in group.items if self._highest[item][host]]
             if host in group.fixed or not possible:
                 continue
-            flag = self.model.integer(0, 1)
+            flag = self._derive(1, _any(possible, host))
             for item in possible:
                 self.model.at_most([(1, self._presence(item, host)), (-1, flag)], 0)
             used.append(flag)
@@ -103,7 +114,7 @@ class Encoding:
             elif not self._highest[link.target][host]:
                 self.model.minimise([(link.points, count)])
             else:
-                away = self.model.integer(0, most)
+                away = self._derive(most, _away(link.item, link.target, host))
                 there = self._presence(link.target, host)
                 self.model.at_most([(1, count), (-most, there), (-1, away)], 0)
                 self.model.minimise([(link.points, away)])
@@ -123,7 +134,7 @@ class Encoding:
             self.model.minimise([(burst.present[host], here)])
             most = sum(each * self._highest[victim][host] for each, victim in victims)
             if most:
-                suffering = self.model.integer(0, most)
+                suffering = self._derive(most, _suffering(burst.item, victims, host))
                 self.model.at_most([*terms, (most, here), (-1, suffering)], most)
                 self.model.minimise([(1, suffering)])
 
@@ -144,12 +155,34 @@ class Encoding:
                     ((slope * share, v) for share, v in terms), slope * (fill.start - threshold)
                 )
                 continue
-            above = self.model.integer(0, most - threshold)
+            above = self._derive(most - threshold, _above(fill, threshold))
             self.model.at_most([*terms, (-1, above)], threshold - fill.start)
             self.model.minimise([(slope, above)])
 
     def _constant(self, points: int) -> None:
         self.model.minimise((), points)
+
+
+def _any(items: Sequence[int], host: int) -> Callable[[Counts], int]:
+    return lambda counts: int(any(counts[item][host] for item in items))
+
+
+def _away(item: int, target: int, host: int) -> Callable[[Counts], int]:
+    return lambda counts: 0 if counts[target][host] else counts[item][host]
+
+
+def _suffering(item: int, victims: Sequence[tuple[int, int]], host: int) -> Callable[[Counts], int]:
+    return lambda counts: (
+        sum(each * counts[victim][host] for each, victim in victims) if counts[item][host] else 0
+    )
+
+
+def _above(fill: Fill, threshold: int) -> Callable[[Counts], int]:
+    def above(counts: Counts) -> int:
+        shares = zip(fill.shares, counts, strict=True)
+        return max(0, fill.start + sum(s * row[fill.host] for s, row in shares) - threshold)
+
+    return above
 
 
 def highest(problem: Problem, rules: Iterable[Rule]) -> list[list[int]]:

@@ -13,11 +13,15 @@ from quorate.plan.words import listed
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Hosts a service may run on, its homes included, and why these."""
+    """Hosts a service may run on, its homes included, and why these.
+
+    `outgrown`: it might move by its rules, but every other server is too small for it.
+    """
 
     hosts: tuple[int, ...]
     why: str
     movable: bool
+    outgrown: bool = False
 
 
 def pools(problem: Problem, counts: Counts) -> dict[str, Pool]:
@@ -74,6 +78,7 @@ def _pool(problem: Problem, counts: Counts, service: Service, group: list[Servic
     hosts = _could_hold(problem, service) | home
     for other in group:
         hosts &= _could_hold(problem, other) | home
+    outgrown = hosts == home and bool(allowed(problem, service) - home)
     hosts, said = _narrow(problem, counts, service, home, hosts)
     if len(group) > 1 and len(hosts - home) > 1:
         hosts = home | {_roomiest(problem, counts, hosts - home)}
@@ -83,13 +88,13 @@ def _pool(problem: Problem, counts: Counts, service: Service, group: list[Servic
     why = "any server" if not left_out else "the servers its rules allow"
     if said:
         why = "; ".join(said)
-    elif len(hosts) == len(home):
-        why = "no other server satisfies its rules"
+    elif hosts == home:
+        why = "every other server is too small" if outgrown else "no other server may have it"
     movable = _returns(service, homes(problem, counts, service), hosts)
     if not movable and len(hosts) > 1:
         most = service.max_replicas_per_node
         why += f"; with max_replicas_per_node {most} no server has room for a lost replica"
-    return Pool(hosts=tuple(sorted(hosts)), why=why, movable=movable)
+    return Pool(hosts=tuple(sorted(hosts)), why=why, movable=movable, outgrown=outgrown)
 
 
 def _returns(service: Service, home: tuple[int, ...], hosts: frozenset[int]) -> bool:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from quorate.errors import InfeasibleError, QuorateError
 from quorate.fleet.model import Fleet
-from quorate.plan.cost import Costs, costs
+from quorate.plan.cost import costs
 from quorate.plan.encode import Encoding, highest
 from quorate.plan.merge import merge, split
 from quorate.plan.model import Plan
 from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.rules import all_rules
+from quorate.plan.start import start
 
 WORKERS = 1
 """One thread: CP-SAT is deterministic with it, and the other core reads the fleet."""
@@ -90,11 +91,13 @@ def solve(
         )
     small = merge(problem)
     rules = all_rules(small)
-    encoding = Encoding(small, highest(small, rules))
+    most, prices = highest(small, rules), costs(small)
+    encoding = Encoding(small, most)
     for rule in rules:
         for limit in rule.limits:
             encoding.add(limit)
-    encoding.price(costs(small))
+    encoding.price(prices)
+    encoding.hint(start(small, rules, prices, most))
     answer = encoding.model.solve(
         time_limit=time_limit,
         seed=seed,
@@ -119,8 +122,3 @@ def solve(
         bound=answer.bound,
         seconds=time.perf_counter() - started,
     )
-
-
-def prices(problem: Problem) -> Costs:
-    """The soft goals of a problem, for whoever wants to price another answer."""
-    return costs(problem)

@@ -39,11 +39,11 @@ def losses(problem: Problem, counts: Counts, pools: Mapping[str, Pool]) -> Itera
             names = listed([problem.hosts[host].server.name for host in lost])
             pending = listed([refugee.service for refugee in left], most=6)
             memory, cpu = sum(r.memory for r in left), sum(r.cpu for r in left)
-            missing = [size(memory) + " of memory"] if memory else []
-            missing += [threads(cpu)] if cpu else []
+            missing = [f"{size(memory)} of memory"] if memory else []
+            missing += [f"{threads(cpu)} of CPU"] if cpu else []
             yield (
-                f"without {names}, {count(len(left), 'service')} that may move would stay "
-                f"pending: {pending}; {listed(missing)} to reserve are missing"
+                f"without {names}, {count(len(left), 'task')} that may move would stay "
+                f"pending: {pending}; there is no room for the {listed(missing)} they reserve"
             )
 
 
@@ -71,7 +71,7 @@ def after(
             ),
         )
         for item, row in zip(problem.items, counts, strict=True)
-        if pools[item.service.id].movable
+        if pools[item.service.id].movable or pools[item.service.id].outgrown
         for host in lost
         for _ in range(row[host])
     ]
