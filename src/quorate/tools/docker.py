@@ -6,6 +6,7 @@ it happens on first use.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,15 +31,28 @@ def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) ->
     from docker.errors import DockerException
 
     try:
-        client = docker.DockerClient(base_url=f"unix://{path}", timeout=int(timeout))
-        client.ping()
-        return client
+        _ping(path, timeout)
+        return docker.DockerClient(base_url=f"unix://{path}", timeout=int(timeout))
     except (DockerException, OSError) as error:
         raise EngineError(
             f"no Docker engine answers on {path}",
             cause=str(error),
             todo="start the engine (`systemctl start docker`) and check that this user may use it",
         ) from error
+
+
+def _ping(path: Path | str, timeout: float) -> None:
+    """Ask whether an engine answers; the SDK would leave its socket open where none does.
+
+    Raises:
+        OSError: nothing listens, or what listens closes the connection.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(timeout)
+        probe.connect(str(path))
+        probe.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+        if not probe.recv(1):
+            raise ConnectionError("the connection is closed without an answer")
 
 
 @contextmanager

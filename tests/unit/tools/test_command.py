@@ -31,7 +31,10 @@ def test_resolve_finds_a_program_on_the_path(
 
 @pytest.mark.parametrize(
     ("package", "advice"),
-    [(None, "install no-such-tool, then retry"), ("tools", "install the package tools, then retry")],
+    [
+        (None, "install no-such-tool, then retry"),
+        ("tools", "install the package tools, then retry"),
+    ],
 )
 def test_resolve_says_what_to_install(
     package: str | None, advice: str, monkeypatch: pytest.MonkeyPatch
