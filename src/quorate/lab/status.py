@@ -6,14 +6,22 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pydantic import Field
+
 from quorate.errors import CommandError, LabError
 from quorate.fleet.model import Model
 from quorate.lab import engine
 from quorate.lab.state import Features, ImageSource, Lab, Node
 from quorate.tools import docker
 
-ENGINE_SECONDS = 8.0
+LOOK_SECONDS = 10.0
+# Prints: memory in use and page cache (cgroup v1 or v2), the engine's version, its info.
 LOOK_SCRIPT = """\
+cd /sys/fs/cgroup
+used=$(cat memory/memory.usage_in_bytes memory.current 2>/dev/null)
+cache=$(sed -n 's/^total_inactive_file //p' memory/memory.stat 2>/dev/null
+    sed -n 's/^inactive_file //p' memory.stat 2>/dev/null)
+echo "${used:-0} ${cache:-0}"
 timeout 2 docker version --format '{{.Server.Version}}' || exit 0
 timeout 4 docker info --format '{{json .}}'
 """
@@ -25,7 +33,7 @@ class NodeStatus(Model):
     `power`: on, off, frozen or missing. `engine` is its version, empty when it
     does not answer. `swarm` is manager, worker, `no answer` (as when a manager
     looks for a leader) or empty (in no swarm). `memory_used` in bytes is what the
-    whole node takes of the machine.
+    whole node takes of the machine, page cache left out (0 unless it is on).
     """
 
     server: str
@@ -100,17 +108,17 @@ def _conditions(lab: Lab) -> dict[str, str]:
 
 def _look_at(lab: Lab, node: Node, condition: str | None) -> NodeStatus:
     power = POWER.get(condition, "off")
-    version, info = _engine(lab, node) if power == "on" else ("", {})
+    seen = parse_look(_look_inside(lab, node) if power == "on" else "")
     return NodeStatus(
         server=node.server,
         address=node.address,
         power=power,
-        engine=version,
-        swarm=_role(info) if version else "",
+        engine=seen.version,
+        swarm=role(seen.info) if seen.version else "",
         memory=node.memory,
         cpus=node.cpus,
-        memory_used=_memory_used(lab, node) if power in ("on", "frozen") else 0,
-        containers=int(info.get("ContainersRunning", 0)),
+        memory_used=seen.memory_used,
+        containers=int(seen.info.get("ContainersRunning", 0)),
         cut_from=tuple(
             other
             for first, second in lab.cuts
@@ -120,50 +128,49 @@ def _look_at(lab: Lab, node: Node, condition: str | None) -> NodeStatus:
     )
 
 
-def _role(info: dict[str, Any]) -> str:
+def _look_inside(lab: Lab, node: Node) -> str:
+    try:
+        return docker.cli(
+            lab.engine_socket,
+            *("exec", node.container, "/bin/sh", "-c", LOOK_SCRIPT),
+            timeout=LOOK_SECONDS,
+            check=False,
+        ).stdout
+    except CommandError:  # so slow that it is as good as no answer
+        return ""
+
+
+class Inside(Model):
+    """What a node said of itself; `info` is its engine's `docker info`."""
+
+    memory_used: int = 0
+    version: str = ""
+    info: dict[str, Any] = Field(default_factory=dict)
+
+
+def parse_look(said: str) -> Inside:
+    """Read what the look script printed; whatever is missing stays empty.
+
+    A manager that has lost its leader tells its version and hangs in `docker info`.
+    """
+    lines = [*said.split("\n", 2), "", "", ""]
+    figures = [int(word) for word in lines[0].split() if word.isdigit()]
+    try:
+        info = json.loads(lines[2])
+    except ValueError:
+        info = {}
+    return Inside(
+        memory_used=max(0, figures[0] - figures[1]) if len(figures) == 2 else 0,
+        version=lines[1].strip(),
+        info=info,
+    )
+
+
+def role(info: dict[str, Any]) -> str:
+    """The role in the swarm that `docker info` tells; `no answer` where it told nothing."""
     if not info:
         return "no answer"
     swarm = info.get("Swarm") or {}
     if swarm.get("LocalNodeState") != "active":
         return ""
     return "manager" if swarm.get("ControlAvailable") else "worker"
-
-
-def _engine(lab: Lab, node: Node) -> tuple[str, dict[str, Any]]:
-    """The version and `docker info` of the node's engine; empty where it does not answer.
-
-    A manager that has lost its leader answers the first and hangs in the second.
-    """
-    try:
-        answer = docker.cli(
-            lab.engine_socket,
-            *("exec", node.container, "/bin/sh", "-c", LOOK_SCRIPT),
-            timeout=ENGINE_SECONDS,
-            check=False,
-        ).stdout
-    except CommandError:
-        return "", {}
-    version, _, rest = answer.partition("\n")
-    try:
-        info: dict[str, Any] = json.loads(rest)
-    except ValueError:
-        return version, {}
-    return version, info
-
-
-def _memory_used(lab: Lab, node: Node) -> int:
-    """Memory of the node and all its containers, page cache left out, as `docker stats` does."""
-    stats = _stats(lab, node)
-    usage = int(stats.get("usage") or 0)
-    detail = stats.get("stats") or {}
-    cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
-    return max(0, usage - int(cache))
-
-
-def _stats(lab: Lab, node: Node) -> dict[str, Any]:
-    client = docker.connect_socket(lab.engine_socket, timeout=ENGINE_SECONDS)
-    try:
-        found: dict[str, Any] = client.api.stats(node.container, stream=False, one_shot=True)
-    finally:
-        client.close()
-    return dict(found.get("memory_stats") or {})

@@ -1,0 +1,35 @@
+"""The lab's command line, as far as it needs no lab."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from quorate.entry.cli import main
+from quorate.errors import LabError
+from quorate.lab import clear, state
+from quorate.lab.state import Lab
+
+
+def test_every_command_is_listed() -> None:
+    said = CliRunner().invoke(main.build(), ["lab", "--help"]).output
+    for name in ("up", "status", "down", "power-off", "freeze", "cut", "heal"):
+        assert name in said
+
+
+def test_without_a_lab_the_error_is_plain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["quorate", "lab", "status", "--json"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == LabError.exit_code
+    assert json.loads(capsys.readouterr().out)["error"] == "LabError"
+
+
+def test_what_labs_share_is_kept_while_one_is_left(lab: Lab) -> None:
+    state.save(lab)
+    with pytest.raises(LabError, match="still uses"):
+        clear.clear_engine()
