@@ -147,7 +147,7 @@ class _Run:
             # After 20 s the engine goes on trying by itself; waiting decides.
             if "continue in the background" not in said:
                 raise self._refused(step.server, said) from None
-        self._wait_ready(step)
+        self._wait_ready(step.server, step.role)
         if step.role is Role.MANAGER:
             self.managers.append(step.server)
 
@@ -158,26 +158,29 @@ class _Run:
             todo=f"ports {SWARM_PORT}/tcp, 7946/tcp+udp and 4789/udp must be open between servers",
         )
 
-    def _wait_ready(self, step: Join) -> None:
-        """Until the swarm lists the server as ready (and as a reachable manager, if one)."""
+    def _wait_ready(self, server: str, role: Role) -> None:
+        """Until the server and the swarm agree that it is ready in this role.
+
+        A node that changes its role leaves for a moment and comes back.
+        """
         deadline = clock.monotonic() + NODE_READY_SECONDS
         while clock.monotonic() < deadline:
-            with docker.translated(f"{step.server} does not answer while joining"):
-                mine = self.connections.client(step.server).api.info().get("Swarm") or {}
-                nodes = self._manager().api.nodes()
+            with docker.translated(f"{server} does not answer while joining"):
+                mine = self.connections.client(server).api.info().get("Swarm") or {}
+                nodes = self._manager(server).api.nodes()
             found = [raw for raw in nodes if raw.get("ID") == mine.get("NodeID")]
-            if found and _joined(found[0], step.role):
+            if found and _settled(found[0], mine, role):
                 return
             clock.sleep(POLL_SECONDS)
-        raise self._refused(step.server, f"it was not ready within {NODE_READY_SECONDS:.0f} s")
+        raise self._refused(server, f"it was not ready within {NODE_READY_SECONDS:.0f} s")
 
     def _set_role(self, step: SetRole) -> None:
         update_node(self._manager(step.server), step.node_id, lambda s: s | {"Role": step.role})
-        if step.role is Role.MANAGER:
-            self._wait_ready(Join(server=step.server, role=step.role))
-            self.managers.append(step.server)
-        elif step.server in self.managers:
+        if step.server in self.managers:
             self.managers.remove(step.server)
+        self._wait_ready(step.server, step.role)
+        if step.role is Role.MANAGER:
+            self.managers.append(step.server)
 
     def _forget(self, step: Forget) -> None:
         client = self._manager(step.server)
@@ -226,8 +229,12 @@ def _settings(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> d
     }
 
 
-def _joined(raw: Mapping[str, Any], role: Role) -> bool:
+def _settled(raw: Mapping[str, Any], own: Mapping[str, Any], role: Role) -> bool:
+    """Whether a node, by the swarm's list and by its own view, has come up in this role."""
+    manages = role is Role.MANAGER
     if (raw.get("Status") or {}).get("State") != "ready":
         return False
+    if bool(own.get("ControlAvailable")) is not manages:
+        return False
     reachability = (raw.get("ManagerStatus") or {}).get("Reachability")
-    return role is Role.WORKER or reachability == "reachable"
+    return reachability == "reachable" if manages else reachability is None

@@ -1,0 +1,213 @@
+"""The swarm made from nothing, and mended, on real nodes over ssh.
+
+One small lab for the whole file. Each test leaves a working swarm of the four
+roles behind for the next.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quorate.deploy.swarm_setup import set_up
+from quorate.deploy.swarm_state import observe_swarm
+from quorate.deploy.swarm_steps import Forget, Init, Join, SetRole, Tune, steps
+from quorate.errors import EngineError, UnreachableError
+from quorate.fleet.model import Fleet, Role, Ssh
+from quorate.lab import faults
+from quorate.lab.state import Lab
+from quorate.lab.up import bring_up, take_down
+from quorate.observe.connect import Connections, manager
+from quorate.observe.gather import gather
+from quorate.observe.snapshot import observe
+from quorate.observe.standing import assess
+from quorate.observe.targets import target_of
+from quorate.tools import clock, ssh
+from tests.fakes.fleets import make_fleet, make_server
+
+pytestmark = pytest.mark.lab
+
+GIB = 1024**3
+ROLES = {"na": Role.MANAGER, "nb": Role.MANAGER, "nc": Role.MANAGER, "nd": Role.WORKER}
+
+
+def make(directory: Path) -> Fleet:
+    servers = [
+        make_server(name, address=f"192.0.2.{i}", role=role, memory=GIB, cpus=1)
+        for i, (name, role) in enumerate(ROLES.items(), start=1)
+    ]
+    fleet = make_fleet(
+        {"web": {"services": {"front": {"image": "example/web:1"}}}},
+        servers=servers,
+        swarm={"heartbeat": 1.0, "task_history": 3},
+    )
+    path = directory / "fleet.yaml"
+    return fleet.model_copy(update={"name": f"test-swarm-{os.getpid()}", "path": path})
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    fleet = make(tmp_path_factory.mktemp("fleet"))
+    built = bring_up(fleet)
+    yield built
+    take_down(built)
+
+
+@pytest.fixture(scope="module")
+def fleet(lab: Lab) -> Fleet:
+    """The fleet as the lab's override makes it: reached by ssh aliases, not by addresses."""
+    real = make(lab.fleet_path.parent)
+    reached = [
+        s.model_copy(update={"address": s.name, "ssh": Ssh(user="root", config=lab.ssh_config)})
+        for s in real.servers
+    ]
+    return real.model_copy(update={"servers": tuple(reached), "name": lab.name})
+
+
+def run(fleet: Fleet, server: str, *argv: str) -> str:
+    return ssh.run(target_of(fleet.server(server)), argv).stdout
+
+
+def roles(fleet: Fleet) -> dict[str, str]:
+    with manager(fleet) as client:
+        return {n.hostname: n.role for n in observe(client).nodes if n.ready}
+
+
+def wait_until_down(fleet: Fleet, server: str) -> None:
+    deadline = clock.monotonic() + 60
+    with manager(fleet) as client:
+        while all(n.state != "down" for n in observe(client).nodes if n.hostname == server):
+            assert clock.monotonic() < deadline, f"{server} was never marked down"
+            clock.sleep(0.3)
+
+
+def test_from_nothing_and_again(fleet: Fleet) -> None:
+    said: list[str] = []
+    with Connections(fleet) as connections:
+        taken = set_up(fleet, connections, said.append)
+        assert [type(step) for step in taken] == [Init, Join, Join, Join]
+        assert set_up(fleet, connections) == ()
+        found = connections.manager().client.api.inspect_swarm()
+    assert roles(fleet) == {name: role.value for name, role in ROLES.items()}
+    assert found["Spec"]["Dispatcher"]["HeartbeatPeriod"] == 1_000_000_000
+    told = "".join(said)
+    assert all(token not in told for token in found["JoinTokens"].values())
+
+
+def test_a_node_that_left_joins_again_and_its_dead_entry_goes(fleet: Fleet) -> None:
+    run(fleet, "nd", "docker", "swarm", "leave")
+    wait_until_down(fleet, "nd")
+    with Connections(fleet) as connections:
+        taken = set_up(fleet, connections)
+        assert [type(step) for step in taken] == [Forget, Join]
+        assert [n.hostname for n in observe_swarm(connections).nodes].count("nd") == 1
+
+
+def test_a_node_removed_by_the_swarm_joins_again(fleet: Fleet) -> None:
+    run(fleet, "na", "docker", "node", "rm", "--force", "nd")
+    with Connections(fleet) as connections:
+        taken = set_up(fleet, connections)
+        assert Join(server="nd", role=Role.WORKER) in taken
+    assert roles(fleet)["nd"] == "worker"
+
+
+def test_a_manager_that_lost_its_membership_comes_back_as_one(fleet: Fleet) -> None:
+    run(fleet, "nc", "docker", "swarm", "leave", "--force")
+    wait_until_down(fleet, "nc")
+    with Connections(fleet) as connections:
+        taken = set_up(fleet, connections)
+        assert [type(step) for step in taken] == [Forget, Join]
+    assert roles(fleet)["nc"] == "manager"
+
+
+def test_roles_follow_the_fleet_file(fleet: Fleet) -> None:
+    swapped = fleet.model_copy(
+        update={
+            "servers": tuple(
+                s.model_copy(update={"role": Role.WORKER if s.name == "na" else Role.MANAGER})
+                for s in fleet.servers
+            )
+        }
+    )
+    for wanted in (swapped, fleet):
+        with Connections(wanted) as connections:
+            taken = set_up(wanted, connections)
+            assert [type(step) for step in taken] == [SetRole, SetRole]
+        assert roles(wanted) == {s.name: s.role.value for s in wanted.servers}
+
+
+def test_settings_follow_the_fleet_file(fleet: Fleet) -> None:
+    slower = fleet.model_copy(
+        update={"swarm": fleet.swarm.model_copy(update={"heartbeat": 2.0, "task_history": 4})}
+    )
+    for wanted in (slower, fleet):
+        with Connections(wanted) as connections:
+            assert [type(step) for step in set_up(wanted, connections)] == [Tune]
+            assert set_up(wanted, connections) == ()
+
+
+def test_a_server_of_another_swarm_is_refused_and_left_alone(fleet: Fleet) -> None:
+    run(fleet, "nd", "docker", "swarm", "leave", "--force")
+    wait_until_down(fleet, "nd")
+    run(fleet, "nd", "docker", "swarm", "init", "--advertise-addr", "127.0.0.1")
+    with Connections(fleet) as connections, pytest.raises(EngineError, match="different swarms"):
+        set_up(fleet, connections)
+    assert "true" in run(fleet, "nd", "docker", "info", "-f", "{{.Swarm.ControlAvailable}}")
+    run(fleet, "nd", "docker", "swarm", "leave", "--force")
+    with Connections(fleet) as connections:
+        set_up(fleet, connections)
+    assert roles(fleet)["nd"] == "worker"
+
+
+def test_a_server_without_power_is_told_and_does_not_stop_the_others(
+    fleet: Fleet, lab: Lab
+) -> None:
+    faults.power_off(lab, "na")
+    try:
+        wait_for_leader(fleet)
+        with Connections(fleet) as connections:
+            state = observe_swarm(connections)
+            assert list(state.unreachable) == ["na"]
+            assert isinstance(state.unreachable["na"], UnreachableError)
+            assert steps(fleet, state) == ()
+            standing = assess(fleet, gather(connections))
+        assert standing.swarm
+        assert "na" in {trouble.subject for trouble in standing.troubles}
+    finally:
+        faults.power_on(lab, "na")
+
+
+def wait_for_leader(fleet: Fleet) -> None:
+    deadline = clock.monotonic() + 60
+    while True:
+        try:
+            with manager(fleet):
+                return
+        except EngineError:
+            assert clock.monotonic() < deadline, "no new leader"
+            clock.sleep(0.5)
+
+
+def test_a_lost_quorum_is_called_that(fleet: Fleet, lab: Lab) -> None:
+    wait_for_leader(fleet)
+    for name in ("na", "nb"):
+        faults.power_off(lab, name)
+    try:
+        clock.sleep(21)  # a leader notices at the second of its checks, ten seconds apart
+        started = clock.monotonic()
+        with Connections(fleet) as connections:
+            with pytest.raises(EngineError, match="no quorum"):
+                connections.manager()
+            standing = assess(fleet, gather(connections))
+        assert clock.monotonic() - started < 90
+        assert not standing.swarm
+        assert "no quorum" in standing.troubles[0].what
+    finally:
+        for name in ("na", "nb"):
+            faults.power_on(lab, name)
+    wait_for_leader(fleet)
