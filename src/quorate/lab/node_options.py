@@ -48,14 +48,18 @@ def rights(*, privileged: bool, missing: Iterable[str] = ()) -> tuple[str, ...]:
     Full `--privileged` is refused where the machine itself lacks a capability;
     its parts can be had one by one.
     """
+    # An engine that remaps users must not do so for a node.
+    common = ("--cgroupns", "private", "--userns", "host")
     if privileged:
-        return ("--privileged", "--cgroupns", "private")
+        return ("--privileged", *common)
     out = ["--cap-add", "ALL"]
     for name in missing:
         out += ["--cap-drop", name]
     for profile in ("seccomp", "apparmor", "systempaths"):
         out += ["--security-opt", f"{profile}=unconfined"]
-    return (*out, "--device-cgroup-rule", "a *:* rwm", "--cgroupns", "private")
+    # With SELinux, the lab's files would otherwise be out of reach.
+    out += ["--security-opt", "label=disable"]
+    return (*out, "--device-cgroup-rule", "a *:* rwm", *common)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,10 +179,21 @@ def wait_ready(lab: Lab, node: Node) -> None:
     """Wait until a node's engine answers.
 
     Raises:
-        LabError: it did not within a minute; the engine's last words are the cause.
+        LabError: it did not within a minute, or the node ended; its last words are the cause.
     """
     deadline = str(READY_SECONDS)
-    execute(lab, node.server, "/lab/engine", "wait", deadline, timeout=READY_SECONDS + 15)
+    try:
+        execute(lab, node.server, "/lab/engine", "wait", deadline, timeout=READY_SECONDS + 15)
+    except LabError as error:
+        state, _ = inspect(lab.engine_socket, node.container)
+        if state != "exited":
+            raise
+        said = docker.cli(lab.engine_socket, "logs", "--tail", "5", node.container, check=False)
+        raise LabError(
+            f"the lab's node {node.server} ended right after its start",
+            cause=(said.stderr or said.stdout).strip() or None,
+            todo=f"check that the engine's machine has the directory {lab.directory}",
+        ) from error
 
 
 def remove_strangers(lab: Lab) -> None:

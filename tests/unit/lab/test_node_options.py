@@ -40,7 +40,7 @@ def test_without_privileged_the_rights_are_given_one_by_one() -> None:
     given = rights(privileged=False, missing=("SYS_RESOURCE",))
     assert "--privileged" not in given
     assert given[:4] == ("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE")
-    assert given[-2:] == ("--cgroupns", "private")
+    assert given[-4:-2] == ("--cgroupns", "private")
 
 
 def test_a_node_is_told_apart_by_label_address_and_name(lab: Lab) -> None:
