@@ -81,8 +81,7 @@ def normal(stack: str, name: str, body: Raw, document: Raw) -> Spec:
 
 
 def _command(value: Any) -> list[str]:
-    found = shapes.command(value) if value is not None else []
-    return [found] if isinstance(found, str) else found
+    return shapes.command(value) if value is not None else []
 
 
 def _seconds(value: Any, default: float = 0.0) -> float:

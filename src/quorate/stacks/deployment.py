@@ -15,6 +15,12 @@ from quorate.stacks.service import time_to_fail
 MINIMUM_MONITOR_SECONDS = 10.0
 """How long an updated task is watched at least; Swarm's own default of 5 misses slow crashes."""
 
+JOB_ENGINE = (23, 0)
+"""The first docker whose stack files know job modes."""
+
+MINIMUM_MEMORY = 4 * 1024**2
+"""Swarm refuses to reserve less."""
+
 RESTART_DELAY = "2s"
 """How long Swarm waits with a replacement, also after a server's loss (its default is 5 s)."""
 
@@ -37,11 +43,13 @@ _COMPLETED = (
 class Setting:
     """What the `deploy` section needs to know besides the service itself.
 
-    `fastest` is the speed of the fleet's fastest server; `uses` the servers
-    under the plan (empty: unknown); `zoned` whether the pool spans several zones.
+    `engine` is the oldest version to satisfy; `fastest` the speed of the fleet's
+    fastest server; `uses` the servers under the plan (empty: unknown); `zoned`
+    whether the pool spans several zones.
     """
 
     fleet: str
+    engine: tuple[int, ...]
     placement: Placement
     constraint: str | None
     fastest: float
@@ -61,7 +69,7 @@ def deployment(
     """
     given: Mapping[str, Any] = service.raw.get("deploy") or {}
     job = service.mode in (Mode.REPLICATED_JOB, Mode.GLOBAL_JOB)
-    out: dict[str, Any] = {"mode": service.mode.value}
+    out: dict[str, Any] = {"mode": _mode(service, job, setting, notes)}
     if service.mode in (Mode.REPLICATED, Mode.REPLICATED_JOB):
         out["replicas"] = service.replicas
     endpoint = str(given.get("endpoint_mode") or "")
@@ -82,7 +90,7 @@ def deployment(
     if resources:
         out["resources"] = resources
     out["restart_policy"] = _restart(service, given.get("restart_policy") or {}, job, notes)
-    if not job:
+    if not out["mode"].endswith("job"):
         order = update_order(service, setting, notes)
         monitor = max(MINIMUM_MONITOR_SECONDS, time_to_fail(body.get("healthcheck") or {}))
         basis = {"parallelism": 1, "monitor": write_duration(monitor), "order": order}
@@ -100,6 +108,18 @@ def deployment(
         if key not in known and not str(key).startswith("x-")
     ]
     return out
+
+
+def _mode(service: Service, job: bool, setting: Setting, notes: list[str]) -> str:
+    """The mode; a job becomes a service that stays ended where docker is too old for jobs."""
+    if not job or setting.engine >= JOB_ENGINE:
+        return service.mode.value
+    mode = service.mode.value.removesuffix("-job")
+    notes.append(
+        f"`{service.mode.value}` becomes {mode}, restarted on failure only: docker before 23 knows "
+        "no jobs in stack files"
+    )
+    return mode
 
 
 def _placement(service: Service, given: Mapping[str, Any], setting: Setting) -> dict[str, Any]:
@@ -147,7 +167,7 @@ def _resources(
     if cpu >= 0.001:
         reservations["cpus"] = units.cpus(cpu)
     if memory:
-        reservations["memory"] = write_size(memory)
+        reservations["memory"] = write_size(max(memory, MINIMUM_MEMORY))
     wanted = given.get("reservations") or {}
     if wanted.get("generic_resources"):
         reservations["generic_resources"] = wanted["generic_resources"]

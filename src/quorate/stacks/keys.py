@@ -34,18 +34,9 @@ SILENT = frozenset(
 )
 """Carried over in another form, or without any effect in Swarm worth a word."""
 
-COPIED = (
-    "user",
-    "working_dir",
-    "hostname",
-    "init",
-    "tty",
-    "stdin_open",
-    "read_only",
-    "stop_signal",
-    "isolation",
-    "credential_spec",
-)
+TEXTS = ("user", "working_dir", "hostname", "stop_signal", "isolation")
+TRUTHS = ("init", "tty", "stdin_open", "read_only")
+COPIED = (*TEXTS, *TRUTHS, "credential_spec")
 """Taken as they are."""
 
 CONVERTED = frozenset(

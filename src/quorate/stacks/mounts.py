@@ -56,13 +56,13 @@ def _long(mount: Mapping[str, Any], directory: Path, notes: list[str]) -> dict[s
         source = str(mount["source"])
         out["source"] = _absolute(source, target, directory, notes) if kind == "bind" else source
     out["target"] = target
-    if mount.get("read_only"):
+    if shapes.truth(mount.get("read_only")):
         out["read_only"] = True
     if kind == "bind" and (mount.get("bind") or {}).get("propagation"):
         out["bind"] = {"propagation": str(mount["bind"]["propagation"])}
     if kind == "volume":
         options = mount.get("volume") or {}
-        if options.get("nocopy"):
+        if shapes.truth(options.get("nocopy")):
             out["volume"] = {"nocopy": True}
         if options.get("subpath"):
             notes.append(f"`subpath` of the mount on {target} is left out: old engines lack it")
@@ -116,7 +116,7 @@ def volume_definition(spec: Mapping[str, Any] | None) -> dict[str, Any]:
     external = spec.get("external")
     name = spec.get("name") or (external.get("name") if isinstance(external, Mapping) else None)
     out: dict[str, Any] = {"name": str(name)} if name else {}
-    if external:
+    if shapes.external(spec):
         return {"external": True, **out}
     if spec.get("driver"):
         out["driver"] = str(spec["driver"])

@@ -55,7 +55,7 @@ def network_name(key: str, spec: Mapping[str, Any]) -> str | None:
     external = spec.get("external")
     if isinstance(external, Mapping):
         return str(external.get("name") or spec.get("name") or key)
-    if external:
+    if shapes.external(spec):
         return str(spec.get("name") or key)
     return str(spec["name"]) if spec.get("name") else None
 
@@ -70,7 +70,7 @@ def shared_names(fleet: Fleet) -> frozenset[str]:
             if name is None:
                 continue
             named.setdefault(name, set()).add(files.stack)
-            if (spec or {}).get("external"):
+            if shapes.external(spec or {}):
                 external.add(name)
     return frozenset(external | {name for name, stacks in named.items() if len(stacks) > 1})
 
@@ -121,7 +121,7 @@ def _own(
     if options:
         out["driver_opts"] = options
     out["attachable"] = True
-    if spec.get("internal"):
+    if shapes.truth(spec.get("internal")):
         out["internal"] = True
     subnets = [
         {"subnet": str(item["subnet"])}

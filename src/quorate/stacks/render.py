@@ -176,6 +176,7 @@ class _Builder:
         zones = {server.zone for server in servers if server.name in placement.pool}
         setting = Setting(
             fleet=self.fleet.name,
+            engine=self.engine,
             placement=placement,
             constraint=pools.constraint_for(placement.pool, [server.name for server in servers]),
             fastest=max((server.speed for server in servers), default=1.0),

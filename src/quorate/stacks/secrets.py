@@ -96,9 +96,9 @@ def configs_section(used: Iterable[str], files: StackFiles) -> Files[ConfigSourc
 
 
 def _external_name(key: str, spec: Mapping[str, Any]) -> str | None:
-    external = spec.get("external")
-    if not external:
+    if not shapes.external(spec):
         return None
+    external = spec["external"]
     inner = external.get("name") if isinstance(external, Mapping) else None
     return str(inner or spec.get("name") or key)
 

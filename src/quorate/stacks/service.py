@@ -9,7 +9,7 @@ from typing import Any
 from quorate.fleet.model import Service, State
 from quorate.fleet.quantities import parse_duration
 from quorate.stacks import shapes, units
-from quorate.stacks.keys import COPIED, dropped
+from quorate.stacks.keys import TEXTS, TRUTHS, dropped
 from quorate.stacks.mounts import mounts
 from quorate.stacks.networks import attachments
 from quorate.stacks.secrets import references
@@ -48,7 +48,10 @@ def container(
     for key in ("entrypoint", "command"):
         if raw.get(key) is not None:
             out[key] = shapes.command(raw[key])
-    out |= {key: _plain(raw[key]) for key in COPIED if raw.get(key) is not None}
+    out |= {key: shapes.text(raw[key]) for key in TEXTS if raw.get(key) is not None}
+    out |= {key: shapes.truth(raw[key]) for key in TRUTHS if raw.get(key) is not None}
+    if raw.get("credential_spec"):
+        out["credential_spec"] = dict(raw["credential_spec"])
     out |= _maps(raw, notes)
     out |= _lists(raw)
     out |= _files(raw)
@@ -69,10 +72,6 @@ def container(
     out["networks"] = attachments(raw, notes).section
     out["logging"] = logging(raw.get("logging"))
     return out
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (bool, Mapping)) else shapes.text(value)
 
 
 def _maps(raw: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
@@ -135,7 +134,7 @@ def healthcheck(check: Any, engine: tuple[int, ...], notes: list[str]) -> dict[s
     """The health check with its durations as Go reads them; empty when there is none."""
     if not check:
         return {}
-    if check.get("disable"):
+    if shapes.truth(check.get("disable")):
         return {"disable": True}
     out: dict[str, Any] = {}
     test = check.get("test")

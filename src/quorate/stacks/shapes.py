@@ -41,14 +41,18 @@ def items(value: Any) -> list[str]:
     return list(dict.fromkeys(text(item) for item in found))
 
 
-def command(value: Any) -> list[str] | str:
-    """A command as a list of arguments; text that no shell could split stays as it is."""
+def command(value: Any) -> list[str]:
+    """A command as a list of arguments; docker would split text likewise.
+
+    Raises:
+        ValueError: a quote is left open.
+    """
     if isinstance(value, (list, tuple)):
         return [text(item) for item in value]
     try:
         return shlex.split(text(value))
-    except ValueError:
-        return text(value)
+    except ValueError as error:
+        raise ValueError(f"the command `{value}` cannot be split: {error}") from error
 
 
 def hosts(value: Any) -> list[str]:
@@ -73,6 +77,26 @@ def integer(value: Any) -> int:
         octal = value.strip().lower().startswith("0o") or re.fullmatch(r"0[0-7]+", cleaned)
         return int(cleaned, 8 if octal else 10)
     return int(value)
+
+
+def truth(value: Any) -> bool:
+    """A yes or no, also as text: variables in compose files are always text.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    word = text(value).strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return True
+    if word in ("", "none", "false", "no", "off", "0"):
+        return False
+    raise ValueError(f"`{value}` is neither true nor false")
+
+
+def external(spec: Mapping[str, Any]) -> bool:
+    """Whether a top-level network, volume, secret or config is made by somebody else."""
+    given = spec.get("external")
+    return True if isinstance(given, Mapping) else truth(given)
 
 
 def walk(value: Any, change: Callable[[str], str]) -> Any:

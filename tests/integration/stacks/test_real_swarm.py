@@ -7,8 +7,10 @@ and new ones.
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,12 +20,13 @@ from quorate.deploy.desired import desired_stack
 from quorate.deploy.diff import Changes
 from quorate.deploy.spec import Spec
 from quorate.stacks.model import Rendered, RenderedStack
-from quorate.stacks.render import render
+from quorate.stacks.render import render, version
 from quorate.stacks.secrets import bind
 from quorate.stacks.write import write
 from tests.integration.stacks.comparing import Document, compare, set_at
-from tests.integration.stacks.engine import Node
-from tests.unit.stacks.cases import rich
+from tests.integration.stacks.engine import Node, wait_for
+from tests.unit.stacks.cases import load, rich
+from tests.unit.stacks.test_render import render_one
 
 STACKS = ("shop", "tools")
 
@@ -190,3 +193,45 @@ def test_a_service_unknown_to_the_engine_is_new(node: Node) -> None:
     )
     wanted: dict[str, Spec] = desired_stack(stack)
     assert compare(node, (stack,)).added == tuple(wanted)
+
+
+def all_cases(program: tuple[int, ...]) -> dict[str, Document]:
+    """The services of the table of cases, in one document per version of the stack file.
+
+    A case for newer engines only is left out when the docker program is older.
+    """
+    documents: dict[str, Document] = {}
+    published = itertools.count(10000)
+    for number, case in enumerate(load("services.yaml")):
+        if version(case.get("swarm", {}).get("minimum_engine", "0")) > program:
+            continue
+        found = render_one(case).stacks[0].document
+        body = copy.deepcopy(found["services"]["it"])
+        for port in body.get("ports", ()):
+            port["published"] = next(published)
+        document = documents.setdefault(found["version"], {"version": found["version"]})
+        document.setdefault("services", {})[f"case-{number}"] = body
+        for section in ("networks", "volumes"):
+            document.setdefault(section, {}).update(found.get(section, {}))
+    return documents
+
+
+def client_version(program: str) -> tuple[int, ...]:
+    """The version of a docker program (not of the engine it talks to)."""
+    words = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    return version(words.split()[2])
+
+
+@pytest.mark.parametrize("program", docker_programs())
+def test_every_case_is_taken_and_nothing_differs(
+    node: Node, rendered: Rendered, program: str
+) -> None:
+    for number, document in all_cases(client_version(program)).items():
+        stack = RenderedStack(name="cases", document=document)
+        try:
+            node.deploy(stack.name, document, program=program)
+            if number != "3.12":  # this engine may drop what it does not know
+                assert compare(node, (stack,)) == Changes()
+        finally:
+            node.docker("stack", "rm", stack.name)
+            wait_for(lambda: "cases_default" not in node.observe().networks, 30)

@@ -64,13 +64,20 @@ def test_every_bad_value_is_named() -> None:
                 "services": {
                     "one": {"stop_grace_period": "soon"},
                     "two": {"shm_size": "big"},
+                    "three": {"command": "say 'hello"},
+                    "four": {"init": "perhaps"},
                 }
             }
         }
     )
     with pytest.raises(CheckError) as caught:
         render(fleet, make_plan(fleet))
-    assert [problem.split(": ")[1] for problem in caught.value.problems] == ["one", "two"]
+    assert [problem.split(": ")[1] for problem in caught.value.problems] == [
+        "one",
+        "two",
+        "three",
+        "four",
+    ]
 
 
 def test_a_plan_without_the_service_is_stale() -> None:
