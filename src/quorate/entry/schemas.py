@@ -1,0 +1,114 @@
+"""What each `--json` prints, as models: docs/reference/schemas is made from these.
+
+A verb's name is the file's name there. Where a verb prints a model of its own,
+that model is named; the others are written down here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from quorate.fleet.model import Model
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class ErrorReport(Model):
+    """What every verb prints with `--json` when it ends with an error."""
+
+    error: str = Field(description="The error's class.")
+    what: str = Field(description="What happened.")
+    cause: str | None = Field(description="The likely cause.")
+    todo: str | None = Field(description="What to do.")
+    exit_code: int = Field(description="The exit code of the process.")
+    problems: tuple[str, ...] = Field((), description="Of a CheckError: every problem.")
+    conflict: tuple[str, ...] = Field((), description="Of an InfeasibleError: the rules.")
+
+
+class LabelChange(Model):
+    """Node labels of one server: those set anew, and those removed."""
+
+    put: dict[str, str]
+    drop: tuple[str, ...]
+
+
+class PreviewReport(Model):
+    """What `up` would change. Services by their names in Swarm."""
+
+    steps: tuple[str, ...] = Field(description="What the swarm's set-up does, in words.")
+    networks: tuple[str, ...] = Field(description="Networks that are made.")
+    labels: dict[str, LabelChange] = Field(description="By server.")
+    changes: dict[str, Any] = Field(description="As `quorate diff --json` prints it.")
+    homecoming: tuple[str, ...] = Field(description="Unchanged services brought home.")
+    moves: dict[str, str] = Field(description="What steering does with each service.")
+
+
+class ServiceOutcome(Model):
+    """Where a service was meant to run, and where it runs."""
+
+    homes: tuple[str, ...]
+    runs_on: tuple[str, ...]
+
+
+class FailureReport(Model):
+    """A service that did not become healthy, why, and its last log lines."""
+
+    swarm_name: str
+    why: str
+    log: tuple[str, ...]
+    todo: str
+
+
+class UpReport(Model):
+    """What came of `up` or `rollback`."""
+
+    outcome: str = Field(description="healthy, failed, unchanged, dry-run …")
+    record: int | None = Field(description="The number of this deployment in `history`.")
+    seconds: float = Field(description="Seconds it took.")
+    services: dict[str, ServiceOutcome] = Field(description="By service id.")
+    away: dict[str, tuple[str, ...]] = Field(description="Not at home: name in Swarm → servers.")
+    failures: tuple[FailureReport, ...]
+    preview: PreviewReport
+
+
+class DownReport(Model):
+    """What `down` removed."""
+
+    removed: tuple[str, ...] = Field(description="Stacks.")
+
+
+class HistoryReport(Model):
+    """Every recorded deployment, oldest first."""
+
+    deployments: tuple[dict[str, Any], ...]
+
+
+MODELS = {
+    "error": "quorate.entry.schemas:ErrorReport",
+    "plan": "quorate.plan.model:Plan",
+    "render": "quorate.stacks.model:RenderReport",
+    "diff": "quorate.deploy.diff:ChangesReport",
+    "up": "quorate.entry.schemas:UpReport",
+    "rollback": "quorate.entry.schemas:UpReport",
+    "down": "quorate.entry.schemas:DownReport",
+    "history": "quorate.entry.schemas:HistoryReport",
+    "status": "quorate.observe.standing:Standing",
+    "lab-up": "quorate.lab.status:LabStatus",
+    "lab-status": "quorate.lab.status:LabStatus",
+}
+"""Verb → `module:class` of what its `--json` prints."""
+
+
+def schema(verb: str) -> dict[str, Any]:
+    """The JSON Schema of what `verb --json` prints.
+
+    Raises:
+        KeyError: there is no such verb, or it prints no JSON.
+    """
+    module, name = MODELS[verb].split(":")
+    model: type[BaseModel] = getattr(import_module(module), name)
+    made = model.model_json_schema(mode="serialization")
+    return {"$schema": SCHEMA_DIALECT, **made, "title": f"quorate {verb.replace('-', ' ')} --json"}
