@@ -78,13 +78,13 @@ def ensure_network(lab: Lab) -> None:
     )
 
 
-def write_files(lab: Lab, *, open_dns: bool) -> None:
+def write_files(lab: Lab) -> None:
     """Write what each node finds under /lab: its scripts, its memory size, name resolution.
 
-    Without `open_dns` a node asks itself for names, where nobody listens: any
-    name the lab does not know is refused at once. A registry that cannot be
-    looked up would otherwise add a DNS time-out of 20 to 40 s to every start of
-    a task.
+    Unless the lab uses upstream images, a node asks itself for names, where
+    nobody listens: any name the lab does not know is refused at once. A registry
+    that cannot be looked up would otherwise add a DNS time-out of 20 to 40 s to
+    every start of a task.
     """
     real = Path("/proc/meminfo").read_text()
     package = resources.files("quorate.lab") / "files"
@@ -96,7 +96,7 @@ def write_files(lab: Lab, *, open_dns: bool) -> None:
             (folder / name).chmod(0o755)
         (folder / "meminfo").write_text(sizes.meminfo(real, node.memory))
         resolver = f"nameserver {node.address}\noptions timeout:1 attempts:1\n"
-        (folder / "resolv.conf").write_text("" if open_dns else resolver)
+        (folder / "resolv.conf").write_text("" if lab.upstream else resolver)
 
 
 def ensure_running(lab: Lab, node: Node, frame: Frame) -> None:

@@ -74,6 +74,7 @@ class Lab(Model):
 
     `memory_factor` and `cpu_factor` (at most 1) scale the fleet's figures to
     this machine. `cuts` are pairs of servers that cannot reach each other.
+    `upstream` lets nodes pull real images from real registries.
     `complete` is False while it is being built, or when that was interrupted.
     """
 
@@ -91,6 +92,7 @@ class Lab(Model):
     cpu_factor: float = 1.0
     features: Features = Features()
     images: dict[str, ImageSource] = Field(default_factory=dict)
+    upstream: bool = False
     registry: RegistryTrust | None = None
     cuts: tuple[tuple[str, str], ...] = ()
     complete: bool = False

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from quorate.lab import keys, nodes, state
+from quorate.lab import keys, machine, nodes, state
 from quorate.lab.state import Lab, Node, RegistryTrust
 
 # Logs are kept short, so that a lab cannot fill the machine's disk; without the
@@ -55,6 +55,8 @@ def write_trust(lab: Lab, node: Node) -> None:
     (folder / "daemon.json").write_text(json.dumps(engine_settings(lab.registry), indent=2) + "\n")
     (folder / "hosts").write_text(host_lines(lab))
     _write_certificates(folder / "certs.d", lab.registry)
+    bundle = machine.certificate_bundle() if lab.upstream else None
+    (folder / "ca-bundle.crt").write_bytes(bundle.read_bytes() if bundle else b"")
 
 
 def engine_settings(registry: RegistryTrust | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from quorate.tools import clock, command, filelock
 LOCK_SECONDS = 30.0
 
 
-def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool = False) -> Lab:
+def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool = False) -> Lab:
     """Build the lab of a fleet, or finish or repair one that is there.
 
     Ends with every node's engine answering; the nodes are not a swarm yet.
@@ -28,7 +28,7 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool =
     off. A run that was interrupted is continued.
 
     Args:
-        open_dns: let the nodes resolve names outside the lab (for upstream images).
+        upstream: let the nodes resolve names outside the lab and pull from there.
 
     Raises:
         LabError: the lab cannot be built; nothing needs cleaning up before a retry.
@@ -41,12 +41,13 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, open_dns: bool =
         found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
         image = nodeimage.ensure_node(found, progress=listener)
         lab = _describe(fleet, name, found, known, image=image)
+        lab = state.save(lab.model_copy(update={"upstream": upstream}))
         with step(listener, "probe the kernel") as details:
             lab, frame = _probe(lab, found, image)
             details.extend(feature_words(lab))
         with step(listener, f"start {len(lab.nodes)} nodes") as details:
             started = clock.monotonic()
-            _start(lab, frame, open_dns=open_dns)
+            _start(lab, frame)
             details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
         return state.save(lab.model_copy(update={"complete": True}))
 
@@ -168,9 +169,9 @@ def _probe(lab: Lab, found: LabEngine, image: str) -> tuple[Lab, Frame]:
     return state.save(lab.model_copy(update={"features": features})), frame
 
 
-def _start(lab: Lab, frame: Frame, *, open_dns: bool) -> None:
+def _start(lab: Lab, frame: Frame) -> None:
     keys.ensure_keys(lab, [node.server for node in lab.nodes])
-    nodes.write_files(lab, open_dns=open_dns)
+    nodes.write_files(lab)
     for node in lab.nodes:
         trust.write_trust(lab, node)
     keys.write_configuration(lab, command.resolve("docker"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 DEFAULT_FLEET = Path("fleet.yaml")
 GIBIBYTE = 1024**3
+IMAGE_KINDS = {
+    "upstream": "images from their registries",
+    "debian": "the real programs, from Debian's packages",
+    "stand-in": "stand-ins, which only listen and answer health checks",
+}
+
+
+class ImageChoice(StrEnum):
+    """Where the lab's images come from."""
+
+    LAB = "lab"
+    UPSTREAM = "upstream"
+
 
 FLEET = typer.Argument(None, help="The fleet file; not needed where only one lab runs.")
 FLEET_OPTION = typer.Option(
@@ -49,6 +63,11 @@ def register(app: typer.Typer) -> None:
 
 def up(
     fleet: Path = typer.Argument(DEFAULT_FLEET, help="The fleet file."),
+    images: ImageChoice = typer.Option(
+        ImageChoice.LAB,
+        "--images",
+        help="lab: built here, with stand-ins; upstream: the real ones, from their registries.",
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Start one node per server of the fleet, each with its own Docker engine."""
@@ -58,7 +77,7 @@ def up(
 
     desired = read_fleet(fleet)
     with reporter() as progress:
-        lab = bring_up(desired, progress=progress)
+        lab = bring_up(desired, progress=progress, upstream=images is ImageChoice.UPSTREAM)
     _show(lab, as_json=as_json)
 
 
@@ -232,7 +251,8 @@ def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
     ]
     if not seen.complete:
         out.append(f"not complete: run `quorate lab up {seen.fleet_path}` again")
-    stand_ins = sorted(name for name, source in seen.images.items() if source.kind == "stand-in")
-    if stand_ins:
-        out.append(f"stand-ins, not the real programs ({len(stand_ins)}): {', '.join(stand_ins)}")
+    for kind, words in IMAGE_KINDS.items():
+        names = sorted(name for name, source in seen.images.items() if source.kind == kind)
+        if names:
+            out.append(f"{words} ({len(names)}): {', '.join(names)}")
     return out
