@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, ip_address, ip_interface
 from typing import TYPE_CHECKING, Any
@@ -108,14 +108,22 @@ def advertise_addresses(fleet: Fleet, unreachable: Mapping[str, Any]) -> dict[st
         EngineError: an address is not clear from what a server says.
     """
     servers = [s for s in fleet.servers if s.name not in unreachable]
-    named = [s for s in servers if not is_ip(s.address)]
-    answers = in_parallel(_interfaces, named)
+    answers = in_parallel(_interfaces, [s for s in servers if not is_ip(s.address)])
     for error in answers.errors.values():
         raise error
-    return {
-        **{s.name: s.address for s in servers if is_ip(s.address)},
-        **choose_addresses(answers.results),
-    }
+    return addresses_of(servers, answers.results)
+
+
+def addresses_of(
+    servers: Iterable[Server], interfaces: Mapping[str, tuple[IPv4Interface, ...]]
+) -> dict[str, str]:
+    """The servers' addresses, those reached by a name from their interfaces. Pure.
+
+    Raises:
+        EngineError: an address is not clear.
+    """
+    named = {s.name: interfaces.get(s.name, ()) for s in servers if not is_ip(s.address)}
+    return {**{s.name: s.address for s in servers}, **choose_addresses(named)}
 
 
 def choose_addresses(interfaces: Mapping[str, tuple[IPv4Interface, ...]]) -> dict[str, str]:
@@ -145,15 +153,20 @@ def choose_addresses(interfaces: Mapping[str, tuple[IPv4Interface, ...]]) -> dic
 
 def parse_interfaces(text: str) -> tuple[IPv4Interface, ...]:
     """The addresses in the output of `ip -o -4 addr show scope global`, Docker's own left out."""
-    found = []
+    found: tuple[IPv4Interface, ...] = ()
     for line in text.splitlines():
         fields = line.split()
-        if len(fields) < 4 or fields[2] != "inet" or fields[1].startswith(OWN_INTERFACES):
-            continue
-        address = ip_interface(fields[3])
-        if isinstance(address, IPv4Interface):
-            found.append(address)
-    return tuple(found)
+        if len(fields) >= 4 and fields[2] == "inet":
+            found += usable_interface(fields[1], fields[3])
+    return found
+
+
+def usable_interface(device: str, address: str) -> tuple[IPv4Interface, ...]:
+    """The address (with its prefix length) of a device servers may use among themselves."""
+    if device.startswith(OWN_INTERFACES):
+        return ()
+    parsed = ip_interface(address)
+    return (parsed,) if isinstance(parsed, IPv4Interface) else ()
 
 
 def is_ip(text: str) -> bool:
