@@ -210,7 +210,7 @@ class Load(Model):
 
 
 class VolumeUse(Model):
-    """A mount of a service. `kind`: volume, bind, tmpfs or shared.
+    """A mount of a service. `kind`: volume, bind, tmpfs, shared or host.
 
     `shared` is storage reachable from every server (an NFS volume, a cluster
     volume); `source` is None for anonymous volumes. `read_only` mounts keep no data.
@@ -244,7 +244,8 @@ class Service(Model):
     service's mapping as written (after interpolation, `extends` and merging),
     every key kept; `x` is its `x-quorate` mapping. `pins` are the servers its
     owner allows (empty: no pin). `assumed` lists what was assumed because the
-    files do not say, in words.
+    files do not say, in words. `environment` is what the containers get: `env_file`
+    and over it `environment`, names without a value taken from the caller's.
     """
 
     id: str
@@ -275,6 +276,7 @@ class Service(Model):
     pins: tuple[str, ...] = ()
     recovery_target: float | None = None
     has_healthcheck: bool = False
+    environment: dict[str, str] = Field(default_factory=dict, repr=False)
     raw: dict[str, Any] = Field(default_factory=dict)
     x: dict[str, Any] = Field(default_factory=dict)
     assumed: tuple[str, ...] = ()
