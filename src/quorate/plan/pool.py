@@ -30,9 +30,9 @@ def pools(problem: Problem, counts: Counts) -> dict[str, Pool]:
     for fixed in problem.fixed:
         compose = fixed.service.engine is Engine.COMPOSE
         why = (
-            "run by docker compose on its server: Swarm does not move it"
+            "run by docker compose, which Swarm does not move"
             if compose
-            else "global: one task on every server it reaches, none moves"
+            else "global: one task on every server it reaches"
         )
         found[fixed.service.id] = Pool(
             hosts=tuple(sorted(set(fixed.hosts))), why=why, movable=False

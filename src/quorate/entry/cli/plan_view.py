@@ -13,11 +13,14 @@ from quorate.plan.model import Placement, Plan, ServerUse, Use
 from quorate.plan.words import count
 
 GIB = 2**30
-BAR = 14
+BAR = 12
 """Cells of a bar."""
 
 TOGETHER = 5
 """Services of a stack with the same homes, pool and reason share a row from this many on."""
+
+COLUMNS = (28, 18, 46)
+"""Widths: name, fallback, reason. With their gaps, 98 of a terminal's 100 columns."""
 
 NEARLY_FULL = 0.9
 
@@ -91,7 +94,12 @@ def _figures(use: Use, unit: float) -> Text:
 
 
 def _classes(use: ServerUse) -> str:
-    return ", ".join(f"{number} {name}" for name, number in use.classes.items())
+    """The class most tasks are of, and how many others there are."""
+    if not use.classes:
+        return ""
+    name, number = max(use.classes.items(), key=lambda pair: pair[1])
+    others = sum(use.classes.values()) - number
+    return f"{number} {name}" + (f" +{others}" if others else "")
 
 
 def _services(plan: Plan) -> RenderableType:
@@ -116,11 +124,13 @@ def _home(home: str, placements: list[Placement], servers: int) -> RenderableTyp
         expand=False,
     )
     title = "global" if home == "every server" else home
-    table.add_column(Text(title, "bold"), min_width=24, max_width=34, overflow="fold")
-    table.add_column("if it is lost", min_width=18, max_width=24)
-    table.add_column("why here", ratio=1)
-    for name, fallback, reason in _rows(placements, servers):
-        table.add_row(name, fallback, reason)
+    name, fallback, reason = COLUMNS
+    lost = "where" if title == "global" else "if it is lost"
+    table.add_column(Text(title, "bold"), min_width=name, max_width=name, overflow="fold")
+    table.add_column(lost, min_width=fallback, max_width=fallback)
+    table.add_column("why here", min_width=reason)
+    for row in _rows(placements, servers):
+        table.add_row(*row)
     return Group(table, Text(""))
 
 
@@ -134,11 +144,12 @@ def _rows(placements: list[Placement], servers: int) -> Iterator[tuple[str, str,
         for placement in shown:
             name = placement.id
             if len(shown) < len(group):
-                name = f"{placement.stack}: {len(group)} services ({name} …)"
+                name = f"{placement.stack}: {len(group)} services"
             copies = len(placement.homes)
             if copies > 1 and not placement.mode.startswith("global"):
                 name += f" ×{copies}"
             reason = placement.reasons[0] if placement.reasons else ""
+            reason = reason.removesuffix(f" on {placement.home}")
             yield name, _fallback(placement, servers), reason
 
 
@@ -146,10 +157,9 @@ def _fallback(placement: Placement, servers: int) -> str:
     if placement.mode.startswith("global"):
         return f"on {len(placement.homes)} of {servers}"
     elsewhere = [name for name in placement.pool if name not in placement.homes]
-    if len(placement.homes) > 1:
-        spread = Counter(placement.homes)
-        at = ", ".join(name if n == 1 else f"{name} ×{n}" for name, n in spread.items())
-        return f"on {at}" + (f"; or {', '.join(elsewhere)}" if elsewhere else "")
+    if len(set(placement.homes)) > 1:
+        others = Counter(placement.homes) - Counter({placement.home: len(placement.homes)})
+        return f"also on {', '.join(others)}"
     if not elsewhere:
         return "waits for it"
     return "any other" if len(elsewhere) == servers - 1 else ", ".join(elsewhere)
