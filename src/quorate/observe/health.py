@@ -42,7 +42,8 @@ class ServiceHealth(Model):
     """One service. `where` has one server per running task; `homes` are the planned ones.
 
     `at_home` is None where no home is known. `update` is empty, or updating,
-    paused, rolling back, rolled back. `words` are Swarm's own.
+    paused, rolling back, rolled back. `failures` counts tasks that failed in
+    the last minutes (Swarm remembers a few per replica). `words` are Swarm's own.
     """
 
     id: str
@@ -56,6 +57,7 @@ class ServiceHealth(Model):
     homes: tuple[str, ...] = ()
     at_home: bool | None = None
     update: str = ""
+    failures: int = 0
     words: str = ""
 
 
@@ -100,6 +102,7 @@ def service_health(
         homes=homes or (),
         at_home=_at_home(where, homes, live, snapshot),
         update=UPDATES.get(live.update_state or "", ""),
+        failures=len(_failed(tasks, snapshot.taken_at)),
         words=_words(live, tasks, condition, snapshot.taken_at),
     )
 
@@ -146,8 +149,7 @@ def _condition(
     if _ends(service) and any(task.state == "complete" for task in tasks):
         return Condition.DONE
     current = {t.state for t in tasks if t.desired_state in ("running", "ready")}
-    failed = [t for t in tasks if t.state in FAILED_STATES and recent(t, now)]
-    if len(failed) >= DIED_BEFORE or not current:
+    if len(_failed(tasks, now)) >= DIED_BEFORE or not current:
         return Condition.FAILING
     if "pending" in current:
         return Condition.PENDING
@@ -165,23 +167,28 @@ def recent(task: ObservedTask, now: datetime) -> bool:
     return task.timestamp is not None and now - task.timestamp <= RECENT
 
 
+def _failed(tasks: tuple[ObservedTask, ...], now: datetime) -> list[ObservedTask]:
+    return [task for task in tasks if task.state in FAILED_STATES and recent(task, now)]
+
+
 def _words(
     service: ObservedService,
     tasks: tuple[ObservedTask, ...],
     condition: Condition,
     now: datetime,
 ) -> str:
-    """Swarm's own words: why it waits, else why it last failed; nothing when all is well."""
+    """Swarm's own words: why it waits, else why it lately failed; nothing when all is well."""
     if service.update_state in ("paused", "rollback_paused", "rollback_completed"):
         return service.update_message or ""
-    if condition.good:
+    if condition.good and condition is not Condition.HEALTHY:
         return ""
     waiting = [t for t in tasks if t.desired_state in ("running", "ready") and t.error]
-    failed = [t for t in tasks if t.state in FAILED_STATES and t.error and recent(t, now)]
+    failed = [t for t in _failed(tasks, now) if t.error]
     for group in (waiting, failed):
         if group:
-            latest = max(group, key=lambda t: (t.timestamp is not None, t.timestamp or now))
-            return latest.error
+            return max(group, key=lambda t: t.timestamp or now).error
+    if condition is Condition.HEALTHY:
+        return ""
     current = [t for t in tasks if t.desired_state in ("running", "ready") and t.message]
     return f"{current[0].state}: {current[0].message}" if current else "no task is running"
 

@@ -13,6 +13,8 @@ from quorate.observe.health import Condition, ServiceHealth, service_health, uns
 from quorate.observe.servers import ServerHealth, ServerState, server_health
 
 FLEET_LABEL = "quorate.fleet"
+OFTEN = 3
+"""Failures in the last minutes from which on a running service counts as flapping."""
 
 
 class Gravity(IntEnum):
@@ -170,7 +172,13 @@ def _server_trouble(server: ServerHealth, swarm: bool) -> Trouble | None:
     name = server.name
     if server.state is ServerState.DOWN:
         said = f" ({server.why})" if server.why else ", though it answers ssh"
-        todo = "power it on" if server.why else f"on {name}: `systemctl status docker`"
+        # Seen on 26.1: a node that registered in the very moment it was given up
+        # stays down for the swarm until its engine, or the leader, changes.
+        todo = (
+            "power it on"
+            if server.why
+            else f"if it stays so, on {name}: `systemctl restart docker`"
+        )
         return Trouble(
             gravity=Gravity.SERIOUS, subject=name, what=f"is down for the swarm{said}", todo=todo
         )
@@ -210,6 +218,15 @@ def _service_troubles(service: ServiceHealth) -> list[Trouble]:
     elif service.condition is Condition.STARTING and not service.running:
         out.append(
             Trouble(gravity=Gravity.MINOR, subject=service.id, what=f"starting, {count}{words}")
+        )
+    elif service.condition is Condition.HEALTHY and service.failures >= OFTEN:
+        out.append(
+            Trouble(
+                gravity=Gravity.SERIOUS,
+                subject=service.id,
+                what=f"runs, but failed {service.failures} times in the last minutes{words}",
+                todo=f"`quorate logs {service.id}`",
+            )
         )
     if service.update in ("update paused", "rollback paused", "rolled back"):
         out.append(

@@ -184,4 +184,7 @@ def _home(service: ServiceHealth) -> str:
 
 
 def _state(service: ServiceHealth) -> str:
-    return f"{service.condition}, {service.update}" if service.update else str(service.condition)
+    words = [str(service.condition)]
+    words += [service.update] if service.update else []
+    words += [f"failed {service.failures}× lately"] if service.failures else []
+    return ", ".join(words)
