@@ -12,31 +12,38 @@ from typing import TYPE_CHECKING, Any
 
 from quorate.deploy import record
 from quorate.deploy.apply import deploy_stack, remove_stack, spread_service
-from quorate.deploy.converge import Engine, Outcomes, converge
+from quorate.deploy.checks import Scale
+from quorate.deploy.converge import Engine, converge
 from quorate.deploy.failures import Failure, explain
 from quorate.deploy.goal import make_goal
 from quorate.deploy.lock import Settings, hold
+from quorate.deploy.preflight import preflight
 from quorate.deploy.prepare import Contents, Foreseen, Scene, drop_labels, foresee, make_ready
 from quorate.deploy.prepare import read_contents as read_contents_of
 from quorate.deploy.preview import Preview, changes_of, preview
 from quorate.deploy.progress import Reporter
 from quorate.deploy.registries import credentials
 from quorate.deploy.swarm_setup import execute
-from quorate.deploy.swarm_state import SwarmState, observe_swarm
+from quorate.deploy.swarm_state import SwarmState
 from quorate.deploy.swarm_steps import steps as setup_steps
-from quorate.errors import RefusedError, StalePlanError
+from quorate.errors import EngineError, LabError, RefusedError, StalePlanError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
 from quorate.fleet.read import read_fleet
 from quorate.observe.connect import Connections, Manager
+from quorate.observe.recovery import affected_by, noticed, running_again
 from quorate.observe.snapshot import observe
 from quorate.plan.model import Plan
 from quorate.plan.solve import make_plan
 from quorate.stacks.model import Rendered
 from quorate.stacks.render import render
+from quorate.tools import clock
 
 if TYPE_CHECKING:
     from quorate.lab.state import Lab
+    from quorate.tools.docker import DockerClient
+
+LOSS_POLL_SECONDS = 0.25
 
 Confirm = Callable[[Preview], bool]
 
@@ -129,7 +136,7 @@ def up(
     fleet = opened.fleet
     with Connections(fleet) as connections:
         report.phase("looking at the servers")
-        state = _look(opened, connections)
+        state = _look(opened, connections, report)
         scene = _scene(fleet, connections, state)
         report.phase("planning")
         plan = options.plan or make_plan(
@@ -160,12 +167,19 @@ def up(
             return _deploy(fleet, plan, foreseen, manager, report, started, seen)
 
 
-def _look(opened: Opened, connections: Connections) -> SwarmState:
-    from quorate.deploy.preflight import preflight, require
+def _look(opened: Opened, connections: Connections, report: Reporter) -> SwarmState:
+    """Check every server before anything is changed, and see what swarm there is.
 
-    state = observe_swarm(connections)
-    require(preflight(opened.fleet, connections, lab=opened.lab))
-    return state
+    Raises:
+        MachineError: with every reason not to go on.
+    """
+    lab = opened.lab
+    scale = Scale(memory=lab.memory_factor, cpu=lab.cpu_factor) if lab else Scale()
+    found = preflight(opened.fleet, connections, scale=scale)
+    found.raise_errors()
+    for finding in found.findings:
+        report.note(str(finding))
+    return found.swarm
 
 
 def _scene(fleet: Fleet, connections: Connections, state: SwarmState) -> Scene:
@@ -365,6 +379,83 @@ def working_manager(opened: Opened) -> Iterator[Manager]:
         yield connections.manager()
 
 
-def unfinished(outcomes: Outcomes) -> bool:
-    """Whether any service that was waited for is not healthy."""
-    return bool(outcomes.failed)
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What the loss of a server did, in seconds since its power went.
+
+    `recovered` maps each service that may move to when it ran again elsewhere;
+    `missing` are those that did not within the time; `stayed` are services that
+    cannot move (their data is on that server); `noticed` is when Swarm marked
+    the server as down, None if it did not.
+    """
+
+    server: str
+    leader: bool
+    noticed: float | None
+    recovered: dict[str, float]
+    missing: tuple[str, ...]
+    stayed: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items()}
+
+
+def lose_power(opened: Opened, server: str, *, limit: float, report: Reporter) -> Loss:
+    """Cut a lab server's power and watch until every service that may move runs elsewhere.
+
+    Args:
+        limit: seconds to watch at most.
+
+    Raises:
+        LabError: no such server. UnreachableError, EngineError: no other manager answers.
+    """
+    from quorate.lab import faults
+
+    if opened.lab is None:
+        raise LabError("only a lab's server can lose power on command", todo="add --lab")
+    survivors = opened.fleet.model_copy(
+        update={"servers": tuple(s for s in opened.fleet.servers if s.name != server)}
+    )
+    with Connections(survivors) as connections:
+        client = connections.manager().client
+        before = observe(client)
+        affected = affected_by(server, before)
+        leader = any(node.hostname == server and node.leader for node in before.nodes)
+        report.phase(f"{server} loses power")
+        faults.power_off(opened.lab, server)
+        started = clock.monotonic()
+        movable = {item.swarm_name: item for item in affected if item.may_move}
+        report.phase(f"waiting until its {len(movable)} movable services run elsewhere")
+        recovered: dict[str, float] = {}
+        seen_down: float | None = None
+        while clock.monotonic() - started < limit:
+            now = _observe_or_none(client)
+            elapsed = round(clock.monotonic() - started, 1)
+            if now is not None:
+                if seen_down is None and noticed(server, now):
+                    seen_down = elapsed
+                    report.note(f"{elapsed:.1f} s: Swarm marks {server} as down")
+                for name, item in movable.items():
+                    if name not in recovered and running_again(item, now, server):
+                        recovered[name] = elapsed
+                        report.progress(len(recovered), len(movable), f"{name} {elapsed:.1f} s")
+            if seen_down is not None and len(recovered) == len(movable):
+                break
+            clock.sleep(LOSS_POLL_SECONDS)
+    return Loss(
+        server=server,
+        leader=leader,
+        noticed=seen_down,
+        recovered=recovered,
+        missing=tuple(sorted(set(movable) - set(recovered))),
+        stayed=tuple(item.swarm_name for item in affected if not item.may_move),
+    )
+
+
+def _observe_or_none(client: DockerClient) -> Snapshot | None:
+    """A snapshot; None while the managers elect a new leader and cannot answer."""
+    try:
+        return observe(client)
+    except EngineError:
+        return None
