@@ -12,9 +12,6 @@ FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
 UNIT_JOBS := 2
 
-# What a lab needs on Debian or Ubuntu, beside what quorate itself installs.
-LAB_PACKAGES := openssh-client
-
 .PHONY: help
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -28,15 +25,16 @@ $(READY): scripts/bootstrap.sh requirements/installer.txt requirements/dev.txt p
 
 .PHONY: demo
 demo: $(READY) lab-packages ## Deploy the example office on a real four-node swarm here, then cut one server's power
-	@scripts/demo.sh $(FLEET)
+	@FLEET=$(FLEET) scripts/demo.sh
 
 .PHONY: lab
 lab: $(READY) lab-packages ## Start (or repair) the lab of the example office: four servers on this machine
 	@$(BIN)/quorate lab up $(FLEET)
 
+# `quorate lab` installs what it needs by itself, where no Docker engine runs.
 .PHONY: lab-packages
 lab-packages:
-	@scripts/packages.sh $(LAB_PACKAGES)
+	@command -v ssh >/dev/null || scripts/packages.sh openssh-client
 
 .PHONY: test
 test: lint lab-packages ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
@@ -53,7 +51,7 @@ lint: $(READY) ## Check style, types, layers and the tree's own rules
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "what to do: make format"; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.check_tree
 
 .PHONY: format

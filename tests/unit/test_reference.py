@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from ruamel.yaml import YAML
 from typer.main import get_command
 
 from quorate.entry.cli.main import build
@@ -16,8 +17,14 @@ from quorate.entry.schemas import MODELS, schema
 from quorate.errors import CheckError, InfeasibleError, LockedError, QuorateError
 from quorate.fleet.codes import CODES
 from quorate.fleet.file import FleetFile, XFile, XService
+from quorate.fleet.read import read_fleet
+from quorate.plan.solve import make_plan
+from quorate.stacks.render import render
+from quorate.stacks.write import report, write
 from scripts.reference import cli, fleet_file
 from scripts.reference.pages import DIRECTORY, pages
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +112,22 @@ def test_errors_fit_their_schema(error: QuorateError) -> None:
 def test_a_schema_refuses_what_does_not_fit() -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"what": "it broke"}, schema("error"))
+
+
+@pytest.mark.parametrize("example", ["tiny", "office"])
+def test_a_plan_and_what_is_rendered_from_it_fit_their_schemas(
+    example: str, tmp_path: Path
+) -> None:
+    fleet = read_fleet(EXAMPLES / example / "fleet.yaml", environment={})
+    plan = make_plan(fleet)
+    jsonschema.validate(plan.model_dump(mode="json"), schema("plan"))
+    rendered = render(fleet, plan)
+    written = write(rendered, tmp_path)
+    said = report(rendered, written, tmp_path)
+    jsonschema.validate(said.model_dump(mode="json"), schema("render"))
+
+
+@pytest.mark.parametrize("example", ["tiny", "office"])
+def test_the_examples_fit_the_schema_for_editors(example: str) -> None:
+    written = YAML(typ="safe").load(EXAMPLES / example / "fleet.yaml")
+    jsonschema.validate(written, fleet_file.fleet_schema())
