@@ -121,7 +121,9 @@ class _Builder:
         self.stack = stack
         self.placements = placements
         self.services = [item for item in fleet.swarm_services() if item.stack == stack]
-        self.files = next(files for files in fleet.files if files.stack == stack)
+        files = next(files for files in fleet.files if files.stack == stack)
+        # Whoever uses what is rendered need not stand where the fleet was read.
+        self.files = files.model_copy(update={"directory": files.directory.absolute()})
         self.engine = version(fleet.swarm.minimum_engine)
         self.warnings: list[str] = []
         self.secrets: dict[str, SecretSource] = {}

@@ -103,9 +103,14 @@ def _external_name(key: str, spec: Mapping[str, Any]) -> str | None:
     return str(inner or spec.get("name") or key)
 
 
+def _path(directory: Path, file: str) -> Path:
+    """The file, from the compose file's directory; one in a home directory stays as it is."""
+    return Path(file) if file.startswith("~") else directory / file
+
+
 def _secret_source(spec: Mapping[str, Any], directory: Path) -> SecretSource | None:
     if spec.get("file"):
-        return SecretSource(file=directory / str(spec["file"]))
+        return SecretSource(file=_path(directory, str(spec["file"])))
     if spec.get("environment"):
         return SecretSource(environment=str(spec["environment"]))
     return None
@@ -114,7 +119,7 @@ def _secret_source(spec: Mapping[str, Any], directory: Path) -> SecretSource | N
 def _config_source(spec: Mapping[str, Any], directory: Path) -> ConfigSource:
     template = str(spec["template_driver"]) if spec.get("template_driver") else None
     if spec.get("file"):
-        return ConfigSource(file=directory / str(spec["file"]), template_driver=template)
+        return ConfigSource(file=_path(directory, str(spec["file"])), template_driver=template)
     if spec.get("environment"):
         return ConfigSource(environment=str(spec["environment"]), template_driver=template)
     return ConfigSource(content=str(spec.get("content") or ""), template_driver=template)

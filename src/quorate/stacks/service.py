@@ -52,7 +52,7 @@ def container(
     out |= {key: shapes.truth(raw[key]) for key in TRUTHS if raw.get(key) is not None}
     if raw.get("credential_spec"):
         out["credential_spec"] = dict(raw["credential_spec"])
-    out |= _maps(raw, notes)
+    out |= _maps(service, notes)
     out |= _lists(raw)
     out |= _files(raw)
     check = healthcheck(raw.get("healthcheck"), engine, notes)
@@ -74,9 +74,13 @@ def container(
     return out
 
 
-def _maps(raw: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+def _maps(service: Service, notes: list[str]) -> dict[str, Any]:
+    raw = service.raw
     out: dict[str, Any] = {}
-    environment = shapes.mapping(raw.get("environment"))
+    environment: dict[str, str | None] = {
+        **shapes.mapping(raw.get("environment")),
+        **service.environment,
+    }
     for key in [key for key, value in environment.items() if value is None]:
         notes.append(f"the variable {key} has no value and is left out: give it one")
         del environment[key]
