@@ -45,7 +45,8 @@ less than one busy gateway."""
 UNSTABLE = 900
 """For a service that keeps data on a server that is known to be unreliable (0 on a
 perfect one). About nine percent of a server: enough to prefer 61 days of uptime
-to 8, not enough to overfill the stable one."""
+to 8, not enough to overfill the stable one. Services of one `group` share it: their
+data is one, and lost or back as one."""
 
 PRODUCTION_DATA = 2
 """Data of production classes counts twice."""
@@ -232,12 +233,22 @@ def _single(problem: Problem, index: int, host: int) -> dict[str, int]:
     if stateful(service):
         production = service.workload_class in problem.fleet.policy.production_classes
         weight = UNSTABLE * (PRODUCTION_DATA if production else 1)
-        price["stability"] = round(weight * risk(target.server))
+        price["stability"] = round(weight * risk(target.server) / _of_one(problem, service))
         price["room"] = _share(item.ask.memory_peak, target.total[MEMORY]) // ROOM_DIVISOR
     now = problem.current.get(service.id)
     if now and host not in now:
         price["move"] = MOVE_DATA if stateful(service) else MOVE
     return price
+
+
+def _of_one(problem: Problem, service: Service) -> int:
+    """How many services keep parts of the same data as this one."""
+    if service.group is None:
+        return 1
+    return sum(
+        stateful(other) and (other.stack, other.group) == (service.stack, service.group)
+        for other in problem.fleet.services
+    )
 
 
 def _together(problem: Problem) -> Iterator[Together]:

@@ -65,6 +65,7 @@ def _key(problem: Problem, item: Item) -> Hashable:
         service.workload_class,
         service.state,
         service.movable,
+        service.group,
         service.load.network,
         allowed(problem, service),
         frozenset(service.needs),

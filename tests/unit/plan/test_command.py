@@ -60,7 +60,7 @@ def test_table() -> None:
     assert "61 days of uptime for its data" in text
     assert "waits for it" in text
     assert "on 2 of 2" in text
-    assert "warning: exporter: no load given" in text
+    assert "assumed: exporter: no load given" in text
 
 
 def test_full_description() -> None:

@@ -37,8 +37,10 @@ def render(plan: Plan, console: Console, *, in_full: bool = False) -> None:
         console.print(_servers(plan))
         console.print()
         console.print(_services(plan))
-    for text in (*plan.warnings, *_assumptions(plan)):
+    for text in plan.warnings:
         console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+    for text in _assumptions(plan):
+        console.print(Text.assemble(("assumed: ", "cyan"), text), soft_wrap=True)
 
 
 def _head(plan: Plan) -> Text:
