@@ -11,23 +11,15 @@ from quorate.fleet.compose import Project, read_project
 from quorate.fleet.fleet_file import FleetParts, read_parts
 from quorate.fleet.lints.run import run_lints
 from quorate.fleet.merge import deep_merge
-from quorate.fleet.model import Fleet, Model, Service
+from quorate.fleet.model import Fleet, Service
 from quorate.fleet.positions import Map, Mark
-from quorate.fleet.problems import Problem, Problems, Severity
+from quorate.fleet.problems import Problems
 from quorate.fleet.references import resolve_names
+from quorate.fleet.report import Report
 from quorate.fleet.resolve import resolve_files, resolve_service
 from quorate.fleet.sources import Sources, tidy
 
-
-class Report(Model):
-    """Every problem, and the fleet (None when any problem is an error)."""
-
-    problems: tuple[Problem, ...]
-    fleet: Fleet | None
-
-    def count(self, severity: Severity) -> int:
-        """How many problems of that severity there are."""
-        return sum(problem.severity is severity for problem in self.problems)
+__all__ = ["Report", "check"]
 
 
 def check(

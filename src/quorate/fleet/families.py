@@ -52,8 +52,8 @@ _BY_IMAGE = {image: family for family in FAMILIES for image in family.images}
 RUNNERS = frozenset(
     (
         "gitlab-runner", "act_runner", "actions-runner", "github-runner", "woodpecker-agent",
-        "drone-runner-docker", "jenkins-agent", "inbound-agent", "buildkit", "executor", "dind",
-        "agent-docker",
+        "drone-runner-docker", "jenkins-agent", "inbound-agent", "buildkit", "dind",
+        "kaniko-project/executor", "agent-docker",
     )
 )  # fmt: skip
 
@@ -96,4 +96,5 @@ def is_runner(image: str) -> bool:
     """Whether the image builds or runs other people's jobs."""
     found = take_apart(image)
     in_docker = found.name == "docker" and "dind" in (found.tag or "")
-    return found.name.lower() in RUNNERS or in_docker
+    two = "/".join(found.path.lower().split("/")[-2:])
+    return found.name.lower() in RUNNERS or two in RUNNERS or in_docker

@@ -213,7 +213,9 @@ class VolumeUse(Model):
     """A mount of a service. `kind`: volume, bind, tmpfs, shared or host.
 
     `shared` is storage reachable from every server (an NFS volume, a cluster
-    volume); `source` is None for anonymous volumes. `read_only` mounts keep no data.
+    volume); `host` is a part of the server itself (/proc, the engine's socket).
+    `source` is None for anonymous volumes; that of a relative bind starts with
+    its stack's directory. `read_only` mounts keep no data.
     """
 
     kind: str

@@ -1,9 +1,100 @@
-"""Commands: fleet."""
+"""Commands: check, schema, init."""
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from quorate.fleet.report import CheckReport
+
+DEFAULT_FLEET = Path("fleet.yaml")
+PROBLEMS_EXIT_CODE = 2
+
+
+class Subject(StrEnum):
+    """What there is a JSON Schema of."""
+
+    FLEET = "fleet"
+    X_QUORATE = "x-quorate"
+    CHECK = "check"
+    PLAN = "plan"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    app.command("check")(check)
+    app.command("schema")(schema)
+    app.command("init")(init)
+
+
+def check(
+    fleet: Path = typer.Argument(DEFAULT_FLEET, help="The fleet file."),
+    as_json: bool = typer.Option(False, "--json", help="Print the problems as JSON."),
+    strict: bool = typer.Option(False, "--strict", help="Let warnings fail, too."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Leave out notes."),
+) -> None:
+    """Find every problem in the fleet file and its compose files."""
+    from quorate.entry.cli.output import print_json
+    from quorate.fleet.check import check as check_fleet
+    from quorate.fleet.report import check_report
+
+    made = check_report(check_fleet(fleet))
+    if as_json:
+        print_json(made)
+    else:
+        _show(made, fleet, notes=not quiet)
+    if made.errors or (strict and made.warnings):
+        raise typer.Exit(PROBLEMS_EXIT_CODE)
+
+
+def _show(made: CheckReport, path: Path, *, notes: bool) -> None:
+    from quorate.entry.cli.check_view import show
+    from quorate.entry.cli.output import console
+
+    show(made, path, console(), notes=notes)
+
+
+def schema(
+    subject: Subject = typer.Argument(Subject.FLEET, help="Of what."),
+) -> None:
+    """Print a JSON Schema, for editors and for programs that read `--json`."""
+    from quorate.entry.cli.output import print_json
+    from quorate.entry.schemas import schema as printed_schema
+    from quorate.fleet.schema import fleet_schema, service_schema
+
+    if subject is Subject.FLEET:
+        print_json(fleet_schema())
+    elif subject is Subject.X_QUORATE:
+        print_json(service_schema())
+    else:
+        print_json(printed_schema(subject.value))
+
+
+def init(
+    directory: Path = typer.Argument(Path(), help="Where to write it."),
+    force: bool = typer.Option(False, "--force", help="Overwrite files that are there."),
+) -> None:
+    """Write a commented starter: a fleet file and one compose file."""
+    from quorate.errors import UsageError
+    from quorate.fleet.starter import FILES
+
+    there = [name for name in FILES if (directory / name).exists()]
+    if there and not force:
+        raise UsageError(
+            f"{' and '.join(str(directory / name) for name in there)} would be overwritten",
+            todo="choose another directory, or give --force",
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in FILES.items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be written: {error.strerror}") from error
+    for name in FILES:
+        sys.stdout.write(f"wrote {directory / name}\n")
+    sys.stdout.write(f"next: edit them, then `quorate check {directory / 'fleet.yaml'}`\n")

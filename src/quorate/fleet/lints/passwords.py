@@ -1,0 +1,40 @@
+"""Passwords in clear in a service's environment. The value itself is never shown."""
+
+from __future__ import annotations
+
+import re
+
+from quorate.fleet.lints.context import Context
+from quorate.fleet.merge import as_pairs
+from quorate.fleet.model import Service
+
+_NAME = re.compile(
+    r"(^|_)(PASS|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|APIKEY|API_KEY|PRIVATE_KEY|SECRET_KEY"
+    r"|ACCESS_KEY|OPENSSL_KEY_V1|CREDENTIALS)(_|$|\d)",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(
+    r"(_FILE|_PATH|_DIR|_URL|_URI|_HOST|_NAME|_USER|_TTL|_EXPIRY|_EXPIRATION|_EXPIRES?(_IN)?"
+    r"|_LIFETIME|_LENGTH|_TYPE|_ENABLED?|_POLICY|_MIN|_MAX|_HEADER|_ISSUER|_ALGORITHM|_ID)$",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*", re.IGNORECASE)
+_IN_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^/\s:@]+:(?P<password>[^/\s:@]+)@", re.IGNORECASE)
+
+
+def lint(context: Context) -> None:
+    """Report variables that look like passwords and are written out in the compose file."""
+    for service in context.swarm_services:
+        _service(context, service)
+
+
+def _service(context: Context, service: Service) -> None:
+    written = context.view(service).value("environment")
+    pairs = as_pairs(written) if written is not None else None
+    for key, value in (pairs or {}).items():
+        text = "" if value is None else str(value)
+        secret = _NAME.search(key) and not _ELSEWHERE.search(key) and not _HARMLESS.fullmatch(text)
+        if secret or _IN_ADDRESS.search(text):
+            mark = pairs.at(key) if pairs is not None else context.mark(service)
+            what = f"`{key}` of `{service.id}` looks like a password in clear"
+            context.problems.add("Q513", mark, what)
