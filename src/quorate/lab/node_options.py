@@ -12,6 +12,7 @@ from quorate.lab.state import Node
 LABEL_LAB = "quorate.lab"
 LABEL_SERVER = "quorate.lab.server"
 LABEL_SPEC = "quorate.lab.spec"
+LABEL_DIRECTORY = "quorate.lab.directory"
 
 # Linux's capabilities by number (capability.h), as far as every engine from
 # 20.10 on knows them by name.
@@ -79,12 +80,15 @@ class Frame:
 def create_arguments(node: Node, frame: Frame, *, directory: Path) -> list[str]:
     """Arguments of `docker create` for a node, `create` itself left out.
 
+    `directory` is the node's own, two below the lab's.
+
     `/run` and `/tmp` are emptied by a restart, as on a real server: nothing
     stale is left for the engine to trip over after a power cut.
     """
     arguments = [
         *("--name", node.container, "--hostname", node.server),
         *("--label", f"{LABEL_LAB}={frame.lab}", "--label", f"{LABEL_SERVER}={node.server}"),
+        *("--label", f"{LABEL_DIRECTORY}={directory.parent.parent}"),
         *("--network", frame.network, "--ip", node.address, "--network-alias", node.server),
         *("--cpuset-cpus", node.cpuset, "--memory", str(node.memory)),
         *("--tmpfs", "/run:rw,exec,mode=755", "--tmpfs", "/tmp:rw,exec,mode=1777"),

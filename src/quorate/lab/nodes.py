@@ -16,6 +16,7 @@ from pathlib import Path
 from quorate.errors import CommandError, LabError
 from quorate.lab import keys, sizes
 from quorate.lab.node_options import (
+    LABEL_DIRECTORY,
     LABEL_LAB,
     LABEL_SERVER,
     LABEL_SPEC,
@@ -55,6 +56,15 @@ def network_subnet(socket: Path, network: str) -> str | None:
     if not found.ok:
         return None
     return str(json.loads(found.stdout)[0]["IPAM"]["Config"][0]["Subnet"])
+
+
+def directories(socket: Path, name: str) -> set[Path]:
+    """Where the nodes of labs of that name, whoever brought them up, have their state."""
+    form = f'{{{{.Label "{LABEL_DIRECTORY}"}}}}'
+    listed = docker.cli(
+        socket, *("ps", "-a", "--format", form, "--filter", f"label={LABEL_LAB}={name}")
+    )
+    return {Path(line) for line in listed.stdout.splitlines() if line}
 
 
 def ensure_network(lab: Lab) -> None:

@@ -176,7 +176,7 @@ def find(fleet_path: Path | None) -> Lab:
         where = f" for {fleet_path}" if fleet_path else ""
         raise LabError(f"no lab runs{where}", todo="run `quorate lab up FLEET` first")
     names = ", ".join(f"{lab.name} ({lab.fleet_path})" for lab in labs)
-    raise LabError(f"several labs run: {names}", todo="say which one with `--fleet FLEET`")
+    raise LabError(f"several labs run: {names}", todo="name the fleet file of the one you mean")
 
 
 def forget(lab: Lab) -> None:

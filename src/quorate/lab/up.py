@@ -39,16 +39,21 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
     with _lock(name):
         known = _known(name, fleet)
         found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
+        _refuse_foreign(found, name)
         image = nodeimage.ensure_node(found, progress=listener)
         lab = _describe(fleet, name, found, known, image=image)
         lab = state.save(lab.model_copy(update={"upstream": upstream}))
         with step(listener, "probe the kernel") as details:
             lab, frame = _probe(lab, found, image)
             details.extend(feature_words(lab))
+        nodes.ensure_network(lab)
+        lab = state.save(registry.supply(lab, fleet, found, progress=listener))
         with step(listener, f"start {len(lab.nodes)} nodes") as details:
             started = clock.monotonic()
             _start(lab, frame)
             details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
+        if lab.registry is not None and known is not None and known.registry != lab.registry:
+            trust.trust_registry(lab, lab.registry)
         return state.save(lab.model_copy(update={"complete": True}))
 
 
@@ -104,9 +109,28 @@ def _known(name: str, fleet: Fleet) -> Lab | None:
         raise LabError(
             f"a lab named {name} already runs, for {known.fleet_path}",
             cause="both fleet files give their fleet the same name",
-            todo=f"run `quorate lab down --fleet {known.fleet_path}`, or change `name:` in one",
+            todo=f"run `quorate lab down {known.fleet_path}`, or change `name:` in one",
         )
     return known
+
+
+def _refuse_foreign(found: LabEngine, name: str) -> None:
+    """Names of nodes belong to the engine, the state to a person: they must agree.
+
+    What is left of a lab whose state is gone is taken over.
+
+    Raises:
+        LabError: another person's lab of that name runs on the same engine.
+    """
+    mine = state.labs_directory() / name
+    for directory in nodes.directories(found.socket, name) - {mine}:
+        if (directory / state.FILE_NAME).exists():
+            raise LabError(
+                f"a lab named {name} already runs on this engine",
+                cause=f"it was brought up by somebody else: its state is in {directory}",
+                todo=f"change `name:` in the fleet file, or run `quorate lab down` with "
+                f"XDG_STATE_HOME={directory.parents[2]}",
+            )
 
 
 def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, image: str) -> Lab:

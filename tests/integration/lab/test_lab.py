@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,17 @@ def test_bringing_it_up_repairs_what_is_off(lab: Lab, fleet: Fleet) -> None:
     assert seen(mended, "beta").engine
     assert not reaches(mended, "alpha", "beta")
     faults.heal(mended)
+
+
+def test_the_same_name_from_elsewhere_is_refused(
+    lab: Lab, fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = containers(lab)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(LabError, match="already runs on this engine"):
+        up.bring_up(fleet)
+    assert containers(lab) == before
+    assert state.every() == ()
 
 
 def test_a_cut_parts_both_ways_and_heals(lab: Lab) -> None:

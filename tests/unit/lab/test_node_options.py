@@ -15,7 +15,7 @@ from quorate.lab.node_options import (
 )
 from quorate.lab.state import Lab
 
-DIRECTORY = Path("/state/alpha")
+DIRECTORY = Path("/state/office/nodes/beta")
 
 
 def frame(image: str = "node:1") -> Frame:
@@ -50,6 +50,7 @@ def test_a_node_is_told_apart_by_label_address_and_name(lab: Lab) -> None:
     assert ("--ip", "198.18.7.12") in pairs
     assert ("--hostname", "beta") in pairs
     assert ("--label", "quorate.lab=office") in pairs
+    assert ("--label", "quorate.lab.directory=/state/office") in pairs
     assert ("-v", "quorate.office.beta:/var/lib/docker") in pairs
 
 

@@ -11,18 +11,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.table import Table
-
     from quorate.lab.state import Lab
-    from quorate.lab.status import LabStatus, NodeStatus
 
 DEFAULT_FLEET = Path("fleet.yaml")
-GIBIBYTE = 1024**3
-IMAGE_KINDS = {
-    "upstream": "images from their registries",
-    "debian": "the real programs, from Debian's packages",
-    "stand-in": "stand-ins, which only listen and answer health checks",
-}
+VERDICT = 4  # the exit code of a check with a verdict (errors.py)
 
 
 class ImageChoice(StrEnum):
@@ -33,9 +25,6 @@ class ImageChoice(StrEnum):
 
 
 FLEET = typer.Argument(None, help="The fleet file; not needed where only one lab runs.")
-FLEET_OPTION = typer.Option(
-    None, "--fleet", help="The fleet file; not needed where only one lab runs."
-)
 JSON = typer.Option(False, "--json", help="Print the lab as JSON.")
 SERVER = typer.Argument(..., help="A server of the fleet.")
 
@@ -71,6 +60,7 @@ def up(
     as_json: bool = JSON,
 ) -> None:
     """Start one node per server of the fleet, each with its own Docker engine."""
+    from quorate.entry.cli.lab_show import show
     from quorate.entry.cli.progress import reporter
     from quorate.fleet.read import read_fleet
     from quorate.lab.up import bring_up
@@ -78,12 +68,14 @@ def up(
     desired = read_fleet(fleet)
     with reporter() as progress:
         lab = bring_up(desired, progress=progress, upstream=images is ImageChoice.UPSTREAM)
-    _show(lab, as_json=as_json)
+    show(lab, as_json=as_json)
 
 
 def status(fleet: Path | None = FLEET, as_json: bool = JSON) -> None:
     """Show the lab's nodes, what differs from real servers, and its stand-in images."""
-    _show(_lab(fleet), as_json=as_json)
+    from quorate.entry.cli.lab_show import show
+
+    show(_lab(fleet), as_json=as_json)
 
 
 def down(
@@ -91,16 +83,19 @@ def down(
     everything: bool = typer.Option(
         False, "--all", help="Also remove the lab's images and stop the engine started for it."
     ),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask (only a terminal is asked)."),
 ) -> None:
     """Remove all the lab made (its nodes' data too), and nothing else."""
     from quorate.entry.cli.progress import reporter
     from quorate.lab.clear import clear_engine
     from quorate.lab.up import take_down
 
+    lab = _lab(fleet) if not everything or _any_lab(fleet) else None
+    if lab is not None and not yes:
+        _confirm(f"Remove the lab {lab.name} with all that its {len(lab.nodes)} nodes hold?")
     out = []
     with reporter() as progress:
-        if not everything or _any_lab(fleet):
-            lab = _lab(fleet)
+        if lab is not None:
             counts = take_down(lab, progress=progress)
             out.append(", ".join(f"{count} {kind}" for kind, count in counts.items()))
         if everything:
@@ -108,42 +103,70 @@ def down(
     typer.echo("removed " + "; ".join(out))
 
 
-def power_off(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def power_off(
+    server: str = SERVER,
+    fleet: Path | None = FLEET,
+    measure: bool = typer.Option(
+        False, "--measure", help="Watch until all that may move runs elsewhere, and time it."
+    ),
+    limit: float = typer.Option(
+        120.0, "--limit", min=1.0, help="Seconds to watch at most, with --measure."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the measurement as JSON."),
+) -> None:
     """Cut a server's power: it falls silent at once, and all that runs there dies."""
-    from quorate.lab import faults
+    if not (measure or as_json):
+        from quorate.lab import faults
 
-    _fault(faults.power_off, server, fleet, "has no power")
+        _fault(faults.power_off, server, fleet, "has no power")
+        return
+    from quorate import workflows
+    from quorate.entry.cli.lab_show import show_loss
+    from quorate.entry.cli.output import print_json
+    from quorate.entry.cli.progress import reporter
+
+    lab = _lab(fleet)
+    lab.node(server)
+    opened = workflows.open_fleet(lab.fleet_path, lab=True)
+    with reporter() as report:
+        loss = workflows.lose_power(opened, server, limit=limit, report=report)
+    if as_json:
+        print_json(loss.as_json())
+    else:
+        show_loss(loss)
+        if loss.missing:
+            raise typer.Exit(VERDICT)
 
 
-def power_on(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def power_on(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     """Give a server its power back and wait for its engine."""
     from quorate.lab import faults
 
     _fault(faults.power_on, server, fleet, "has power, and its engine answers")
 
 
-def stop_engine(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def stop_engine(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     """Stop a server's Docker engine."""
     from quorate.lab import faults
 
     _fault(faults.stop_engine, server, fleet, "runs no engine")
 
 
-def start_engine(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def start_engine(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     """Start a server's Docker engine and wait until it answers."""
     from quorate.lab import faults
 
     _fault(faults.start_engine, server, fleet, "runs its engine")
 
 
-def freeze(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def freeze(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     """Let every process of a server stand still."""
     from quorate.lab import faults
 
     _fault(faults.freeze, server, fleet, "is frozen")
 
 
-def thaw(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
+def thaw(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     """Let a frozen server go on."""
     from quorate.lab import faults
 
@@ -153,7 +176,7 @@ def thaw(server: str = SERVER, fleet: Path | None = FLEET_OPTION) -> None:
 def cut(
     one: str = typer.Argument(..., metavar="A,B", help="Servers on one side."),
     other: str = typer.Argument(..., metavar="C,D", help="Servers on the other side."),
-    fleet: Path | None = FLEET_OPTION,
+    fleet: Path | None = FLEET,
 ) -> None:
     """Part the network: no server of one side reaches any of the other."""
     from quorate.lab import faults
@@ -162,7 +185,7 @@ def cut(
     typer.echo(f"{one} and {other} no longer reach each other; `quorate lab heal` undoes it")
 
 
-def heal(fleet: Path | None = FLEET_OPTION) -> None:
+def heal(fleet: Path | None = FLEET) -> None:
     """Undo every cut."""
     from quorate.lab import faults
 
@@ -176,6 +199,15 @@ def _fault(
 ) -> None:
     action(_lab(fleet), server)
     typer.echo(f"{server} {result}")
+
+
+def _confirm(question: str) -> None:
+    import sys
+
+    from quorate.errors import RefusedError
+
+    if sys.stdin.isatty() and not typer.confirm(question, err=True):
+        raise RefusedError("not confirmed; nothing was changed")
 
 
 def _lab(fleet: Path | None) -> Lab:
@@ -193,66 +225,3 @@ def _any_lab(fleet: Path | None) -> bool:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _show(lab: Lab, *, as_json: bool) -> None:
-    from quorate.entry.cli.output import console, print_json
-    from quorate.lab.status import look
-
-    seen = look(lab)
-    if as_json:
-        print_json(seen)
-        return
-    out = console()
-    out.print(f"lab [bold]{seen.name}[/] of {seen.fleet_path}", soft_wrap=True)
-    out.print(_table(seen))
-    for line in _remarks(seen, lab):
-        out.print(line, soft_wrap=True, markup=False)
-
-
-def _table(seen: LabStatus) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("server", "power", "engine", "swarm", "address"):
-        table.add_column(heading)
-    for heading in ("CPUs", "memory", "really used", "containers"):
-        table.add_column(heading, justify="right")
-    table.add_column("cut from")
-    for node in seen.nodes:
-        table.add_row(*_row(node))
-    return table
-
-
-def _row(node: NodeStatus) -> tuple[str, ...]:
-    powers = {"on": "on", "off": "[red]off[/]", "frozen": "[cyan]frozen[/]"}
-    return (
-        node.server,
-        powers.get(node.power, f"[red]{node.power}[/]"),
-        node.engine or "[red]no answer[/]",
-        node.swarm or "-",
-        node.address,
-        str(node.cpus),
-        f"{node.memory / GIBIBYTE:.1f} GiB",
-        f"{node.memory_used / GIBIBYTE:.2f} GiB",
-        str(node.containers),
-        ", ".join(node.cut_from),
-    )
-
-
-def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
-    from quorate.lab.up import feature_words
-
-    out = [
-        f"memory is the fleet's × {seen.memory_factor:.3f}, CPUs × {seen.cpu_factor:.3f} "
-        "(at least one each)",
-        f"this machine: {'; '.join(feature_words(lab))}",
-        f"by hand: ssh -F {lab.ssh_config} SERVER",
-    ]
-    if not seen.complete:
-        out.append(f"not complete: run `quorate lab up {seen.fleet_path}` again")
-    for kind, words in IMAGE_KINDS.items():
-        names = sorted(name for name, source in seen.images.items() if source.kind == kind)
-        if names:
-            out.append(f"{words} ({len(names)}): {', '.join(names)}")
-    return out
