@@ -14,6 +14,7 @@ from quorate.deploy import record
 from quorate.deploy.apply import deploy_stack, remove_stack, spread_service
 from quorate.deploy.checks import Scale
 from quorate.deploy.converge import Engine, converge
+from quorate.deploy.diff import Changes
 from quorate.deploy.failures import Failure, explain
 from quorate.deploy.goal import make_goal
 from quorate.deploy.lock import Settings, hold
@@ -302,6 +303,29 @@ def _result(outcome: str, seen: Preview, snapshot: Snapshot, started: datetime) 
     }
     seconds = (datetime.now(UTC) - started).total_seconds()
     return UpResult(outcome=outcome, preview=seen, where=where, away=away, seconds=seconds)
+
+
+def difference(opened: Opened) -> Changes:
+    """What `up` would change in the live services; changes nothing, one manager is enough.
+
+    Raises:
+        UnreachableError, EngineError: no manager works, or an image is not to be had.
+    """
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        client = connections.manager().client
+        snapshot = observe(client)
+        scene = Scene(
+            fleet=fleet,
+            connections=connections,
+            client=client,
+            snapshot=snapshot,
+            known=credentials(fleet),
+        )
+        plan = make_plan(fleet, current=where_now(fleet, snapshot))
+        rendered = render_for(opened, plan)
+        foreseen = foresee(scene, plan, rendered, read_contents_of(fleet, rendered))
+        return changes_of(foreseen.rendered, snapshot, fleet=fleet.name)
 
 
 def history(opened: Opened) -> tuple[record.RecordEntry, ...]:

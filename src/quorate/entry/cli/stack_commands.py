@@ -52,22 +52,11 @@ def diff(
     as_json: bool = JSON,
 ) -> None:
     """Show what `up` would change in the live services, field by field; change nothing."""
-    from datetime import UTC, datetime
-
     from quorate import workflows
     from quorate.entry.cli.diff_view import lines
     from quorate.entry.cli.output import console, print_json
-    from quorate.entry.cli.progress import reporter
 
-    with reporter() as report:
-        result = workflows.up(
-            workflows.open_fleet(fleet, lab=lab),
-            workflows.UpOptions(dry_run=True),
-            report=report,
-            confirm=lambda preview: False,
-            started=datetime.now(UTC),
-        )
-    changes = result.preview.changes
+    changes = workflows.difference(workflows.open_fleet(fleet, lab=lab))
     if as_json:
         print_json(changes.as_json())
         return
