@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from quorate.errors import InfeasibleError
 from quorate.plan.encode import Encoding
-from quorate.plan.problem import Problem
-from quorate.plan.rules import Rule, all_rules
+from quorate.plan.problem import RESOURCES, Problem
+from quorate.plan.rules import Rule, all_rules, capacity_of, figure
+from quorate.plan.words import listed
 
 PROOF_SECONDS = 10.0
 """For each question "do these rules conflict?"; unanswered counts as "they may not"."""
@@ -25,12 +26,13 @@ when several minimal sets exist."""
 def conflict(problem: Problem) -> InfeasibleError:
     """The error that tells what conflicts and where it was written."""
     rules = smallest(problem, all_rules(problem))
-    lines = [f"{rule.words}{_places(rule)}" for rule in rules]
+    resources = [r for r in dict.fromkeys(map(capacity_of, rules)) if r is not None]
+    lines = [f"{rule.words}{_takes(problem, rule, resources)}{_places(rule)}" for rule in rules]
+    what = "this one cannot hold" if len(rules) == 1 else f"these {len(rules)} conflict"
+    if resources and all(capacity_of(rule) is not None for rule in rules):
+        what += f": all services together take {listed([_total(problem, r) for r in resources])}"
     return InfeasibleError(
-        "no placement satisfies all rules: "
-        + ("this one cannot hold" if len(lines) == 1 else f"these {len(lines)} conflict"),
-        conflict=lines,
-        todo=_advice(rules),
+        f"no placement satisfies all rules; {what}", conflict=lines, todo=_advice(rules)
     )
 
 
@@ -67,6 +69,29 @@ def _core(problem: Problem, rules: Sequence[Rule]) -> list[Rule]:
 
 def _free(problem: Problem) -> Encoding:
     return Encoding(problem, [[item.count] * len(problem.hosts) for item in problem.items])
+
+
+def _takes(problem: Problem, rule: Rule, resources: Sequence[int]) -> str:
+    """What the services a rule is about take of the resources that are short."""
+    if capacity_of(rule) is not None:
+        return ""
+    items = {item for limit in rule.limits for _, (_, item, _) in limit.terms}
+    parts = []
+    for item in sorted(items):
+        asked = [
+            f"{figure(resource, amount)} of {RESOURCES[resource]}"
+            for resource in resources
+            if (amount := problem.items[item].ask.resources[resource])
+        ]
+        if asked:
+            copies = " each" if problem.items[item].count > 1 else ""
+            parts.append(f"{problem.items[item].service.id} takes {listed(asked)}{copies}")
+    return f"; {'; '.join(parts)}" if parts else ""
+
+
+def _total(problem: Problem, resource: int) -> str:
+    asked = sum(item.count * item.ask.resources[resource] for item in problem.items)
+    return f"{figure(resource, asked)} of {RESOURCES[resource]}"
 
 
 def _places(rule: Rule) -> str:

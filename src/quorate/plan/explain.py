@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from quorate.fleet.model import Service
 from quorate.plan.cost import TERMS, Costs, evaluate, stateful
 from quorate.plan.pool import Pool, homes
-from quorate.plan.problem import MEMORY, RESERVED_MEMORY, RESOURCES, Counts, Problem
-from quorate.plan.rules import Limit, Rule, figure, forbidden, value
+from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Counts, Problem
+from quorate.plan.rules import Limit, Rule, capacity_of, figure, forbidden, value
 from quorate.plan.use import residents
 from quorate.plan.words import count, listed, size, threads
 
@@ -79,9 +79,9 @@ class Explainer:
             row[host] -= 1
 
     def _words(self, rule: Rule, limit: Limit, item: int, host: int) -> str:
-        if not rule.kind.startswith("capacity"):
+        resource = capacity_of(rule)
+        if resource is None:
             return rule.short
-        resource = _resource(rule)
         asked = self.problem.items[item].ask.resources[resource]
         used = sum(c * value(self.counts, v) for c, v in limit.terms)
         free = limit.bound - used + asked
@@ -244,7 +244,3 @@ def _priced(extra: Counter[str]) -> str:
     text += f", others +{rest}" if rest else ""
     text += f", gains {less}" if less else ""
     return f"costs {extra.total()} points more: {text}"
-
-
-def _resource(rule: Rule) -> int:
-    return RESOURCES.index(rule.kind.partition(":")[2])

@@ -36,7 +36,12 @@ class Placement(Model):
 
 
 class Use(Model):
-    """How full one resource of a server is; `free` is capacity minus baseline."""
+    """How full one resource of a server is.
+
+    `baseline` and `peak` (every service at its peak at once) count all that runs
+    there, outside Swarm too; `reserved` is what Swarm's own scheduler counts;
+    `free` is capacity minus baseline.
+    """
 
     capacity: float
     reserved: float = 0.0

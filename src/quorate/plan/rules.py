@@ -361,6 +361,12 @@ def figure(resource: int, amount: float) -> str:
     return threads(amount) if resource in (CPU, RESERVED_CPU) else size(amount)
 
 
+def capacity_of(rule: Rule) -> int | None:
+    """The resource a capacity rule is about; None for other rules."""
+    kind, _, name = rule.kind.partition(":")
+    return RESOURCES.index(name) if kind == "capacity" else None
+
+
 def _capacity_words(problem: Problem, index: int, resource: int) -> str:
     host = problem.hosts[index]
     left = host.usable(resource) - problem.taken(index, resource)
@@ -370,11 +376,10 @@ def _capacity_words(problem: Problem, index: int, resource: int) -> str:
         (problem.taken(index, resource), "global services"),
     ]
     less = [f"{figure(resource, amount)} {what}" for amount, what in parts if amount]
-    asked = sum(item.count * item.ask.resources[resource] for item in problem.items)
     text = f"{host.server.name} has {figure(resource, left)} of {CAPACITY_WHAT[resource]}"
     if less:
         text += f" ({figure(resource, host.total[resource])} less {', '.join(less)})"
-    return f"{text}; all services together ask for {figure(resource, asked)}"
+    return text
 
 
 def _pairs(problem: Problem, attribute: str) -> Iterator[tuple[Service, Service]]:

@@ -33,7 +33,10 @@ MAIL = Stack(name="mail", files=(), engine=Engine.COMPOSE, server="small")
 CASES: dict[str, tuple[Callable[[], Fleet], list[str]]] = {
     "a pin on a server too small": (
         lambda: fleet(two(), [service("db", memory=5, pins=("small",)), service("web", memory=1)]),
-        ["db: its owner pins it to small (app.yaml:2:1)", "small has 4.0 GiB of memory"],
+        [
+            "db: its owner pins it to small; db takes 5.0 GiB of reserved memory (app.yaml:2:1)",
+            "small has 4.0 GiB of memory",
+        ],
     ),
     "two pins that fit alone": (
         lambda: fleet(
@@ -131,6 +134,12 @@ def test_conflict(name: str) -> None:
         assert "yaml:" in line, line
     assert error.todo
     assert error.exit_code == 3
+
+
+def test_more_than_there_is_in_figures() -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        make_plan(fleet(two(), [service(f"s{i}", memory=3) for i in range(7)]))
+    assert "all services together take 21.0 GiB of reserved memory" in caught.value.what
 
 
 @settings(max_examples=80)
