@@ -84,7 +84,7 @@ def run(
 def unreachable(target: Target, stderr: str) -> UnreachableError:
     """Put ssh's own words into an error with a cause and an advice."""
     said = command.last_lines(stderr, 3)
-    where = f"{target.name} ({target.host})"
+    where = target.name if target.host == target.name else f"{target.name} ({target.host})"
     if "Permission denied" in said:
         return UnreachableError(
             f"{where} refuses the ssh key",

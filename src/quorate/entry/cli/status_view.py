@@ -92,12 +92,18 @@ def _servers(servers: Iterable[ServerHealth]) -> Table:
             "[green]✓[/]" if good else "[red]✗[/]",
             f"[bold]{escape(server.name)}[/]",
             "leader" if server.leader else server.role,
-            STATES.get(server.state, f"[yellow]{server.state}[/]"),
+            _server_state(server),
             _bar(server.reserved_memory / GIBIBYTE, server.memory / GIBIBYTE, "GiB"),
             _bar(server.reserved_cpus, server.cpus, ""),
             str(server.tasks or server.containers),
         )
     return table
+
+
+def _server_state(server: ServerHealth) -> str:
+    if server.state is ServerState.UNKNOWN:
+        return "[yellow]answers[/]" if server.answers else "[red]no answer[/]"
+    return STATES.get(server.state, f"[yellow]{server.state}[/]")
 
 
 def _bar(used: float, capacity: float, unit: str) -> str:
