@@ -217,7 +217,7 @@ def _pull_one(
             return "here"
         progress(server, image, "pulling")
         stream = client.api.pull(
-            _pullable(image), stream=True, decode=True, auth_config=auth_for(image, known)
+            pullable(image), stream=True, decode=True, auth_config=auth_for(image, known)
         )
         for line in stream:
             if line.get("error"):
@@ -238,7 +238,7 @@ def image_id(client: DockerClient, image: str) -> str | None:
         raise
 
 
-def _pullable(image: str) -> str:
+def pullable(image: str) -> str:
     """A reference with tag and digest, as the pull call takes it: the digest alone."""
     name, at, digest = image.partition("@")
     if not at:
