@@ -7,9 +7,10 @@ that model is named; the others are written down here.
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import getdoc
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field, TypeAdapter
 
 from quorate.fleet.model import Model
 
@@ -80,14 +81,27 @@ class DownReport(Model):
     removed: tuple[str, ...] = Field(description="Stacks.")
 
 
+class HistoryEntry(Model):
+    """One recorded deployment."""
+
+    number: int = Field(description="To name it by in `rollback`.")
+    fleet: str
+    time: str = Field(description="When it began, UTC.")
+    who: str
+    outcome: str = Field(description="started, healthy, failed, interrupted …")
+    summary: str
+    ids: tuple[str, ...] = Field(description="Of the swarm objects that hold the record.")
+
+
 class HistoryReport(Model):
     """Every recorded deployment, oldest first."""
 
-    deployments: tuple[dict[str, Any], ...]
+    deployments: tuple[HistoryEntry, ...]
 
 
 MODELS = {
     "error": "quorate.entry.schemas:ErrorReport",
+    "check": "quorate.fleet.report:CheckReport",
     "plan": "quorate.plan.model:Plan",
     "render": "quorate.stacks.model:RenderReport",
     "diff": "quorate.deploy.diff:ChangesReport",
@@ -98,8 +112,16 @@ MODELS = {
     "status": "quorate.observe.standing:Standing",
     "lab-up": "quorate.lab.status:LabStatus",
     "lab-status": "quorate.lab.status:LabStatus",
+    "lab-power-off": "quorate.workflows:Loss",
 }
 """Verb → `module:class` of what its `--json` prints."""
+
+TITLES = {
+    "error": "any verb with --json that ends with an error",
+    "lab-up": "quorate lab up --json",
+    "lab-status": "quorate lab status --json",
+    "lab-power-off": "quorate lab power-off --json",
+}
 
 
 def schema(verb: str) -> dict[str, Any]:
@@ -109,6 +131,11 @@ def schema(verb: str) -> dict[str, Any]:
         KeyError: there is no such verb, or it prints no JSON.
     """
     module, name = MODELS[verb].split(":")
-    model: type[BaseModel] = getattr(import_module(module), name)
-    made = model.model_json_schema(mode="serialization")
-    return {"$schema": SCHEMA_DIALECT, **made, "title": f"quorate {verb.replace('-', ' ')} --json"}
+    model = getattr(import_module(module), name)
+    made = TypeAdapter(model).json_schema(mode="serialization")
+    return {
+        "$schema": SCHEMA_DIALECT,
+        **made,
+        "title": TITLES.get(verb, f"quorate {verb} --json"),
+        "description": getdoc(model),
+    }
