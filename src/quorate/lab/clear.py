@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate.errors import LabError
-from quorate.lab import engine, state
+from quorate.lab import engine, registry, state
 from quorate.lab.progress import Progress, Silent, step
 
 
@@ -27,6 +27,8 @@ def clear_engine(*, progress: Progress | None = None) -> list[str]:
     if found is not None:
         with step(listener, "remove the labs' images"):
             done.append(f"{len(engine.remove_images(found))} images")
+            if registry.remove_storage(found.socket):
+                done.append("the registry's storage")
     with step(listener, "stop the engine started for labs"):
         if engine.stop():
             done.append("the lab's engine (stopped)")

@@ -27,6 +27,19 @@ class Silent:
         del text
 
 
+class Aside:
+    """Work beside the main work: its steps are notes of whoever listens."""
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+
+    def phase(self, title: str) -> None:
+        self._listener.note(title)
+
+    def note(self, text: str) -> None:
+        self._listener.note(text)
+
+
 @contextmanager
 def step(progress: Progress, title: str) -> Iterator[list[str]]:
     """Announce a step around the block; what is appended to the list is noted at its end."""

@@ -27,8 +27,8 @@ ENGINE_SETTINGS: dict[str, Any] = {
 }
 
 
-def trust_registry(lab: Lab, registry: RegistryTrust) -> Lab:
-    """Make every node that runs trust the registry, and the others when they start.
+def trust_registry(lab: Lab, registry: RegistryTrust | None) -> Lab:
+    """Make every node that runs trust the registry (None: no more), the others when they start.
 
     Engines take it over without a restart, so running containers stay.
 

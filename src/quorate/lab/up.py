@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet
-from quorate.lab import engine, faults, keys, machine, nodeimage, nodes, probe, sizes, state, trust
+from quorate.lab import (
+    engine,
+    faults,
+    keys,
+    machine,
+    nodeimage,
+    nodes,
+    probe,
+    registry,
+    sizes,
+    state,
+    trust,
+)
 from quorate.lab.engine import LabEngine
 from quorate.lab.node_options import Frame
-from quorate.lab.progress import Progress, Silent, step
+from quorate.lab.progress import Aside, Progress, Silent, step
 from quorate.lab.state import Lab, Node
 from quorate.tools import clock, command, filelock
 
@@ -23,9 +36,10 @@ LOCK_SECONDS = 30.0
 def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool = False) -> Lab:
     """Build the lab of a fleet, or finish or repair one that is there.
 
-    Ends with every node's engine answering; the nodes are not a swarm yet.
-    Running it again changes nothing that is right already, and starts what is
-    off. A run that was interrupted is continued.
+    Ends with every node's engine answering, able to pull every image of the
+    fleet under its own name; the nodes are not a swarm yet. Running it again
+    changes nothing that is right already, and starts what is off. A run that was
+    interrupted is continued.
 
     Args:
         upstream: let the nodes resolve names outside the lab and pull from there.
@@ -40,21 +54,30 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
         known = _known(name, fleet)
         found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
         _refuse_foreign(found, name)
-        image = nodeimage.ensure_node(found, progress=listener)
-        lab = _describe(fleet, name, found, known, image=image)
-        lab = state.save(lab.model_copy(update={"upstream": upstream}))
-        with step(listener, "probe the kernel") as details:
-            lab, frame = _probe(lab, found, image)
-            details.extend(feature_words(lab))
+        lab = _describe(fleet, name, found, known, upstream=upstream)
         nodes.ensure_network(lab)
-        lab = state.save(registry.supply(lab, fleet, found, progress=listener))
-        with step(listener, f"start {len(lab.nodes)} nodes") as details:
-            started = clock.monotonic()
-            _start(lab, frame)
-            details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
-        if lab.registry is not None and known is not None and known.registry != lab.registry:
-            trust.trust_registry(lab, lab.registry)
+        nodeimage.ensure_base(found, progress=listener)
+        # Building images and starting nodes wait for different things.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            servers = pool.submit(_bring_up_nodes, lab, found, Aside(listener))
+            supplied = registry.supply(lab, fleet, found, progress=listener)
+            lab = servers.result().model_copy(update={"images": supplied.images})
+        with step(listener, "let the nodes use the registry"):
+            lab = trust.trust_registry(lab, supplied.registry)
         return state.save(lab.model_copy(update={"complete": True}))
+
+
+def _bring_up_nodes(lab: Lab, found: LabEngine, progress: Progress) -> Lab:
+    """Make the node image, probe the kernel and start every node."""
+    image = nodeimage.ensure_node(found, progress=progress)
+    with step(progress, "probe the kernel") as details:
+        lab, frame = _probe(lab, found, image)
+        details.extend(feature_words(lab))
+    with step(progress, f"start {len(lab.nodes)} nodes") as details:
+        started = clock.monotonic()
+        _start(lab, frame)
+        details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
+    return lab
 
 
 def take_down(lab: Lab, *, progress: Progress | None = None) -> dict[str, int]:
@@ -133,7 +156,9 @@ def _refuse_foreign(found: LabEngine, name: str) -> None:
             )
 
 
-def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, image: str) -> Lab:
+def _describe(
+    fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, upstream: bool
+) -> Lab:
     """Size the lab and write its state, so that an interrupted run leaves a trace."""
     size = sizes.fit(
         fleet.servers,
@@ -167,7 +192,7 @@ def _describe(fleet: Fleet, name: str, found: LabEngine, known: Lab | None, *, i
             engine_socket=found.socket,
             network=network,
             subnet=subnet,
-            node_image=image,
+            upstream=upstream,
             nodes=members,
             memory_factor=size.memory_factor,
             cpu_factor=size.cpu_factor,
@@ -190,7 +215,7 @@ def _probe(lab: Lab, found: LabEngine, image: str) -> tuple[Lab, Frame]:
         rights=rights,
         modules=modules,
     )
-    return state.save(lab.model_copy(update={"features": features})), frame
+    return state.save(lab.model_copy(update={"features": features, "node_image": image})), frame
 
 
 def _start(lab: Lab, frame: Frame) -> None:
@@ -200,7 +225,6 @@ def _start(lab: Lab, frame: Frame) -> None:
         trust.write_trust(lab, node)
     keys.write_configuration(lab, command.resolve("docker"))
     write_override(lab)
-    nodes.ensure_network(lab)
     nodes.remove_strangers(lab)
 
     def work(node: Node) -> None:
