@@ -142,7 +142,7 @@ def up(
         report.phase("planning")
         plan = options.plan or make_plan(
             fleet,
-            current=where_now(fleet, scene.snapshot),
+            current=homes_now(scene),
             time_limit=options.time_limit,
             made_at=started.isoformat(timespec="seconds"),
         )
@@ -200,6 +200,18 @@ def _preview(
     foreseen = foresee(scene, plan, rendered, contents)
     steps = tuple(step.describe() for step in setup_steps(scene.fleet, state))
     return preview(plan, foreseen, scene.snapshot, fleet=scene.fleet.name, steps=steps)
+
+
+def homes_now(scene: Scene) -> dict[str, tuple[str, ...]]:
+    """Service id → its homes as last deployed; where it runs, when nothing is recorded.
+
+    Not where it runs in any case: after a failover a service is to go home, and
+    not to be told that its home is now where it fled to.
+    """
+    if scene.client is None:
+        return {}
+    last = record.last_applied(scene.client, fleet=scene.fleet.name)
+    return dict(last.homes) if last else where_now(scene.fleet, scene.snapshot)
 
 
 def where_now(fleet: Fleet, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
