@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib import resources
+from pathlib import Path
 
 from quorate.lab import layers, nodeimage
 from quorate.lab.engine import LabEngine
 from quorate.lab.progress import Progress, Silent, step
-from quorate.lab.state import labs_directory
 from quorate.tools import filelock
 
 REPOSITORY = "quorate-lab/services"
@@ -38,7 +39,9 @@ def ensure_services(engine: LabEngine, *, progress: Progress | None = None) -> s
     if layers.exists(engine.socket, tag):
         return tag
     base = nodeimage.ensure_base(engine, progress=listener)
-    with filelock.hold(labs_directory() / "services.lock", what="the lab's services image"):
+    # One lock for all users of the machine, since they share the engine.
+    lock = Path(tempfile.gettempdir()) / f"quorate-{tag.replace('/', '-').replace(':', '-')}.lock"
+    with filelock.hold(lock, what=f"building {tag}"):
         if not layers.exists(engine.socket, tag):
             with step(listener, "services image (Postgres, Redis, Prometheus … and stand-ins)"):
                 files = asset_texts()

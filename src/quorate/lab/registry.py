@@ -177,15 +177,17 @@ def require_upstream(engine: LabEngine, fleet: Fleet) -> None:
     first = next((service.image for service in fleet.swarm_services()), None)
     if first is None:
         return
-    with docker.opened(engine.socket) as client:
-        try:
-            client.images.get_registry_data(first)
-        except docker.engine_errors() as error:
-            raise LabError(
-                f"no registry gives {first}",
-                cause=str(error),
-                todo="connect this machine to the registries, or leave `--images upstream` out",
-            ) from error
+    client = docker.connect_socket(engine.socket)
+    try:
+        client.images.get_registry_data(first)
+    except docker.engine_errors() as error:
+        raise LabError(
+            f"no registry gives {first}",
+            cause=docker.words(error),
+            todo="connect this machine to the registries, or leave `--images upstream` out",
+        ) from error
+    finally:
+        client.close()
 
 
 def remove_storage(socket: Path) -> bool:

@@ -48,7 +48,7 @@ def pack(source: Any, directory: Path) -> dict[str, Any]:
     plain = hashlib.sha256()
     packed = hashlib.sha256()
     with draft.open("wb") as out:
-        zstd = subprocess.Popen(["zstd", "-q", "-3", "-T2", "-o", "-", "-"], stdin=-1, stdout=out)
+        zstd = subprocess.Popen(["zstd", "-q", "-3", "-T2", "-c"], stdin=-1, stdout=out)
         assert zstd.stdin is not None
         while chunk := source.read(CHUNK):
             plain.update(chunk)
