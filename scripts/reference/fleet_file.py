@@ -9,7 +9,6 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from quorate.entry.schemas import SCHEMA_DIALECT
 from quorate.fleet.file import FleetFile, XFile, XService
 from scripts.reference.tables import cell
 
@@ -52,16 +51,6 @@ def service_page() -> str:
             "",
         ]
     )
-
-
-def fleet_schema() -> dict[str, object]:
-    """JSON Schema of the fleet file."""
-    return {"$schema": SCHEMA_DIALECT, **FleetFile.model_json_schema()}
-
-
-def service_schema() -> dict[str, object]:
-    """JSON Schema of a service's `x-quorate`."""
-    return {"$schema": SCHEMA_DIALECT, **XService.model_json_schema()}
 
 
 def section(path: str, model: type[BaseModel], *, deeper: bool = True) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from quorate.entry.schemas import MODELS, schema
+from quorate.fleet.schema import fleet_schema, service_schema
 from scripts.reference import cli, fleet_file, tables
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -26,7 +27,7 @@ def pages() -> dict[str, str]:
 
 
 def _schemas() -> dict[str, dict[str, object]]:
-    editors = {"fleet-file": fleet_file.fleet_schema(), "x-quorate": fleet_file.service_schema()}
+    editors = {"fleet-file": fleet_schema(), "x-quorate": service_schema()}
     return {verb: schema(verb) for verb in sorted(MODELS)} | editors
 
 

@@ -18,10 +18,11 @@ from quorate.errors import CheckError, InfeasibleError, LockedError, QuorateErro
 from quorate.fleet.codes import CODES
 from quorate.fleet.file import FleetFile, XFile, XService
 from quorate.fleet.read import read_fleet
+from quorate.fleet.schema import fleet_schema, service_schema
 from quorate.plan.solve import make_plan
 from quorate.stacks.render import render
 from quorate.stacks.write import report, write
-from scripts.reference import cli, fleet_file
+from scripts.reference import cli
 from scripts.reference.pages import DIRECTORY, pages
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -91,7 +92,7 @@ def test_every_schema_is_one(verb: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema(verb))
 
 
-@pytest.mark.parametrize("made_schema", [fleet_file.fleet_schema(), fleet_file.service_schema()])
+@pytest.mark.parametrize("made_schema", [fleet_schema(), service_schema()])
 def test_the_editors_schemas_are_ones(made_schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(made_schema)
 
@@ -130,4 +131,4 @@ def test_a_plan_and_what_is_rendered_from_it_fit_their_schemas(
 @pytest.mark.parametrize("example", ["tiny", "office"])
 def test_the_examples_fit_the_schema_for_editors(example: str) -> None:
     written = YAML(typ="safe").load(EXAMPLES / example / "fleet.yaml")
-    jsonschema.validate(written, fleet_file.fleet_schema())
+    jsonschema.validate(written, fleet_schema())
