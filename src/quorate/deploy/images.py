@@ -25,6 +25,7 @@ PARALLEL_LOOKUPS = 6
 PULLS_PER_SERVER = 2
 NOT_FOUND = 404
 DISK_FULL = "no space left on device"
+UNREACHED = "cannot be reached"
 
 Progress = Callable[[str, str, str], None]
 """Called with server, image and state (`here`, `pulling`, `pulled`), from several threads."""
@@ -162,7 +163,7 @@ def pull(
 
     def one_server(server: Server, client: DockerClient) -> list[str | Failed]:
         def one(image: str) -> str | Failed:
-            return _pull_one(client, server.name, image, known, progress)
+            return pull_one(client, server.name, image, known, progress)
 
         with ThreadPoolExecutor(max_workers=PULLS_PER_SERVER) as pool:
             return list(pool.map(one, per_server[server.name]))
@@ -182,7 +183,9 @@ def raise_failed(failures: Iterable[Failed]) -> None:
     said = [f"{f.image}" + (f" on {f.server}" if f.server else "") + f": {f.why}" for f in found]
     full = sorted({f.server for f in found if DISK_FULL in f.why.lower()})
     todo = "correct the image's name or tag, or the registry's credentials (`registries:`)"
-    if full:
+    if all(UNREACHED in failure.why for failure in found):
+        todo = "see that the registry runs, and that the servers can resolve and reach it"
+    elif full:
         todo = f"free disk on {', '.join(full)} (`docker system df` there says what uses it)"
     what = f"{len(found)} images cannot be had" if len(found) > 1 else f"no image {said[0]}"
     raise EngineError(what, cause="; ".join(said) if len(found) > 1 else None, todo=todo)
@@ -199,11 +202,11 @@ def explain(said: str, image: str) -> str:
     if "unauthorized" in lowered or "denied" in lowered or "authentication" in lowered:
         return f"{registry} refuses it: it does not exist, or credentials are missing ({said})"
     if any(w in lowered for w in ("no such host", "dial tcp", "timeout", "deadline", "refused")):
-        return f"the registry {registry} cannot be reached ({said})"
+        return f"the registry {registry} {UNREACHED} ({said})"
     return said
 
 
-def _pull_one(
+def pull_one(
     client: DockerClient,
     server: str,
     image: str,
