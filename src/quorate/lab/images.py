@@ -68,7 +68,7 @@ def holdings(fleet: Fleet) -> Holdings:
             asked of two registries with different images behind it.
     """
     sources: dict[str, ImageSource] = {}
-    images: dict[str, LabImage] = {}
+    images: dict[tuple[str, str], LabImage] = {}
     for name, services in _users(fleet).items():
         reference = parse(name)
         found = program(reference)
@@ -158,7 +158,7 @@ def _key(reference: Reference) -> tuple[str, str]:
     return reference.path, reference.tag
 
 
-def _add(images: dict[Any, LabImage], image: LabImage) -> None:
+def _add(images: dict[tuple[str, str], LabImage], image: LabImage) -> None:
     """Take an image in; the registry knows paths only, not the host they were asked of.
 
     Raises:

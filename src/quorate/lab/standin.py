@@ -164,10 +164,10 @@ def _in_check(words: Sequence[str]) -> list[str]:
 
 
 def _in_labels(labels: Any) -> list[str]:
-    pairs = labels.items() if isinstance(labels, Mapping) else ()
+    pairs = dict(labels) if isinstance(labels, Mapping) else {}
     if isinstance(labels, list):
-        pairs = [str(item).partition("=")[::2] for item in labels]
-    return [str(value) for name, value in pairs if _ROUTED.search(str(name))]
+        pairs = dict(str(item).partition("=")[::2] for item in labels)
+    return [str(value) for name, value in pairs.items() if _ROUTED.search(str(name))]
 
 
 def _expand(port: str) -> list[str]:

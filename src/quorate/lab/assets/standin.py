@@ -143,10 +143,22 @@ def listen(entry: str) -> socket.socket | None:
     return None
 
 
+def accept(one: socket.socket) -> None:
+    """Take a client, or a packet, which gets no answer."""
+    try:
+        if one.type == socket.SOCK_DGRAM:
+            one.recvfrom(4096)
+            return
+        connection, _ = one.accept()
+        _thread.start_new_thread(serve, (connection, one.getsockname()[1]))
+    except (OSError, RuntimeError) as error:
+        print(f"stand-in: {error}", flush=True)
+
+
 def main() -> None:
     """Listen until told to stop."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(number, lambda *_: os._exit(0))
+    for stop in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(stop, lambda *_: os._exit(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as first process: no zombies
     ports = os.environ.get("STANDIN_PORTS", "").replace(",", " ").split()
     print(f"stand-in for {IMAGE}, mode {MODE}, ports: {' '.join(ports) or 'none'}", flush=True)
@@ -161,12 +173,7 @@ def main() -> None:
     _thread.stack_size(256 * 1024)
     while True:
         for number, _ in poller.poll():
-            one = by_number[number]
-            if one.type == socket.SOCK_DGRAM:
-                one.recvfrom(4096)
-                continue
-            connection, _address = one.accept()
-            _thread.start_new_thread(serve, (connection, one.getsockname()[1]))
+            accept(by_number[number])
 
 
 if __name__ == "__main__":
