@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from quorate.fleet.model import Mode, Service, VolumeUse
-from quorate.fleet.quantities import write_duration, write_size
+from quorate.fleet.quantities import write_size
 from quorate.plan.model import Placement, ServerUse
 from quorate.stacks import pools, shapes, units
-from quorate.stacks.service import time_to_fail
 
-MINIMUM_MONITOR_SECONDS = 10.0
-"""How long an updated task is watched at least; Swarm's own default of 5 misses slow crashes."""
+MONITOR = "10s"
+"""How long an updated task is watched; Swarm's own default of 5 s misses slow crashes.
+
+Not longer where there is a health check: Swarm counts a task as running only once
+the check has passed, so what starts badly has failed before the watch begins.
+"""
 
 JOB_ENGINE = (23, 0)
 """The first docker whose stack files know job modes."""
@@ -92,8 +95,7 @@ def deployment(
     out["restart_policy"] = _restart(service, given.get("restart_policy") or {}, job, notes)
     if not out["mode"].endswith("job"):
         order = update_order(service, setting, notes)
-        monitor = max(MINIMUM_MONITOR_SECONDS, time_to_fail(body.get("healthcheck") or {}))
-        basis = {"parallelism": 1, "monitor": write_duration(monitor), "order": order}
+        basis = {"parallelism": 1, "monitor": MONITOR, "order": order}
         out["update_config"] = _rollout(
             given.get("update_config"), {**basis, "failure_action": "rollback"}
         )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from quorate.fleet.model import Service, State
-from quorate.fleet.quantities import parse_duration
 from quorate.stacks import shapes, units
 from quorate.stacks.keys import TEXTS, TRUTHS, dropped
 from quorate.stacks.mounts import mounts
@@ -158,19 +157,6 @@ def healthcheck(check: Any, engine: tuple[int, ...], notes: list[str]) -> dict[s
                 "(swarm.minimum_engine in the fleet file says what this fleet has)"
             )
     return out
-
-
-def time_to_fail(check: Mapping[str, Any]) -> float:
-    """Seconds until a service that has stopped answering is called unhealthy.
-
-    Each of `retries` probes waits `interval` and may take `timeout` (Docker's
-    defaults: 30 s, 30 s, 3); 0 without a health check.
-    """
-    if not check or check.get("disable"):
-        return 0.0
-    interval = parse_duration(check.get("interval") or "30s")
-    timeout = parse_duration(check.get("timeout") or "30s")
-    return int(check.get("retries") or 3) * (interval + timeout)
 
 
 def logging(given: Any) -> dict[str, Any]:
