@@ -14,7 +14,7 @@ UNIT_JOBS := 2
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with quorate and the development tools
@@ -36,8 +36,12 @@ lab: $(READY) lab-packages ## Start (or repair) the lab of the example office: f
 lab-packages:
 	@command -v ssh >/dev/null || scripts/packages.sh openssh-client
 
+.PHONY: engine
+engine: $(READY)
+	@$(BIN)/python -m scripts.ensure_engine
+
 .PHONY: test
-test: lint lab-packages ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
+test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests
 
@@ -50,7 +54,7 @@ lint: $(READY) ## Check style, types, layers and the tree's own rules
 	@echo "lint: style, layout, types, layers, tree"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "what to do: make format"; exit 1; }
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m scripts.check_tree
 
