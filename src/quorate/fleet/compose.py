@@ -27,7 +27,8 @@ class Project:
     """A stack's compose files as one document.
 
     `defaults` maps a service to the `x-quorate` of the files it is in;
-    `inactive` are the services whose profile is not enabled.
+    `inactive` are the services whose profile is not enabled, `broken` those whose
+    `extends` leads nowhere.
     """
 
     stack: Stack
@@ -36,6 +37,7 @@ class Project:
     environment: Mapping[str, str]
     defaults: Mapping[str, Map] = field(default_factory=dict)
     inactive: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
 
     def section(self, name: str) -> Map:
         """A top-level section; empty when the files have none."""
@@ -74,6 +76,7 @@ def read_project(
         environment=known,
         defaults=reader.defaults,
         inactive=frozenset(inactive),
+        broken=frozenset(reader.broken),
     )
 
 
@@ -104,6 +107,7 @@ class _Reader:
         self.problems: Problems = sources.problems
         self.directory = directory
         self.defaults: dict[str, Map] = {}
+        self.broken: set[str] = set()
 
     def project(
         self,
@@ -151,6 +155,7 @@ class _Reader:
                 if service is not None:
                     complete[name] = clean(service)
             result["services"] = complete
+            self.broken |= extender.broken
             self._remember_defaults(document, services)
         if "include" in result:
             result.drop("include")

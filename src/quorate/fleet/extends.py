@@ -16,7 +16,7 @@ Load = Callable[[Path, Mark], Map | None]
 
 
 class Extender:
-    """Resolves `extends` for the services of one project.
+    """Resolves `extends` for the services of one project; `broken` are those it could not.
 
     Args:
         load: reads a compose file, variables replaced; None (reported) when it cannot.
@@ -31,6 +31,7 @@ class Extender:
         self._documents: dict[str, Map | None] = {}
         self._done: dict[Key, Map | None] = {}
         self._cycles: set[frozenset[Key]] = set()
+        self.broken: set[str] = set()
 
     def resolve(self, path: Path, document: Map, name: str) -> Map | None:
         """The service of that name in a document, completed; None when there is none."""
@@ -52,6 +53,8 @@ class Extender:
             base = self._base(path, document, service, (*trail, key))
             if base is not None:
                 result = merge_service(base, result)
+            else:
+                self.broken.update(one for _, one in (*trail, key))
         self._done[key] = result
         return result
 

@@ -57,7 +57,9 @@ class FleetParts:
 
 def read_parts(mapping: Map, directory: Path, problems: Problems) -> FleetParts | None:
     """The parts of a fleet file; None only when nothing of it can be used."""
-    file = validate(FleetFile, mapping, problems, CODES, fill=FILL, special={"memory": "Q104"})
+    file = validate(
+        FleetFile, mapping, problems, CODES, fill=FILL, special={"servers.*.memory": "Q104"}
+    )
     if file is None:
         return None
 

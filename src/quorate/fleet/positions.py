@@ -127,6 +127,8 @@ def parse(text: str, file: str, problems: Problems) -> Any:
         return _Builder(file, problems).build(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
+        if error.context_mark and place.line > text.rstrip().count("\n"):
+            place = error.context_mark  # at the end of the file: where what is open began
         mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file)
         context = f" ({error.context})" if error.context else ""
         problems.add("Q002", mark, f"this is not valid YAML: {error.problem}{context}")

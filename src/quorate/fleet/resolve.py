@@ -36,7 +36,8 @@ def resolve_service(
     defaults = _defaults(project, name, view)
     assumed: list[str] = []
     image = view.text("image") or ""
-    _needs_image(view, name, image, project.stack.engine)
+    if name not in project.broken:
+        _needs_image(view, name, image, project.stack.engine)
     volumes = read_mounts(view, project.section("volumes"), project.directory)
     resources = read_resources(view)
     constraints = _texts(view, "deploy", "placement", "constraints")

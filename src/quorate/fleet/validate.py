@@ -35,7 +35,7 @@ def validate(
 
     What is wrong is left out (or, where required, filled from `fill` by the
     key's name) so that checking can go on with the rest; None when even that
-    fails. `special` maps the dotted end of a path (`memory`) to a code of its own.
+    fails. `special` maps a path with `*` for any name (`servers.*.memory`) to its own code.
     """
     rest = mapping
     for attempt in range(4):
@@ -62,7 +62,8 @@ def _report(
     mark = find(mapping, path) or mapping.mark
     kind = detail["type"]
     name = _dotted(path)
-    own = special.get(str(detail["loc"][-1])) if detail["loc"] else None
+    location = ".".join("*" if i == 1 else str(step) for i, step in enumerate(detail["loc"]))
+    own = special.get(location)
     if kind == "extra_forbidden":
         known = keys_at(model, path[:-1])
         where = f" under `{_dotted(path[:-1])}`" if len(path) > 1 else ""

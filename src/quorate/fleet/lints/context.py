@@ -25,7 +25,12 @@ class Context:
 
     @cached_property
     def swarm_services(self) -> tuple[Service, ...]:
-        return self.fleet.swarm_services()
+        """Services that Swarm runs; those whose `extends` failed are left out."""
+        return tuple(
+            service
+            for service in self.fleet.swarm_services()
+            if service.name not in self.project(service).broken
+        )
 
     @cached_property
     def _directory(self) -> dict[str, Project]:

@@ -27,7 +27,7 @@ def lint(context: Context) -> None:
             context.problems.add("Q506", mark, f"`{service.id}` has no health check")
         _reservation(context, service, view)
     for service in context.fleet.services:
-        if service.assumed:
+        if service.assumed and service.name not in context.project(service).broken:
             what = f"`{service.id}`: assumed {'; '.join(service.assumed)}"
             context.problems.add("Q517", context.mark(service), what)
 
