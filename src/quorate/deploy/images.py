@@ -7,7 +7,6 @@ starts there without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from quorate.errors import EngineError, QuorateError
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.connect import Answers, Connections
 from quorate.plan.model import Plan
-from quorate.tools import docker
+from quorate.tools import docker, parallel
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -98,10 +97,11 @@ def resolve(
         EngineError: naming every image that neither a registry knows nor all
             its servers hold alike.
     """
-    with ThreadPoolExecutor(max_workers=PARALLEL_LOOKUPS) as pool:
-        answers = dict(
-            zip(wanted, pool.map(lambda image: look_up(client, image, known), wanted), strict=True)
-        )
+    images = tuple(wanted)
+    looked = parallel.run(
+        lambda image: look_up(client, image, known), images, limit=PARALLEL_LOOKUPS
+    )
+    answers = dict(zip(images, looked, strict=True))
     resolved = {image: a for image, a in answers.items() if isinstance(a, Resolved)}
     failed = {image: a for image, a in answers.items() if isinstance(a, Failed)}
     if failed:
@@ -162,11 +162,11 @@ def pull(
             per_server.setdefault(name, []).append(image)
 
     def one_server(server: Server, client: DockerClient) -> list[str | Failed]:
-        def one(image: str) -> str | Failed:
-            return pull_one(client, server.name, image, known, progress)
-
-        with ThreadPoolExecutor(max_workers=PULLS_PER_SERVER) as pool:
-            return list(pool.map(one, per_server[server.name]))
+        return parallel.run(
+            lambda image: pull_one(client, server.name, image, known, progress),
+            per_server[server.name],
+            limit=PULLS_PER_SERVER,
+        )
 
     return _summary(connections.each(one_server, per_server), per_server)
 

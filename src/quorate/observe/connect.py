@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from quorate.errors import EngineError, QuorateError, UnreachableError
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.targets import target_of
-from quorate.tools import clock, docker, ssh
+from quorate.tools import clock, docker, parallel, ssh
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -198,14 +197,14 @@ def in_parallel(ask: Callable[[Server], Answer], servers: Iterable[Server]) -> A
     """Run `ask` for several servers at once; a QuorateError becomes that server's error."""
     results: dict[str, Answer] = {}
     errors: dict[str, QuorateError] = {}
-    chosen = list(servers)
-    with ThreadPoolExecutor(max_workers=max(1, min(MAX_PARALLEL, len(chosen)))) as pool:
-        futures = {server.name: pool.submit(ask, server) for server in chosen}
-        for name, future in futures.items():
-            try:
-                results[name] = future.result()
-            except QuorateError as error:
-                errors[name] = error
+
+    def one(server: Server) -> None:
+        try:
+            results[server.name] = ask(server)
+        except QuorateError as error:
+            errors[server.name] = error
+
+    parallel.run(one, tuple(servers), limit=MAX_PARALLEL)
     return Answers(results=results, errors=errors)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,13 @@ from quorate.fleet.observed import ObservedContainer, Snapshot
 from quorate.observe.connect import Connections, Manager
 from quorate.observe.containers import observe_containers
 from quorate.observe.snapshot import observe
-from quorate.tools import clock
+from quorate.tools import clock, parallel
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
+
+_Seen = tuple[Manager | None, Snapshot | None, QuorateError | None]
+_Containers = tuple[tuple[ObservedContainer, ...], Mapping[str, QuorateError]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,18 @@ def gather(connections: Connections) -> Gathered:
     Never raises for a server or a swarm that does not work: that is what it reports.
     """
     taken_at = clock.now()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        asked = pool.submit(_swarm, connections)
-        containers, errors = observe_containers(connections)
-        manager, snapshot, why = asked.result()
+    asked: list[_Seen] = []
+    found: list[_Containers] = []
+
+    def ask(what: str) -> None:
+        if what == "swarm":
+            asked.append(_swarm(connections))
+        else:
+            found.append(observe_containers(connections))
+
+    parallel.run(ask, ("swarm", "containers"))
+    manager, snapshot, why = asked[0]
+    containers, errors = found[0]
     seen = replace(
         snapshot or Snapshot(taken_at=taken_at),
         containers=containers,
@@ -58,9 +68,7 @@ def gather(connections: Connections) -> Gathered:
     )
 
 
-def _swarm(
-    connections: Connections,
-) -> tuple[Manager | None, Snapshot | None, QuorateError | None]:
+def _swarm(connections: Connections) -> _Seen:
     try:
         manager = connections.manager()
         return manager, observe(manager.client), None
