@@ -11,17 +11,23 @@ docker-registry looks for them, and prints what came of it as JSON:
 All images are the same layers under different configurations, so a hundred names
 cost one upload. Layers are packed once (`library`) and hard-linked into the
 storage of each lab. Running it again writes only what is missing.
+
+Labs may be filled at the same time: a lock guards what they share.
 """
 
+import fcntl
 import hashlib
 import http.client
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +38,14 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIGURATION = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 DAYS = "3650"
+
+
+@contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Hold the lock on what all labs share; the kernel lets go of it in any case."""
+    with (store / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class EngineConnection(http.client.HTTPConnection):
@@ -60,6 +74,8 @@ def pack(source: Any, directory: Path) -> dict[str, Any]:
         while chunk := back.read(CHUNK):
             packed.update(chunk)
     size = draft.stat().st_size
+    if size == 0:
+        raise SystemExit("a layer came out empty: is the disk full?")
     draft.rename(directory / packed.hexdigest())
     return {
         "mediaType": f"{LAYER}+zstd",
@@ -70,11 +86,15 @@ def pack(source: Any, directory: Path) -> dict[str, Any]:
 
 
 def export(image: str, directory: Path) -> dict[str, Any]:
-    """Take the layers of an image out of the engine; ready ones are used again."""
+    """Take the layers of an image out of the engine; ready ones are used again.
+
+    Layers of other images are dropped: labs that still use them have links.
+    """
     known = directory / "layers.json"
     if known.exists():
         return dict(json.loads(known.read_text()))
-    directory.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(directory.parent, ignore_errors=True)
+    directory.mkdir(parents=True)
     connection = EngineConnection("engine")
     connection.request("GET", f"/images/{image}/get")
     answer = connection.getresponse()
@@ -225,10 +245,11 @@ def main() -> None:
     plan = json.load(sys.stdin)
     root = Path(plan["root"])
     library = Path(plan["library"])
-    base = export(plan["image"], library)
     storage = Storage(root)
-    for layer in base["layers"]:
-        storage.link_blob(layer["digest"], library / layer["digest"].partition(":")[2])
+    with alone(library.parent.parent):
+        base = export(plan["image"], library)
+        for layer in base["layers"]:
+            storage.link_blob(layer["digest"], library / layer["digest"].partition(":")[2])
     digests = {
         f"{image['repository']}:{image['tag']}": put(storage, image, base)
         for image in plan["images"]
