@@ -13,7 +13,7 @@ import pytest
 
 from quorate.errors import LabError, UnreachableError
 from quorate.fleet.model import Fleet
-from quorate.lab import compose, faults, nodeimage, nodes, state, status, up
+from quorate.lab import clear, compose, faults, nodeimage, nodes, state, status, up
 from quorate.lab.state import Lab
 from quorate.tools import docker, ssh
 
@@ -97,6 +97,9 @@ def test_the_same_name_from_elsewhere_is_refused(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(LabError, match="already runs on this engine"):
         up.bring_up(fleet)
+    # Nor does clearing up take the images and the engine from under it.
+    with pytest.raises(LabError, match=f"still used by: .*{lab.name}"):
+        clear.clear_engine(socket=lab.engine_socket)
     assert containers(lab) == before
     assert state.every() == ()
 

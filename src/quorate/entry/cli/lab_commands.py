@@ -99,7 +99,9 @@ def down(
             counts = take_down(lab, progress=progress)
             out.append(", ".join(f"{count} {kind}" for kind, count in counts.items()))
         if everything:
-            out += clear_engine(progress=progress)
+            out += clear_engine(
+                progress=progress, socket=lab.engine_socket if lab is not None else None
+            )
     typer.echo("removed " + "; ".join(out))
 
 
