@@ -7,7 +7,7 @@ means healthy wherever there is a check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.observe.recovery import eligible
 
 RECENT = timedelta(minutes=10)
+STEADY = timedelta(minutes=2)
 FAILED_STATES = ("failed", "rejected", "orphaned")
 DIED_BEFORE = 2
 """Tasks that failed lately before a service that is not running counts as failing."""
@@ -102,7 +103,9 @@ def service_health(
         homes=homes or (),
         at_home=_at_home(where, homes, live, snapshot),
         update=UPDATES.get(live.update_state or "", ""),
-        failures=len(_failed(tasks, snapshot.taken_at)),
+        failures=0
+        if condition is Condition.HEALTHY and _steady(running, snapshot.taken_at)
+        else len(_failed(tasks, snapshot.taken_at)),
         words=_words(live, tasks, condition, snapshot.taken_at),
     )
 
@@ -171,6 +174,11 @@ def _failed(tasks: tuple[ObservedTask, ...], now: datetime) -> list[ObservedTask
     return [task for task in tasks if task.state in FAILED_STATES and recent(task, now)]
 
 
+def _steady(running: Iterable[ObservedTask], now: datetime) -> bool:
+    """Whether the running tasks have run for a while: earlier failures are then over."""
+    return all(task.timestamp is not None and now - task.timestamp > STEADY for task in running)
+
+
 def _words(
     service: ObservedService,
     tasks: tuple[ObservedTask, ...],
@@ -180,7 +188,9 @@ def _words(
     """Swarm's own words: why it waits, else why it lately failed; nothing when all is well."""
     if service.update_state in ("paused", "rollback_paused", "rollback_completed"):
         return service.update_message or ""
-    if condition.good and condition is not Condition.HEALTHY:
+    running = [t for t in tasks if t.state == "running" and t.desired_state == "running"]
+    steady = condition is Condition.HEALTHY and _steady(running, now)
+    if steady or (condition.good and condition is not Condition.HEALTHY):
         return ""
     waiting = [t for t in tasks if t.desired_state in ("running", "ready") and t.error]
     failed = [t for t in _failed(tasks, now) if t.error]

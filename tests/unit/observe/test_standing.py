@@ -173,6 +173,12 @@ def test_flapping_is_told_though_it_runs() -> None:
     assert "failed 3 times" in trouble.what and trouble.gravity is Gravity.SERIOUS
 
 
+def test_failures_are_over_once_it_has_run_for_a_while() -> None:
+    steady = task(4, timestamp=NOW - timedelta(minutes=3))
+    standing = stand(seen(steady, failed(1), failed(2), failed(3)))
+    assert (standing.troubles, standing.services[0].failures) == ((), 0)
+
+
 def test_reservations_count_until_a_task_has_ended() -> None:
     spec = {"Resources": {"Reservations": {"MemoryBytes": GIB, "NanoCPUs": 500_000_000}}}
     states = ("running", "preparing", "pending", "failed", "complete")
