@@ -126,17 +126,23 @@ def parse(text: str, file: str, problems: Problems) -> Any:
         node = _Composer(text).get_single_node()
         return _Builder(file, problems).build(node) if node is not None else None
     except yaml.MarkedYAMLError as error:
-        place = error.problem_mark or error.context_mark
-        if error.context_mark and place.line > text.rstrip().count("\n"):
-            place = error.context_mark  # at the end of the file: where what is open began
-        mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file)
         context = f" ({error.context})" if error.context else ""
-        problems.add("Q002", mark, f"this is not valid YAML: {error.problem}{context}")
+        what = f"this is not valid YAML: {error.problem}{context}"
+        problems.add("Q002", _error_mark(error, text, file), what)
     except yaml.YAMLError as error:
         problems.add("Q002", Mark(file), f"this is not valid YAML: {error}")
     except RecursionError:
         problems.add("Q002", Mark(file), "the YAML is nested too deeply")
     return None
+
+
+def _error_mark(error: yaml.MarkedYAMLError, text: str, file: str) -> Mark:
+    """Where the error is; for one at the end of the file, where what is still open began."""
+    last = text.rstrip().count("\n")
+    place = error.problem_mark or error.context_mark
+    if place is not None and place.line > last:
+        place = error.context_mark or place
+    return Mark(file, min(place.line, last) + 1, place.column + 1) if place else Mark(file)
 
 
 def scalar(text: str) -> Any:

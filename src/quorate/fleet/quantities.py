@@ -13,7 +13,7 @@ from typing import Any
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
 _BITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18})(\.[0-9]{1,15})?\s*([kmgtp]?)i?b?", re.IGNORECASE)
 _RATE = re.compile(
     r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([kmgt]?)(bit|ib|b|)(?:/s|ps|)", re.IGNORECASE
 )
@@ -29,7 +29,8 @@ def parse_size(value: Any) -> int:
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"`{value}` is not a size; write 512M, 4G or 31GiB")
-    return round(float(match[1]) * _UNITS[match[2].lower()])
+    unit = _UNITS[match[3].lower()]
+    return int(match[1]) * unit + round(float(match[2] or 0) * unit)
 
 
 def write_size(size: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -173,7 +174,7 @@ def _remove(value: Any, path: Path) -> None:
 
 def keys_at(model: type[BaseModel], path: Path) -> list[str]:
     """The keys the model allows at a path, by its JSON Schema."""
-    schema = model.model_json_schema(by_alias=True)
+    schema = _schema(model)
     node = _resolved(schema, schema)
     for step in path:
         properties = node.get("properties", {})
@@ -183,6 +184,11 @@ def keys_at(model: type[BaseModel], path: Path) -> list[str]:
             found = properties.get(step) or node.get("additionalProperties") or {}
         node = _resolved(schema, found if isinstance(found, dict) else {})
     return list(node.get("properties", {}))
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)
 
 
 def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quorate.fleet import quantities as q
 
+NONSENSE: tuple[Any, ...] = ("", "x", "-1", -1, True, None, [])
 PARSERS = (q.parse_size, q.parse_duration, q.parse_share, q.parse_cpus, q.parse_rate)
 
 
@@ -47,7 +48,7 @@ def test_written_forms(parse: Callable[[Any], float], written: Any, expected: fl
 @pytest.mark.parametrize(
     ("parse", "written"),
     [
-        *((parse, value) for parse in PARSERS for value in ("", "x", "-1", -1, True, None, [])),
+        *((parse, value) for parse in PARSERS for value in NONSENSE),
         (q.parse_size, "5 apples"),
         (q.parse_size, float("inf")),
         (q.parse_duration, "1m30"),

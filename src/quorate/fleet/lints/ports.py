@@ -79,9 +79,9 @@ def _collisions(context: Context, uses: list[_Use]) -> None:
 def _collide(one: _Use, other: _Use) -> bool:
     """Whether they cannot both have the port.
 
-    In the mesh a port is taken on every server. A port of a single server is
-    taken there: two services bound to the same one collide. Services that may
-    evade each other do (`_room` sees whether there is room for all).
+    In the mesh a port is taken on every server. In host mode a service with as
+    many tasks as servers takes it on each of them; services that may evade each
+    other do.
     """
     if one.service.id == other.service.id and one.port.mode == other.port.mode:
         return False
@@ -92,7 +92,9 @@ def _collide(one: _Use, other: _Use) -> bool:
         return False
     if _fills(one) and _fills(other):
         return True
-    return (_fills(one) and len(other.servers) == 1) or (_fills(other) and len(one.servers) == 1)
+    return (_fills(one) and other.servers <= one.servers) or (
+        _fills(other) and one.servers <= other.servers
+    )
 
 
 def _fills(use: _Use) -> bool:
