@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) ->
     import docker
     from docker.errors import DockerException
 
+    _close_sockets_that_fail()
     try:
         _ping(path, timeout)
         return docker.DockerClient(base_url=f"unix://{path}", timeout=int(timeout))
@@ -39,6 +41,25 @@ def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) ->
             cause=str(error),
             todo="start the engine (`systemctl start docker`) and check that this user may use it",
         ) from error
+
+
+@cache
+def _close_sockets_that_fail() -> None:
+    """Mend the SDK: when it cannot connect, it leaves the socket open."""
+    from docker.transport import unixconn
+
+    class Connection(unixconn.UnixHTTPConnection):
+        def connect(self) -> None:
+            self.sock = socket.socket(socket.AF_UNIX)
+            try:
+                self.sock.settimeout(self.timeout)
+                self.sock.connect(self.unix_socket)
+            except OSError:
+                self.sock.close()
+                raise
+
+    # The pool looks the class up by this name each time it opens a connection.
+    setattr(unixconn, "UnixHTTPConnection", Connection)  # noqa: B010
 
 
 def _ping(path: Path | str, timeout: float) -> None:
