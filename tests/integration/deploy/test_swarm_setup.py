@@ -193,6 +193,7 @@ def wait_for_leader(fleet: Fleet) -> None:
             clock.sleep(0.5)
 
 
+@pytest.mark.slow
 def test_a_lost_quorum_is_called_that(fleet: Fleet, lab: Lab) -> None:
     wait_for_leader(fleet)
     for name in ("na", "nb"):
