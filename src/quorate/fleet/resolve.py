@@ -22,6 +22,7 @@ from quorate.fleet.view import View, count, truth
 
 X_CODES = Codes(unknown="Q301", missing="Q302", value="Q302")
 DEFAULT_NETWORK = "default"
+LARGEST_PLAIN = 1e21
 
 
 def resolve_service(
@@ -277,6 +278,9 @@ def _environment(project: Project, view: View, sources: Sources) -> dict[str, st
 
 
 def _environment_value(value: Any) -> str | None:
+    """The text that docker's own tools make of a YAML value: `1.0` and `1e3` are whole numbers."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_PLAIN:
+        return str(int(value))
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None else str(value)

@@ -46,6 +46,11 @@ def test_services_get_their_environment_from_files_and_the_caller(tmp_path: Path
                   FROM_CALLER:
                   UNKNOWN:
                   NUMBER: 5
+                  FLOAT: 1.0
+                  HALF: 0.5
+                  OCTAL: 0444
+                  TIME: 22:22
+                  WORD: on
                   FLAG: true
         """,
         "base.env": "BASE=1\nOVER=file\n",
@@ -53,6 +58,7 @@ def test_services_get_their_environment_from_files_and_the_caller(tmp_path: Path
     (web,) = fleet_of(tmp_path, files, FROM_CALLER="caller").services
     assert web.environment == {
         "BASE": "1", "OVER": "here", "FROM_CALLER": "caller", "NUMBER": "5", "FLAG": "true",
+        "FLOAT": "1", "HALF": "0.5", "OCTAL": "292", "TIME": "22:22", "WORD": "on",
     }  # fmt: skip
     assert web.raw["env_file"] == ["base.env", {"path": "none.env", "required": False}]
 
