@@ -12,6 +12,7 @@ from pathlib import Path
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet
 from quorate.lab import (
+    compose_stacks,
     engine,
     faults,
     keys,
@@ -64,6 +65,7 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
             lab = servers.result().model_copy(update={"images": supplied.images})
         with step(listener, "let the nodes use the registry"):
             lab = trust.trust_registry(lab, supplied.registry)
+        compose_stacks.start_all(fleet, lab, listener)
         return state.save(lab.model_copy(update={"complete": True}))
 
 
