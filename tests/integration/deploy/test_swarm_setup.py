@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from quorate.deploy.preflight import preflight
 from quorate.deploy.swarm_setup import set_up
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Init, Join, SetRole, Tune, steps
-from quorate.errors import EngineError, UnreachableError
+from quorate.errors import EngineError, MachineError, UnreachableError
 from quorate.fleet.model import Fleet, Role, Ssh
 from quorate.lab import faults
 from quorate.lab.state import Lab
@@ -97,6 +98,30 @@ def test_from_nothing_and_again(fleet: Fleet) -> None:
     assert found["Spec"]["Dispatcher"]["HeartbeatPeriod"] == 1_000_000_000
     told = "".join(said)
     assert all(token not in told for token in found["JoinTokens"].values())
+
+
+def test_preflight_passes_and_tells_every_problem_at_once(fleet: Fleet, lab: Lab) -> None:
+    with Connections(fleet) as connections:
+        found = preflight(fleet, connections)
+    assert found.errors == ()
+    faults.stop_engine(lab, "nd")
+    try:
+        odd = fleet.model_copy(
+            update={
+                "servers": tuple(
+                    s.model_copy(update={"memory": 4 * GIB}) if s.name == "nb" else s
+                    for s in fleet.servers
+                ),
+                "swarm": fleet.swarm.model_copy(update={"minimum_engine": "99.0"}),
+            }
+        )
+        with Connections(odd) as connections, pytest.raises(MachineError) as caught:
+            preflight(odd, connections).raise_errors()
+    finally:
+        faults.start_engine(lab, "nd")
+    told = str(caught.value.cause)
+    assert "nb: it has 1.0 GiB of memory; the fleet file says 4.0 GiB" in told
+    assert told.count("99.0") == 3
 
 
 def test_a_node_that_left_joins_again_and_its_dead_entry_goes(fleet: Fleet) -> None:
