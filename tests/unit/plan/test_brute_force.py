@@ -59,8 +59,8 @@ def services(draw: st.DrawFn, names: list[str]) -> list[Service]:
         others = [other for other in NAMES[:number] if other != name]
         one_other: Any = st.lists(st.sampled_from(others), max_size=1) if others else st.just([])
         mode = draw(st.sampled_from((Mode.REPLICATED,) * 5 + (Mode.GLOBAL,)))
-        state = draw(st.sampled_from((State.NONE, State.NONE, State.POSTGRES)))
-        volume = VolumeUse(kind="volume", source=draw(st.sampled_from(("a", name))), target="/d")
+        state = draw(st.sampled_from((State.NONE, State.POSTGRES)))
+        volume = VolumeUse(kind="volume", source=draw(st.sampled_from(("a", "a", name))), target="/d")
         memory = draw(st.integers(1, 3))
         cpu = draw(st.sampled_from((0.2, 0.5, 1.5)))
         made.append(
@@ -83,7 +83,7 @@ def services(draw: st.DrawFn, names: list[str]) -> list[Service]:
                 ports=draw(
                     st.sampled_from(((),) * 4 + ((Port(target=80, published=80, mode="host"),),))
                 ),
-                near=tuple(draw(one_other)) if draw(st.integers(0, 4)) == 0 else (),
+                near=tuple(draw(one_other)) if draw(st.integers(0, 2)) == 0 else (),
                 apart=tuple(draw(one_other)) if draw(st.integers(0, 4)) == 0 else (),
                 needs=tuple(draw(one_other)),
                 pins=tuple(draw(st.sampled_from(((),) * 5 + ((names[0],), tuple(names[:2]))))),
