@@ -60,7 +60,9 @@ def services(draw: st.DrawFn, names: list[str]) -> list[Service]:
         one_other: Any = st.lists(st.sampled_from(others), max_size=1) if others else st.just([])
         mode = draw(st.sampled_from((Mode.REPLICATED,) * 5 + (Mode.GLOBAL,)))
         state = draw(st.sampled_from((State.NONE, State.POSTGRES)))
-        volume = VolumeUse(kind="volume", source=draw(st.sampled_from(("a", "a", name))), target="/d")
+        volume = VolumeUse(
+            kind="volume", source=draw(st.sampled_from(("a", "a", name))), target="/d"
+        )
         memory = draw(st.integers(1, 3))
         cpu = draw(st.sampled_from((0.2, 0.5, 1.5)))
         made.append(
