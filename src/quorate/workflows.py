@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quorate.deploy import record
-from quorate.deploy.apply import deploy_stack, remove_stack, spread_service
+from quorate.deploy.apply import remove_stack
 from quorate.deploy.checks import Scale
-from quorate.deploy.converge import Engine, converge
 from quorate.deploy.diff import Changes
-from quorate.deploy.failures import Failure, explain
-from quorate.deploy.goal import make_goal
 from quorate.deploy.lock import Settings, hold
 from quorate.deploy.preflight import preflight
-from quorate.deploy.prepare import Contents, Foreseen, Scene, drop_labels, foresee, make_ready
-from quorate.deploy.prepare import read_contents as read_contents_of
+from quorate.deploy.prepare import Contents, Scene, foresee, read_contents
 from quorate.deploy.preview import Preview, changes_of, preview
 from quorate.deploy.progress import Reporter
 from quorate.deploy.registries import credentials
+from quorate.deploy.run import Run, UpResult, result_of
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import SwarmState
 from quorate.deploy.swarm_steps import steps as setup_steps
@@ -65,38 +61,6 @@ class UpOptions:
     plan: Plan | None = None
     wait_lock: float = 0.0
     time_limit: float = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpResult:
-    """What came of an `up`. `away` maps swarm names to where they run instead of home."""
-
-    outcome: str
-    preview: Preview
-    record: int | None = None
-    failures: tuple[Failure, ...] = ()
-    away: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready."""
-        services = {
-            identity: {
-                "homes": list(placement.homes),
-                "runs_on": list(self.where.get(f"{placement.stack}_{placement.name}", ())),
-            }
-            for identity, placement in self.preview.plan.services.items()
-        }
-        return {
-            "outcome": self.outcome,
-            "record": self.record,
-            "seconds": round(self.seconds, 1),
-            "services": services,
-            "away": {name: list(places) for name, places in self.away.items()},
-            "failures": [vars(failure) | {"log": list(failure.log)} for failure in self.failures],
-            "preview": self.preview.as_json(),
-        }
 
 
 def open_fleet(path: Path, *, lab: bool = False) -> Opened:
@@ -148,24 +112,24 @@ def up(
         )
         _require_fresh(plan, fleet)
         rendered = render_for(opened, plan)
-        contents = read_contents_of(fleet, rendered)
+        contents = read_contents(fleet, rendered)
         report.phase("comparing with what runs")
         seen = _preview(scene, plan, rendered, contents, state)
         if options.dry_run or seen.nothing_to_do:
             outcome = "dry-run" if options.dry_run else "unchanged"
-            return _result(outcome, seen, scene.snapshot, started)
+            return result_of(outcome, seen, scene.snapshot, started)
         if not confirm(seen):
             raise RefusedError("not confirmed; nothing was changed")
         report.phase("setting up the swarm")
         execute(fleet, connections, setup_steps(fleet, state), state, report.note)
         manager = connections.manager()
         settings = Settings(wait=options.wait_lock, say=report.note)
-        with hold(manager.client, what="quorate up", settings=settings):
+        with hold(manager.client, what="quorate up", settings=settings) as lock:
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
             # Once more, now that nobody else changes anything: others may have meanwhile.
             foreseen = foresee(scene, plan, rendered, contents)
-            make_ready(scene, manager.client, foreseen, contents, report)
-            return _deploy(fleet, plan, foreseen, manager, report, started, seen)
+            run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
+            return run.deploy(plan, foreseen, contents, seen)
 
 
 def _look(opened: Opened, connections: Connections, report: Reporter) -> SwarmState:
@@ -235,88 +199,6 @@ def _require_fresh(plan: Plan, fleet: Fleet) -> None:
         )
 
 
-def _deploy(
-    fleet: Fleet,
-    plan: Plan,
-    foreseen: Foreseen,
-    manager: Manager,
-    report: Reporter,
-    started: datetime,
-    seen: Preview,
-) -> UpResult:
-    """Record, converge, relabel, and say what came of it."""
-    client = manager.client
-    changes = changes_of(foreseen.rendered, observe(client), fleet=fleet.name)
-    goal = make_goal(foreseen.rendered, plan, changed=changes.touched, removed=changes.removed)
-    entry = record.write(client, _content(fleet, plan, foreseen), summary=_summary(changes))
-    try:
-        outcomes = converge(goal, engine=engine_of(manager), report=report)
-    except KeyboardInterrupt:
-        record.mark(client, entry, "interrupted")
-        raise
-    after = observe(client)
-    failures = tuple(explain(verdict, client) for verdict in outcomes.failed)
-    if not failures:
-        drop_labels(client, after, foreseen.rendered)
-    outcome = "failed" if failures else "healthy"
-    record.mark(client, entry, outcome)
-    result = _result(outcome, seen, after, started)
-    return replace(result, record=entry.number, failures=failures)
-
-
-def engine_of(manager: Manager) -> Engine:
-    """What converging needs, on this manager."""
-    return Engine(
-        deploy=partial(deploy_stack, manager.target),
-        spread=partial(spread_service, manager.target),
-        observe=partial(observe, manager.client),
-    )
-
-
-def _content(fleet: Fleet, plan: Plan, foreseen: Foreseen) -> record.RecordContent:
-    rendered = foreseen.rendered
-    return record.RecordContent(
-        fleet=fleet.name,
-        fleet_digest=fleet.digest,
-        stacks={stack.name: stack.document for stack in rendered.stacks},
-        homes={name: placement.homes for name, placement in plan.services.items()},
-        labels=rendered.labels,
-        networks=rendered.networks,
-        secrets=foreseen.secrets,
-        configs=foreseen.configs,
-        home_constraints=rendered.home_constraints,
-        pool_constraints=rendered.pool_constraints,
-        plan=plan.model_dump(mode="json"),
-    )
-
-
-def _summary(changes: Any) -> str:
-    parts = [
-        f"{len(changes.added)} added" if changes.added else "",
-        f"{len(changes.changed)} changed" if changes.changed else "",
-        f"{len(changes.removed)} removed" if changes.removed else "",
-    ]
-    return ", ".join(part for part in parts if part) or "homes only"
-
-
-def _result(outcome: str, seen: Preview, snapshot: Snapshot, started: datetime) -> UpResult:
-    names = {node.id: node.hostname for node in snapshot.nodes}
-    where = {
-        service.name: tuple(
-            sorted(names.get(task.node_id or "", "?") for task in snapshot.running(service))
-        )
-        for service in snapshot.services
-    }
-    away = {
-        name: where.get(name, ())
-        for placement in seen.plan.services.values()
-        if (name := f"{placement.stack}_{placement.name}") in where
-        and where[name] != tuple(sorted(placement.homes))
-    }
-    seconds = (datetime.now(UTC) - started).total_seconds()
-    return UpResult(outcome=outcome, preview=seen, where=where, away=away, seconds=seconds)
-
-
 def difference(opened: Opened) -> Changes:
     """What `up` would change in the live services; changes nothing, one manager is enough.
 
@@ -334,9 +216,9 @@ def difference(opened: Opened) -> Changes:
             snapshot=snapshot,
             known=credentials(fleet),
         )
-        plan = make_plan(fleet, current=where_now(fleet, snapshot))
+        plan = make_plan(fleet, current=homes_now(scene))
         rendered = render_for(opened, plan)
-        foreseen = foresee(scene, plan, rendered, read_contents_of(fleet, rendered))
+        foreseen = foresee(scene, plan, rendered, read_contents(fleet, rendered))
         return changes_of(foreseen.rendered, snapshot, fleet=fleet.name)
 
 
@@ -364,7 +246,7 @@ def rollback(
     with Connections(fleet) as connections:
         manager = connections.manager()
         settings = Settings(say=report.note)
-        with hold(manager.client, what="quorate rollback", settings=settings):
+        with hold(manager.client, what="quorate rollback", settings=settings) as lock:
             entry = choose(record.history(manager.client, fleet=fleet.name), number)
             content = record.read(manager.client, entry)
             plan = Plan.model_validate(content.plan)
@@ -381,8 +263,8 @@ def rollback(
                 raise RefusedError("not confirmed; nothing was changed")
             report.note(f"going back to deployment {entry.number} of {entry.time}")
             empty = Contents(secrets={}, configs={})
-            make_ready(scene, manager.client, foreseen, empty, report)
-            return _deploy(fleet, plan, foreseen, manager, report, started, seen)
+            run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
+            return run.deploy(plan, foreseen, empty, seen)
 
 
 def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:

@@ -17,17 +17,25 @@ DEPLOY_TIMEOUT_SECONDS = 180.0
 
 
 def deploy_stack(
-    manager: ssh.Target, name: str, document: Mapping[str, Any], *, prune: bool = False
+    manager: ssh.Target,
+    name: str,
+    document: Mapping[str, Any],
+    *,
+    prune: bool = False,
+    config: str | None = None,
 ) -> str:
     """Create or update a stack's services; returns what docker printed.
 
-    With `prune`, services of the stack that the document does not name are removed.
+    With `prune`, services of the stack that the document does not name are
+    removed. `config` is a directory on the manager with a docker client
+    configuration: the registries' credentials, which the services take along.
 
     Raises:
         UnreachableError: the manager does not answer.
         CommandError: docker refused the document; its words are the cause.
     """
-    argv = ["docker", "stack", "deploy", "--with-registry-auth", "--resolve-image", "never"]
+    argv = ["docker", *(["--config", config] if config else [])]
+    argv += ["stack", "deploy", "--with-registry-auth", "--resolve-image", "never"]
     if prune:
         argv.append("--prune")
     result = ssh.run(

@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from quorate.deploy.configs import ensure_configs, expected_configs
+from quorate.deploy.configs import config_values, ensure_configs, expected_configs
 from quorate.deploy.images import pull, raise_failed, resolve, wanted_images
 from quorate.deploy.labels import LabelChange, label_changes, set_labels
 from quorate.deploy.networks import create_networks, missing_networks
 from quorate.deploy.progress import Reporter
 from quorate.deploy.registries import Credential
-from quorate.deploy.secrets import ensure_secrets, expected_secrets
-from quorate.deploy.values import read_value, read_values
-from quorate.fleet.model import Fleet, SecretSource
+from quorate.deploy.secrets import ensure_secrets, expected_secrets, secret_values
+from quorate.deploy.versioned import Value
+from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
 from quorate.observe.connect import Connections
 from quorate.plan.model import Plan
-from quorate.stacks.model import ConfigSource, Rendered
+from quorate.stacks.model import Rendered
 from quorate.stacks.secrets import bind
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Contents:
     """The values of secrets and configs by plain name; never shown."""
 
     secrets: Mapping[str, bytes] = field(repr=False)
-    configs: Mapping[str, bytes] = field(repr=False)
+    configs: Mapping[str, Value] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +75,7 @@ def read_contents(fleet: Fleet, rendered: Rendered) -> Contents:
     Raises:
         CheckError: with every one that has no value.
     """
-    directory = fleet.path.absolute().parent
-    return Contents(
-        secrets=read_values(rendered.secrets, directory=directory),
-        configs={name: _config(name, source, fleet) for name, source in rendered.configs.items()},
-    )
-
-
-def _config(name: str, source: ConfigSource, fleet: Fleet) -> bytes:
-    if source.content is not None:
-        return source.content.encode()
-    value = SecretSource(file=source.file, environment=source.environment)
-    return read_value(name, value, directory=fleet.path.absolute().parent)
+    return Contents(secrets=secret_values(fleet, rendered), configs=config_values(fleet, rendered))
 
 
 def foresee(scene: Scene, plan: Plan, rendered: Rendered, contents: Contents) -> Foreseen:

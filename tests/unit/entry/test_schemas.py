@@ -13,10 +13,11 @@ from quorate.deploy.labels import LabelChange
 from quorate.deploy.prepare import Foreseen
 from quorate.deploy.preview import Preview
 from quorate.deploy.record import RecordEntry
+from quorate.deploy.run import UpResult
 from quorate.entry.schemas import schema
 from quorate.plan.model import Placement, Plan
 from quorate.stacks.model import Rendered
-from quorate.workflows import Loss, UpResult
+from quorate.workflows import Loss
 
 CHANGES = Changes(
     added=("web_front",),

@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from quorate.deploy.preview import Preview
+    from quorate.deploy.run import UpResult
     from quorate.plan.model import Plan
-    from quorate.workflows import UpResult
 
 FLEET = typer.Argument(Path("fleet.yaml"), help="The fleet file.", show_default=True)
 LAB = typer.Option(False, "--lab", help="Work on the lab of this fleet, not on its servers.")

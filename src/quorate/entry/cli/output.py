@@ -40,7 +40,7 @@ def report_error(error: QuorateError, *, as_json: bool = False) -> int:
     head, *rest = lines[len(problems) :]
     out.print(f"[bold red]error:[/] {_escape(head)}")
     for line in rest:
-        out.print(f"  {_escape(line)}")
+        out.print("  " + _escape(line).replace("\n", "\n    "))
     return error.exit_code
 
 

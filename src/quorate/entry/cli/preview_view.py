@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from quorate.deploy.diff import ServiceChange
     from quorate.deploy.preview import Preview
-    from quorate.workflows import UpResult
+    from quorate.deploy.run import UpResult
 
 SHOWN_FIELDS = 6
 SHOWN_NAMES = 12
