@@ -1,6 +1,6 @@
-"""The example office on a lab of its own, shared by every scenario and removed at the end.
+"""Labs that scenarios share: brought up for the first that asks, removed at the end.
 
-The fleet is copied under a name of its own, so that a lab the developer has
+A fleet is copied under a name of its own, so that a lab the developer has
 running stays as it is; a lock lets only one test run on this machine use labs.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from quorate.tools import filelock
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+FLEETS = Path(__file__).parent / "fleets"
 # Installed beside the interpreter that runs the tests, so it is the code under test.
 QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = Path(tempfile.gettempdir()) / "quorate-scenarios.lock"
 LOCK_SECONDS = 3600.0
+LABS = ("office", "shop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,19 @@ class Office:
     environment: dict[str, str]
 
     def quorate(
-        self, *arguments: str, timeout: float = 600.0, code: int | None = 0
+        self,
+        *arguments: str,
+        timeout: float = 600.0,
+        code: int | None = 0,
+        environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a verb to its end, standard input empty; fail unless it ends with `code`."""
+        """Run a verb to its end, standard input empty; fail unless it ends with `code`.
+
+        Whatever it ends with, it may not end with a traceback.
+        """
         done = subprocess.run(
             [str(QUORATE), *arguments],
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             cwd=self.fleet.parent,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -51,43 +61,84 @@ class Office:
             timeout=timeout,
             check=False,
         )
+        said = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         if code is not None and done.returncode != code:
-            said = f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
             pytest.fail(f"quorate {' '.join(arguments)} ended with {done.returncode}:\n{said}")
+        assert "Traceback" not in done.stderr, said
         return done
+
+    def start(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a verb in a process group of its own, as a terminal would; the caller waits."""
+        return subprocess.Popen(
+            [str(QUORATE), *arguments],
+            env={**self.environment, **(environment or {})},
+            cwd=self.fleet.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
 
     def json(self, *arguments: str, timeout: float = 600.0, code: int | None = 0) -> Any:
         """What a verb prints with `--json`."""
         return json.loads(self.quorate(*arguments, "--json", timeout=timeout, code=code).stdout)
 
 
-def copy_fleet(example: str, place: Path) -> Path:
-    """A copy of an example under a name that no other lab on this machine has."""
-    directory = place / example
-    shutil.copytree(EXAMPLES / example, directory)
+def copy_fleet(source: Path, place: Path, *, name: str) -> Path:
+    """A copy of a fleet under a name that no other lab on this machine has."""
+    directory = place / source.name
+    shutil.copytree(source, directory)
     fleet = directory / "fleet.yaml"
-    text, count = re.subn(r"(?m)^name: .*$", f"name: test-{os.getpid()}", fleet.read_text())
+    text, count = re.subn(r"(?m)^name: .*$", f"name: {name}", fleet.read_text())
     assert count == 1, "the fleet file has one line with its name"
     fleet.write_text(text)
     return fleet
 
 
+@contextmanager
+def running_lab(source: Path, place: Path, *, name: str) -> Iterator[Office]:
+    """The lab of a copy of a fleet, its nodes up, nothing deployed; removed at the end."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(place / "state"), "NO_COLOR": "1"}
+    found = Office(fleet=copy_fleet(source, place, name=name), environment=environment)
+    try:
+        found.quorate("lab", "up", str(found.fleet), timeout=900)
+        yield found
+    finally:
+        found.quorate("lab", "down", str(found.fleet), timeout=300, code=None)
+
+
 @pytest.fixture(scope="session")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def alone() -> Iterator[None]:
+    """Only one test run on this machine uses labs at a time."""
+    with filelock.hold(LOCK, what="the labs of a test run", timeout=LOCK_SECONDS):
+        yield
+
+
+@pytest.fixture(scope="session")
+def office(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """The lab of the example office, its nodes up, nothing deployed yet."""
     place = tmp_path_factory.mktemp("office")
-    environment = {**os.environ, "XDG_STATE_HOME": str(place / "state"), "NO_COLOR": "1"}
-    found = Office(fleet=copy_fleet("office", place), environment=environment)
-    with filelock.hold(LOCK, what="the labs of a test run", timeout=LOCK_SECONDS):
-        try:
-            found.quorate("lab", "up", str(found.fleet), timeout=900)
-            yield found
-        finally:
-            found.quorate("lab", "down", str(found.fleet), timeout=300, code=None)
+    with running_lab(EXAMPLES / "office", place, name=f"test-{os.getpid()}") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def shop(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The lab of the small quick fleet `fleets/shop`, nothing deployed at the first use.
+
+    Scenarios leave its servers on and its files as they were; what is deployed
+    may be anything, so each begins with `steps.given_deployed` or the like.
+    """
+    place = tmp_path_factory.mktemp("shop")
+    with running_lab(FLEETS / "shop", place, name=f"shop-{os.getpid()}") as found:
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the lab, for `pytest -m 'not lab'`."""
+    """Mark what needs a lab, for `pytest -m 'not lab'`."""
     for item in items:
-        if "office" in getattr(item, "fixturenames", ()):
+        if set(LABS) & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.lab)
