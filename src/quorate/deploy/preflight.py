@@ -46,12 +46,12 @@ class Preflight:
         errors = self.errors
         if not errors:
             return
-        said = "\n".join(f"{finding}" for finding in errors)
-        count = f"{len(errors)} problems" if len(errors) > 1 else "a problem"
+        what = "the servers are not ready ({}); nothing was changed"
+        if len(errors) == 1:
+            raise MachineError(what.format("a problem"), cause=str(errors[0]), todo=errors[0].todo)
+        said = "\n".join(f"{f}; {f.todo}" if f.todo else str(f) for f in errors)
         raise MachineError(
-            f"the servers are not ready ({count}); nothing was changed",
-            cause=said,
-            todo=errors[0].todo if len(errors) == 1 else "mend each of them, then retry",
+            what.format(f"{len(errors)} problems"), cause=said, todo="mend each of them, then retry"
         )
 
 
