@@ -18,6 +18,7 @@ from quorate.lab.images_names import HUB, Reference
 LIBRARY = "/usr/local/lib/quorate"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOSTS = frozenset((HUB, "quay.io", "ghcr.io", "gcr.io", "mirror.gcr.io", "public.ecr.aws"))
+KEPT = frozenset(("/prometheus", "/alertmanager"))  # data directories that are volumes
 POSTGRES_NEW_LAYOUT = 18  # from this major on the official image keeps data per version
 
 
@@ -37,15 +38,21 @@ class Program(Model):
     user: str = ""
 
 
-def _flags(name: str, program: str, command: tuple[str, ...], port: int, data: str) -> Program:
-    """Prometheus and its like: flags alone, run by nobody in the data directory."""
+def _flags(
+    name: str, program: str, command: tuple[str, ...], port: int, data: str, default: str = ""
+) -> Program:
+    """Prometheus and its like: flags alone, run by nobody in the data directory.
+
+    `default` is upstream's default of a flag that Debian gave another.
+    """
     return Program(
         name=name,
         entry=(f"{LIBRARY}/flags-entry.sh", program),
         command=command,
+        environment={"QUORATE_DEFAULTS": default} if default else {},
         ports=(f"{port}/tcp",),
-        volumes=(data,) if data else (),
-        directory=data or "/",
+        volumes=(data,) if data in KEPT else (),
+        directory=data,
         user="nobody",
     )
 
@@ -90,6 +97,7 @@ PROMETHEUS = _flags(
     ("--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"),
     9090,
     "/prometheus",
+    "--storage.tsdb.path=data/",
 )
 ALERTMANAGER = _flags(
     "Alertmanager 0.28",
@@ -97,15 +105,20 @@ ALERTMANAGER = _flags(
     ("--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"),
     9093,
     "/alertmanager",
+    "--storage.path=data/",
 )
-PUSHGATEWAY = _flags("Pushgateway 1.11", "pushgateway", (), 9091, "")
-NODE_EXPORTER = _flags("node_exporter 1.9", "node_exporter", (), 9100, "")
+PUSHGATEWAY = _flags(
+    "Pushgateway 1.11", "pushgateway", (), 9091, "/pushgateway", "--persistence.file="
+)
+NODE_EXPORTER = _flags(
+    "node_exporter 1.9", "node_exporter", (), 9100, "/", "--collector.textfile.directory="
+)
 BLACKBOX_EXPORTER = _flags(
     "blackbox_exporter 0.26",
     "blackbox_exporter",
     ("--config.file=/etc/blackbox_exporter/config.yml",),
     9115,
-    "",
+    "/",
 )
 NGINX = Program(
     name="nginx 1.26",

@@ -91,6 +91,7 @@ for file in "$BUILD"/*.sh "$BUILD"/*.py; do
     install -m 755 "$file" "/usr/local/lib/quorate/$(basename "$file")"
 done
 ln -s /usr/local/lib/quorate/mariadb-health.sh /usr/local/bin/healthcheck.sh
+ln -s /usr/local/lib/quorate/wget.sh /usr/local/bin/wget
 sh -eu "$BUILD/services-configure.sh"
 
 # A certificate for stand-ins asked over TLS: nobody trusts it, nobody should.
