@@ -77,7 +77,12 @@ def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
     if not seen.complete:
         out.append(f"not complete: run `quorate lab up {seen.fleet_path}` again")
     for kind, words in IMAGE_KINDS.items():
-        names = sorted(name for name, source in seen.images.items() if source.kind == kind)
+        names = sorted(
+            # Debian's version is rarely the one that the name asks for.
+            f"{name} ({source.detail})" if kind == "debian" else name
+            for name, source in seen.images.items()
+            if source.kind == kind
+        )
         if names:
             out.append(f"{words} ({len(names)}): {', '.join(names)}")
     return out
