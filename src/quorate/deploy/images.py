@@ -187,8 +187,11 @@ def raise_failed(failures: Iterable[Failed]) -> None:
         todo = "see that the registry runs, and that the servers can resolve and reach it"
     elif full:
         todo = f"free disk on {', '.join(full)} (`docker system df` there says what uses it)"
-    what = f"{len(found)} images cannot be had" if len(found) > 1 else f"no image {said[0]}"
-    raise EngineError(what, cause="; ".join(said) if len(found) > 1 else None, todo=todo)
+    if len(found) == 1:
+        raise EngineError(f"no image {said[0]}", todo=todo)
+    count = len({failure.image for failure in found})
+    what = f"{count} images cannot be had" if count > 1 else f"{found[0].image} cannot be had"
+    raise EngineError(what, cause="\n".join(said), todo=todo)
 
 
 def explain(said: str, image: str) -> str:
