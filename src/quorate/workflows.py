@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from quorate.deploy import record
 from quorate.deploy.apply import remove_stack
-from quorate.deploy.checks import Scale
+from quorate.deploy.checks import Scale, Severity
 from quorate.deploy.diff import Changes
 from quorate.deploy.lock import Settings, hold
 from quorate.deploy.preflight import preflight
@@ -143,7 +143,9 @@ def _look(opened: Opened, connections: Connections, report: Reporter) -> SwarmSt
     found = preflight(opened.fleet, connections, scale=scale)
     found.raise_errors()
     for finding in found.findings:
-        report.note(str(finding))
+        # What could not be checked is no news in a lab: its own probe has found out.
+        if lab is None or finding.severity is not Severity.NOTE:
+            report.note(str(finding))
     return found.swarm
 
 
@@ -303,7 +305,8 @@ class Loss:
 
     `recovered` maps each service that may move to when it ran again elsewhere;
     `missing` are those that did not within the time; `stayed` are services that
-    cannot move (their data is on that server); `noticed` is when Swarm marked
+    cannot move (their data is on that server, or every other one holds its
+    replica already); `noticed` is when Swarm marked
     the server as down, None if it did not.
     """
 

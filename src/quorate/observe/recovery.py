@@ -12,8 +12,9 @@ from quorate.fleet.observed import ObservedNode, ObservedService, Snapshot
 class Affected:
     """A service that had tasks on the lost server.
 
-    `wanted` is how many of its tasks must run for it to be whole again.
-    `may_move` says whether any other server satisfies its constraints.
+    `wanted` is how many of its tasks can run elsewhere at once: all of them, or
+    as many as `max_replicas_per_node` leaves room for. `may_move` says whether
+    that is more than run there already.
     """
 
     swarm_name: str
@@ -36,8 +37,11 @@ def affected_by(server: str, before: Snapshot) -> tuple[Affected, ...]:
         here = [t for t in running if t.node_id in nodes and nodes[t.node_id].hostname == server]
         if here:
             others = [n for n in before.nodes if n.hostname != server and n.ready]
-            may_move = any(eligible(service, node) for node in others)
-            found.append(Affected(swarm_name=service.name, wanted=len(running), may_move=may_move))
+            able = sum(eligible(service, node) for node in others)
+            most = max_replicas_per_node(service)
+            wanted = min(len(running), able * most) if most else len(running) * bool(able)
+            may_move = wanted > len(running) - len(here)
+            found.append(Affected(swarm_name=service.name, wanted=wanted, may_move=may_move))
     return tuple(sorted(found, key=lambda item: item.swarm_name))
 
 
@@ -49,6 +53,12 @@ def running_again(affected: Affected, now: Snapshot, lost: str) -> bool:
     names = {node.id: node.hostname for node in now.nodes}
     elsewhere = [t for t in now.running(service) if names.get(t.node_id or "") != lost]
     return len(elsewhere) >= affected.wanted
+
+
+def max_replicas_per_node(service: ObservedService) -> int:
+    """How many of its tasks may share a node; 0 means any number."""
+    template = service.spec.get("TaskTemplate") or {}
+    return int((template.get("Placement") or {}).get("MaxReplicas") or 0)
 
 
 def noticed(server: str, now: Snapshot) -> bool:
