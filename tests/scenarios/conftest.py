@@ -39,6 +39,7 @@ class Office:
 
     fleet: Path
     environment: dict[str, str]
+    program: Path = QUORATE
 
     def quorate(
         self,
@@ -52,7 +53,7 @@ class Office:
         Whatever it ends with, it may not end with a traceback.
         """
         done = subprocess.run(
-            [str(QUORATE), *arguments],
+            [str(self.program), *arguments],
             env={**self.environment, **(environment or {})},
             cwd=self.fleet.parent,
             stdin=subprocess.DEVNULL,
@@ -72,7 +73,7 @@ class Office:
     ) -> subprocess.Popen[str]:
         """Start a verb in a process group of its own, as a terminal would; the caller waits."""
         return subprocess.Popen(
-            [str(QUORATE), *arguments],
+            [str(self.program), *arguments],
             env={**self.environment, **(environment or {})},
             cwd=self.fleet.parent,
             stdin=subprocess.DEVNULL,

@@ -29,7 +29,9 @@ def planned_homes(office: Office) -> live.Homes:
     return {f"{s['stack']}_{s['name']}": tuple(sorted(s["homes"])) for s in services}
 
 
-def up(office: Office, *arguments: str, code: int = 0, **environment: str) -> str:
+def up(
+    office: Office, *arguments: str, code: int = 0, environment: dict[str, str] | None = None
+) -> str:
     """`quorate up`, and what it said: its progress, preview and result."""
     done = office.quorate(
         *("up", str(office.fleet), "--lab", "--yes", *arguments),
