@@ -55,6 +55,27 @@ def supply(lab: Lab, fleet: Fleet, engine: LabEngine, *, progress: Progress) -> 
     return lab.model_copy(update={"images": held.sources, "registry": trust})
 
 
+def announce(lab: Lab, fleet: Fleet) -> Lab:
+    """The lab with the names its registry will answer for, before there is one.
+
+    Engines started with them need not be told later: a running one looks up
+    names in a copy of /etc/hosts that is up to 5 s old (Go's resolver).
+
+    Raises:
+        LabError: an image cannot be held.
+    """
+    if lab.upstream:
+        return lab.model_copy(update={"registry": None})
+    known = lab.registry
+    trust = RegistryTrust(
+        address=address(lab),
+        names=(HUB_MIRROR, *images.holdings(fleet).hosts),
+        certificate=known.certificate if known else "",
+        mirrors=(f"https://{HUB_MIRROR}",),
+    )
+    return lab.model_copy(update={"registry": trust})
+
+
 def ensure(lab: Lab, held: Holdings, *, socket: Path, services: str) -> RegistryTrust:
     """Fill the storage, start the registry where it does not run; what nodes must know of it.
 

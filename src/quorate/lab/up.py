@@ -56,6 +56,7 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
         found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
         _refuse_foreign(found, name)
         lab = _describe(fleet, name, found, known, upstream=upstream)
+        lab = state.save(registry.announce(lab, fleet))
         nodes.ensure_network(lab)
         nodeimage.ensure_base(found, progress=listener)
         # Building images and starting nodes wait for different things.

@@ -32,7 +32,7 @@ def asset(name: str) -> ModuleType:
 fill = asset("fill")
 standin = asset("standin")
 
-BASE = {
+BASE: dict[str, Any] = {
     "architecture": "amd64",
     "layers": [
         {"mediaType": "x", "size": 9, "digest": f"sha256:{'a' * 64}", "plain": f"sha256:{'b' * 64}"}
