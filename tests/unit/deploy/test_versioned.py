@@ -71,7 +71,11 @@ def test_nothing_in_use_and_none_of_the_last_ever_goes(
 
 def test_names_in_use_come_from_service_specifications() -> None:
     container = {"Secrets": [{"SecretName": "s-v1"}], "Configs": [{"ConfigName": "c-v2"}]}
-    specs: list[dict[str, Any]] = [{"TaskTemplate": {"ContainerSpec": container}}, {}, {"TaskTemplate": None}]
+    specs: list[dict[str, Any]] = [
+        {"TaskTemplate": {"ContainerSpec": container}},
+        {},
+        {"TaskTemplate": None},
+    ]
     assert used_names(specs, Kind.SECRET) == {"s-v1"}
     assert used_names(specs, Kind.CONFIG) == {"c-v2"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 
 import pytest
@@ -47,18 +46,3 @@ def test_the_first_error_is_raised_after_all_have_run() -> None:
     with pytest.raises(ValueError, match="1"):
         parallel.run(work, range(5), limit=1)
     assert done == [0, 1, 2, 3, 4]
-
-
-def test_ctrl_c_ends_the_wait_though_work_goes_on() -> None:
-    release = threading.Event()
-    main = threading.main_thread().ident
-    assert main is not None
-    timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            parallel.run(lambda _: release.wait(20), range(3))
-        assert not release.is_set()
-    finally:
-        release.set()
-        timer.join()
