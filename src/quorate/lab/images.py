@@ -116,6 +116,7 @@ def _configure(found: Program, reference: Reference) -> dict[str, Any]:
         "Volumes": {path: {} for path in found.volumes},
         "WorkingDir": found.directory,
         "User": found.user,
+        **({"StopSignal": found.stop_signal} if found.stop_signal else {}),
         "Labels": _labels(reference, f"{found.name}, from Debian's packages"),
     }
 

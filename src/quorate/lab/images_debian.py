@@ -36,6 +36,7 @@ class Program(Model):
     volumes: tuple[str, ...] = ()
     directory: str = ""
     user: str = ""
+    stop_signal: str = ""
 
 
 def _flags(
@@ -74,6 +75,7 @@ POSTGRES = Program(
     environment={"PGDATA": "/var/lib/postgresql/data", "LANG": "C.UTF-8"},
     ports=("5432/tcp",),
     volumes=("/var/lib/postgresql/data",),
+    stop_signal="SIGINT",  # a fast shutdown; SIGTERM waits for every client to leave
 )
 MARIADB = Program(
     name="MariaDB 11.8",
@@ -125,6 +127,7 @@ NGINX = Program(
     entry=(f"{LIBRARY}/nginx-entry.sh",),
     command=("nginx", "-g", "daemon off;"),
     ports=("80/tcp",),
+    stop_signal="SIGQUIT",
 )
 HAPROXY = _program(
     "HAProxy 3.0", "haproxy", ("haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg")

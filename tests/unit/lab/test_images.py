@@ -83,6 +83,7 @@ def test_debian_images_say_their_own_version() -> None:
     held = images.holdings(fleet(service("db", "postgres:16")))
     assert held.sources["postgres:16"].detail == "PostgreSQL 17"
     labels = held.images[0].configuration["Labels"]
+    assert held.images[0].configuration["StopSignal"] == "SIGINT"
     assert labels["quorate.lab.source"] == "PostgreSQL 17, from Debian's packages"
     assert images.LABEL_STAND_IN not in labels
 
