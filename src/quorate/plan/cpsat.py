@@ -93,6 +93,9 @@ class Model:
             self._proto.objective.offset = float(self._offset)
         settings = native.SatParameters()
         text = f"random_seed: {seed} num_workers: {workers} max_time_in_seconds: {time_limit} "
+        # Else the solver takes Ctrl-C over, and afterwards it would end the process
+        # without a word: no lock released, no connection closed.
+        text += "catch_sigint_signal: false "
         if not settings.merge_text_format(text + parameters):
             raise ValueError(f"not understood by the solver: {text}{parameters}")
         wrapper: Any = native.SolveWrapper()

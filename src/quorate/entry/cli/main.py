@@ -69,6 +69,11 @@ def main() -> None:
         from quorate.entry.cli.output import report_error
 
         sys.exit(report_error(error, as_json="--json" in sys.argv))
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into this exit code and says nothing.
+        if ended.code == INTERRUPTED:
+            sys.stderr.write("interrupted\n")
+        raise
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
