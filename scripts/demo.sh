@@ -29,7 +29,8 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 say "1  Is the fleet file right?"
-run check "$fleet" --quiet
+printf '\033[36m$ quorate check %s | tail -n 3\033[0m\n' "$fleet"
+"$quorate" check "$fleet" | tail -n 3
 say "2  Where does everything live, and why?"
 run plan "$fleet"
 say "3  Four servers on this machine"
