@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     lab = typer.Typer(
         help="A real swarm on this machine: one node per server of the fleet.",
         no_args_is_help=True,
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     lab.command("up")(up)

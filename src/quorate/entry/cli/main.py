@@ -33,6 +33,8 @@ def build() -> typer.Typer:
         name="quorate",
         help="Run a handful of servers as one dependable system.",
         no_args_is_help=True,
+        # Help drawn by rich takes three times as long: 0.5 s of CPU against 0.17 s.
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
