@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from quorate.deploy.lock import holder
+from quorate.errors import QuorateError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
 from tests.scenarios import live
@@ -21,6 +23,7 @@ UP_SECONDS = 240.0
 """An `up` of the shop takes about 20 s on an idle machine."""
 
 INTERRUPTED = 130
+RELEASED_SERVICES = 4  # in fleets/shop/shop.yaml
 
 
 def planned_homes(office: Office) -> live.Homes:
@@ -44,8 +47,24 @@ def up(
 
 def given_deployed(office: Office) -> Snapshot:
     """Everything runs at home, in the version the files give."""
-    up(office)
+    if not is_deployed(office):
+        up(office)
     return then_all_at_home(office)
+
+
+def is_deployed(office: Office) -> bool:
+    """Whether a former scenario left it so: all there, of release 1 where there are releases."""
+    try:
+        seen = live.snapshot(office)
+    except QuorateError:  # no swarm yet
+        return False
+    images = [service.image for service in seen.services]
+    texts = [str(service.spec) for service in seen.services]
+    return (
+        live.running(seen) == planned_homes(office)
+        and sum("RELEASE=1'" in text for text in texts) == RELEASED_SERVICES
+        and any("shop/api:1.0" in image for image in images)
+    )
 
 
 def then_all_at_home(office: Office) -> Snapshot:
@@ -124,5 +143,20 @@ def when_it_says(process: subprocess.Popen[str], words: str, *, within: float = 
 
 def its_end(process: subprocess.Popen[str], *, within: float = UP_SECONDS) -> tuple[int, str]:
     """Wait for a running verb; its exit code and what it still said."""
-    _, said = process.communicate(timeout=within)
-    return process.returncode, said or ""
+    assert process.stderr is not None
+    # Not `communicate`: it would pass over what the reader of lines has in hand.
+    with process.stderr, killed_after(process, within):
+        said = process.stderr.read()
+        return process.wait(), said
+
+
+@contextmanager
+def killed_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """Fail when the process has not ended by itself within the time."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+        assert timer.is_alive(), f"it had not ended after {seconds:.0f} s"
+    finally:
+        timer.cancel()
