@@ -125,18 +125,28 @@ def last_lines(text: str, count: int = 6) -> str:
 
 
 def spawn(
-    argv: Sequence[str], *, log_file: Path | None = None, env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    *,
+    log_file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    tied: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a long-lived program in a session of its own and return its handle.
 
-    Its output goes to `log_file` (appended) or nowhere. The caller ends it.
+    Its output goes to `log_file` (appended) or nowhere. The caller ends it, and
+    closes its `stdin` when it is `tied`: then its standard input stays open for
+    as long as this process lives, so a program that ends with it never outlives us.
+
+    Raises:
+        FileNotFoundError: the directory of `log_file` is gone.
+        CommandError: the program is not installed.
     """
     program = resolve(argv[0])
     out = log_file.open("ab") if log_file else subprocess.DEVNULL
     try:
         return subprocess.Popen(
             [program, *argv[1:]],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**os.environ, **env} if env else None,

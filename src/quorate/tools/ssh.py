@@ -133,16 +133,23 @@ class Forward:
         Raises:
             UnreachableError: ssh ended, or nothing came up in `timeout` seconds.
         """
-        if self._closed:
-            raise unreachable(self.target, "the connection was closed before it was open")
         log_file = self._directory / "log"
-        options = ["-N", "-T", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]
+        options = ["-T", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]
         options += ["-L", f"{self.path}:{self.target.docker_socket}"]
-        self._process = command.spawn(self.target.argv(*options), log_file=log_file)
+        # `cat` ends with its input, and that with this process: even when it is
+        # killed, no forward to a server's engine stays behind.
+        argv = [*self.target.argv(*options), "cat"]
+        try:
+            self._process = command.spawn(argv, log_file=log_file, tied=True)
+        except FileNotFoundError:
+            # Closed by another thread meanwhile, and the directory with it.
+            raise unreachable(self.target, "it was closed before it was open") from None
         deadline = time.monotonic() + timeout
         while self._closed or not _accepts(self.path):
             if self._closed or self._process.poll() is not None or time.monotonic() > deadline:
-                said = log_file.read_text(errors="replace") if log_file.exists() else ""
+                said = ""
+                with contextlib.suppress(FileNotFoundError):
+                    said = log_file.read_text(errors="replace")
                 self.close()
                 raise unreachable(self.target, said)
             time.sleep(0.02)
@@ -163,6 +170,8 @@ class Forward:
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait(timeout=3)
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Forward:
