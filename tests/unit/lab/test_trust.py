@@ -11,7 +11,7 @@ REGISTRY = RegistryTrust(
     address="198.18.7.2",
     names=("quay.example", "registry.lab"),
     certificate="PEM\n",
-    mirrors=("https://registry.lab",),
+    mirrors=("https://hub.lab",),
 )
 
 
@@ -26,7 +26,7 @@ def test_each_name_gets_the_certificate(lab: Lab) -> None:
     folder = keys.node_directory(lab, "beta")
     assert (folder / "certs.d" / "quay.example" / "ca.crt").read_text() == "PEM\n"
     settings = json.loads((folder / "daemon.json").read_text())
-    assert settings["registry-mirrors"] == ["https://registry.lab"]
+    assert settings["registry-mirrors"] == ["https://hub.lab"]
 
 
 def test_names_no_longer_answered_for_lose_their_certificate(lab: Lab) -> None:
