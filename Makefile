@@ -43,7 +43,11 @@ engine: $(READY)
 .PHONY: test
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
-	@$(PYTEST) tests
+	@$(PYTEST) tests -m "not drill"
+
+.PHONY: test-drills
+test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost leader, Ctrl-C at every step, by hand
+	@$(PYTEST) tests/scenarios -m drill
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the unit tests only (under a minute; no process, no network)

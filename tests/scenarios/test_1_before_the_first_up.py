@@ -68,7 +68,7 @@ def test_no_managers(shop: Office) -> None:
 
 
 def test_an_engine_that_is_too_old(shop: Office) -> None:
-    with changed(shop.fleet, "heartbeat: 1s", "heartbeat: 1s\n  minimum_engine: '99.1'"):
+    with changed(shop.fleet, "heartbeat: 2s", "heartbeat: 2s\n  minimum_engine: '99.1'"):
         up_fails(shop, MACHINE, "one", "four", "99.1", "minimum_engine")
     then_no_engine_is_in_a_swarm(shop)
 

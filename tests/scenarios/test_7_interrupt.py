@@ -13,6 +13,8 @@ from tests.scenarios import steps
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
+pytestmark = pytest.mark.drill
+
 POINTS = (
     "looking at the servers",
     "comparing with what runs",

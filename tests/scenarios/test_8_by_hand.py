@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from quorate.fleet.observed import Snapshot
 from quorate.lab import nodes
 from quorate.lab.derive import derive
@@ -15,6 +17,8 @@ from tests.scenarios import live, steps
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
+
+pytestmark = pytest.mark.drill
 
 RUNNING_SECONDS = 180.0
 
