@@ -45,6 +45,10 @@ class FakeSwarm:
         """What `docker service update --force --replicas-max-per-node` does."""
         self._called()
         service = self.services[name]
+        template = service.spec["TaskTemplate"]
+        limited = {**template, "Placement": {**template["Placement"], "MaxReplicas": per_node}}
+        service = replace(service, spec={"TaskTemplate": limited})
+        self.services[name] = service
         able = [n for n in self.nodes.values() if n.ready and eligible(service, n)]
         kept: list[ObservedTask] = []
         while len(kept) < min(service.replicas or 0, per_node * len(able)):

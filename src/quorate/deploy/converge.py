@@ -93,8 +93,11 @@ def converge(goal: Goal, *, engine: Engine, report: Reporter) -> Outcomes:
         report.phase(f"deploying {len(placing)} services")
         _place(goal, wishes, moves, engine, report)
     verdicts = _wait(goal, wishes, placing, before.taken_at, engine, report)
-    verdicts |= _spread(goal, wishes, verdicts, engine, report)
-    relaxing = _to_relax(moves, wishes, verdicts)
+    spread = _spread(goal, wishes, verdicts, engine, report)
+    verdicts |= spread
+    # Spreading sets a maximum per node, which must not stay: it would stand in a failover's way.
+    apart = [name for name, verdict in spread.items() if verdict.outcome is Outcome.HEALTHY]
+    relaxing = sorted({*_to_relax(moves, wishes, verdicts), *apart})
     if relaxing:
         report.phase(f"setting {len(relaxing)} services free to fail over inside their pools")
         since = engine.observe().taken_at

@@ -111,6 +111,31 @@ def test_replicas_that_cluster_after_a_return_are_spread_again() -> None:
     assert swarm.where("x_web") == ["a", "b"]
 
 
+def test_the_maximum_that_spreading_sets_does_not_stay() -> None:
+    """It stood in the way of a failover where a service's homes are all of its pool."""
+    swarm = swarm_of("a", "b")
+    everywhere = Goal(
+        stacks=(RenderedStack(name="x", document={"services": {"web": stack_body()}}),),
+        wishes=(
+            Wish(swarm_name="x_web", homes=("a", "b"), home_constraint=None, pool_constraint=None),
+        ),
+        patience={},
+        default_patience=20,
+    )
+    run(swarm, everywhere)
+    swarm.lose("b")
+    swarm.back("b")
+    assert swarm.where("x_web") == ["a", "a"]
+    run(swarm, everywhere)
+    assert swarm.where("x_web") == ["a", "b"]
+    placement = swarm.services["x_web"].spec["TaskTemplate"]["Placement"]
+    assert "MaxReplicas" not in placement
+
+
+def stack_body() -> dict[str, Any]:
+    return {"image": "web:1", "deploy": {"replicas": 2}}
+
+
 def test_a_broken_service_fails_and_the_rest_goes_on() -> None:
     swarm = swarm_of("a", "b", "c", labels=LABELS)
     swarm.broken.add("job:2")
