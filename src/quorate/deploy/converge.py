@@ -92,7 +92,10 @@ def converge(goal: Goal, *, engine: Engine, report: Reporter) -> Outcomes:
     if placing or goal.removed:
         report.phase(f"deploying {len(placing)} services")
         _place(goal, wishes, moves, engine, report)
-    verdicts = _wait(goal, wishes, placing, before.taken_at, engine, report)
+    waiting = placing | {name: move for name, move in moves.items() if move is Move.WAIT}
+    if waiting and not placing:
+        report.phase(f"waiting for {len(waiting)} updates that are under way")
+    verdicts = _wait(goal, wishes, waiting, before.taken_at, engine, report)
     spread = _spread(goal, wishes, verdicts, engine, report)
     verdicts |= spread
     # Spreading sets a maximum per node, which must not stay: it would stand in a failover's way.
@@ -200,7 +203,7 @@ def _to_relax(
     names = []
     for name, move in moves.items():
         healthy = name in verdicts and verdicts[name].outcome is Outcome.HEALTHY
-        if (move is Move.RELAX or (move is Move.PLACE and healthy)) and (
+        if (move is Move.RELAX or (move in (Move.PLACE, Move.WAIT) and healthy)) and (
             wishes[name].pool_constraint != wishes[name].home_constraint
         ):
             names.append(name)

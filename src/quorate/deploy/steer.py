@@ -24,6 +24,8 @@ class Move(StrEnum):
     """In place, but still held at its homes by an interrupted run."""
     PLACE = "place"
     """New, changed or away: hold it at its homes, wait, then relax."""
+    WAIT = "wait"
+    """As wanted, but an update is still under way (an earlier run was killed): wait for it."""
     POOL = "pool"
     """A home is not ready: let Swarm place it anywhere in its pool."""
 
@@ -65,6 +67,9 @@ def decide(wish: Wish, snapshot: Snapshot) -> Move:
         and wish.home_constraint != wish.pool_constraint
         and wish.home_constraint in constraints
     )
+    if service.update_state == "updating":
+        # Deploying once more would make Swarm forget what to roll back to.
+        return Move.WAIT
     if at_home(wish, service, snapshot):
         return Move.RELAX if held or not relaxed else Move.NOTHING
     if not homes_ready:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,6 +80,13 @@ def wish(**changes: Any) -> Wish:
 )  # fmt: skip
 def test_decide(situation: str, seen: Snapshot, wanted: Wish, move: Move) -> None:
     assert decide(wanted, seen) is move, situation
+
+
+def test_an_update_under_way_is_waited_for() -> None:
+    """A run killed after handing over leaves one: its tasks may yet start anywhere in the pool."""
+    seen = snapshot(on=("a",), constraints=(HOME,))
+    updating = replace(seen, services=(replace(seen.services[0], update_state="updating"),))
+    assert decide(wish(), updating) is Move.WAIT
 
 
 @pytest.mark.parametrize("where", ["a", "b", "c"])
