@@ -23,6 +23,9 @@ import pytest
 
 from quorate.tools import filelock
 
+# Their assertions say what differs, as a test's own do.
+pytest.register_assert_rewrite("tests.scenarios.steps", "tests.scenarios.live")
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 FLEETS = Path(__file__).parent / "fleets"
