@@ -37,10 +37,13 @@ from quorate.stacks.render import render
 from quorate.tools import clock
 
 if TYPE_CHECKING:
+    from quorate.lab.derive import Difference
     from quorate.lab.state import Lab
     from quorate.tools.docker import DockerClient
 
 LOSS_POLL_SECONDS = 0.25
+# Where services live hardly changes how their files differ: any placement will do.
+DERIVE_SECONDS = 1.0
 
 Confirm = Callable[[Preview], bool]
 
@@ -86,6 +89,19 @@ def render_for(opened: Opened, plan: Plan) -> Rendered:
     from quorate.lab.derive import derive
 
     return derive(rendered, opened.lab)[0]
+
+
+def lab_differences(lab: Lab) -> tuple[Difference, ...]:
+    """Every place where the lab's stack files differ from those for the real servers.
+
+    Raises:
+        CheckError: problems in the files. InfeasibleError: no placement holds.
+    """
+    from quorate.lab.derive import derive
+
+    fleet = read_fleet(lab.fleet_path, override=lab.override)
+    plan = make_plan(fleet, time_limit=DERIVE_SECONDS)
+    return derive(render(fleet, plan), lab)[1]
 
 
 def up(

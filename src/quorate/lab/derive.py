@@ -35,6 +35,17 @@ class Difference(Model):
     path: tuple[str, ...]
 
 
+class Group(Model):
+    """Differences of one kind: the same key, for the same reason.
+
+    `of` are the services (`STACK/SERVICE`), stacks or networks it concerns.
+    """
+
+    key: str
+    why: str
+    of: tuple[str, ...]
+
+
 def derive(rendered: Rendered, lab: Lab) -> tuple[Rendered, tuple[Difference, ...]]:
     """The stack files as the lab can run them, and all differences to the real ones."""
     differences: list[Difference] = []
@@ -47,6 +58,26 @@ def derive(rendered: Rendered, lab: Lab) -> tuple[Rendered, tuple[Difference, ..
     shared = derive_network.shared_networks(rendered.networks, lab)
     differences += _listed(shared, rendered.networks, "", "")
     return apply(rendered, differences), tuple(differences)
+
+
+def grouped(differences: Sequence[Difference]) -> tuple[Group, ...]:
+    """The differences by kind, in the order of their first ones."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in differences:
+        key, subject = _subject(item)
+        found.setdefault((key, item.why), []).append(subject)
+    return tuple(Group(key=key, why=why, of=tuple(of)) for (key, why), of in found.items())
+
+
+def _subject(item: Difference) -> tuple[str, str]:
+    """The key, and what it is a key of: `volumes.data.driver` is `driver` of that volume."""
+    if item.service:
+        return item.key, f"{item.stack}/{item.service}"
+    if not item.stack:
+        network, *rest = item.path
+        return ".".join(["networks", *rest]), network
+    kind, name, *rest = item.path
+    return ".".join([kind, *rest]), f"{item.stack}/{name}"
 
 
 def apply(rendered: Rendered, differences: Sequence[Difference]) -> Rendered:

@@ -11,6 +11,7 @@ from pydantic import Field
 from quorate.errors import CommandError, LabError
 from quorate.fleet.model import Model
 from quorate.lab import engine
+from quorate.lab.derive import Difference
 from quorate.lab.state import Features, ImageSource, Lab, Node
 from quorate.tools import docker
 
@@ -49,7 +50,11 @@ class NodeStatus(Model):
 
 
 class LabStatus(Model):
-    """A lab as seen now; factors are those of the fleet's figures to the lab's."""
+    """A lab as seen now; factors are those of the fleet's figures to the lab's.
+
+    `differences` are those of its stack files to the real ones; None where they
+    cannot be told because the fleet file has errors or no placement holds.
+    """
 
     name: str
     fleet_path: str
@@ -61,6 +66,7 @@ class LabStatus(Model):
     features: Features
     nodes: tuple[NodeStatus, ...]
     images: dict[str, ImageSource]
+    differences: tuple[Difference, ...] | None = None
 
 
 POWER = {"running": "on", "paused": "frozen", None: "missing"}

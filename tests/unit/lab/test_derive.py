@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.lab.derive import Difference, apply, derive
+from quorate.lab.derive import Difference, Group, apply, derive, grouped
 from quorate.lab.state import Features, ImageSource, Lab
 from quorate.stacks.model import Rendered, RenderedStack
 
@@ -189,6 +189,24 @@ def test_rights_the_nodes_lack(lab: Lab) -> None:
     assert web["cap_add"] == ["NET_ADMIN"]
     assert "ulimits" not in web
     assert "logging" not in web
+
+
+def test_differences_of_one_kind_are_one_group(lab: Lab) -> None:
+    services = {name: {"image": "redis", "ulimits": {"nofile": 9}} for name in ("a", "b")}
+    networks = {name: {"driver_opts": {"encrypted": ""}} for name in ("x", "y")}
+    document = {"services": services, "networks": networks}
+    real = Rendered(
+        stacks=(RenderedStack(name="app", document=document),), networks={"z": {"encrypted": ""}}
+    )
+    groups = grouped(derive(real, lab)[1])
+    why = "this kernel cannot encrypt between the lab's nodes"
+    assert [(group.key, group.of) for group in groups] == [
+        ("deploy.endpoint_mode", ("app/a", "app/b")),
+        ("ulimits", ("app/a", "app/b")),
+        ("networks.driver_opts.encrypted", ("app/x", "app/y")),
+        ("networks.encrypted", ("z",)),
+    ]
+    assert groups[-1] == Group(key="networks.encrypted", why=why, of=("z",))
 
 
 def deep_differences(real: Any, lab: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -69,7 +69,7 @@ def up(
     desired = read_fleet(fleet)
     with reporter() as progress:
         lab = bring_up(desired, progress=progress, upstream=images is ImageChoice.UPSTREAM)
-    show(lab, as_json=as_json)
+    show(lab, as_json=as_json, whole=False)
 
 
 def status(fleet: Path | None = FLEET, as_json: bool = JSON) -> None:

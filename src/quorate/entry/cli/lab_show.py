@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
+    from quorate.lab.derive import Difference
     from quorate.lab.state import Lab
     from quorate.lab.status import LabStatus, NodeStatus
     from quorate.workflows import Loss
 
 GIBIBYTE = 1024**3
+NAMES_SHOWN = 4  # of the services that differ in the same way
 IMAGE_KINDS = {
     "upstream": "images from their registries",
     "debian": "the real programs, from Debian's packages",
@@ -19,19 +23,19 @@ IMAGE_KINDS = {
 }
 
 
-def show(lab: Lab, *, as_json: bool) -> None:
-    """Look at the lab and print what is seen."""
+def show(lab: Lab, *, as_json: bool, whole: bool = True) -> None:
+    """Look at the lab and print what is seen; not `whole`: how many, instead of which ones."""
     from quorate.entry.cli.output import console, print_json
     from quorate.lab.status import look
 
-    seen = look(lab)
+    seen = look(lab).model_copy(update={"differences": _differences(lab)})
     if as_json:
         print_json(seen)
         return
     out = console()
     out.print(f"lab [bold]{seen.name}[/] of {seen.fleet_path}", soft_wrap=True)
     out.print(_table(seen))
-    for line in _remarks(seen, lab):
+    for line in [*_remarks(seen, lab), *_images(seen, whole=whole), *_differing(seen, whole=whole)]:
         out.print(line, soft_wrap=True, markup=False)
 
 
@@ -76,6 +80,11 @@ def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
     ]
     if not seen.complete:
         out.append(f"not complete: run `quorate lab up {seen.fleet_path}` again")
+    return out
+
+
+def _images(seen: LabStatus, *, whole: bool) -> list[str]:
+    out = []
     for kind, words in IMAGE_KINDS.items():
         names = sorted(
             # Debian's version is rarely the one that the name asks for.
@@ -84,8 +93,42 @@ def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
             if source.kind == kind
         )
         if names:
-            out.append(f"{words} ({len(names)}): {', '.join(names)}")
+            which = f": {', '.join(names)}" if whole else ""
+            out.append(f"{words} ({len(names)}){which}")
     return out
+
+
+def _differences(lab: Lab) -> tuple[Difference, ...] | None:
+    from quorate import workflows
+    from quorate.errors import CheckError, InfeasibleError
+
+    try:
+        return workflows.lab_differences(lab)
+    except (CheckError, InfeasibleError):
+        return None
+
+
+def _differing(seen: LabStatus, *, whole: bool) -> list[str]:
+    from quorate.lab.derive import grouped
+
+    if seen.differences is None:
+        todo = f"first mend what `quorate plan {seen.fleet_path}` says"
+        return [f"how its stack files differ cannot be told: {todo}"]
+    head = f"its stack files differ from the real ones in {len(seen.differences)} places"
+    if not whole:
+        return [f"{head}; `quorate lab status` lists all this"]
+    return [
+        f"{head} (one by one: --json):",
+        *(
+            f"  {group.key} ({len(group.of)}): {group.why}: {_names(group.of)}"
+            for group in grouped(seen.differences)
+        ),
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown} …" if len(names) > NAMES_SHOWN else shown
 
 
 def show_loss(loss: Loss) -> None:

@@ -12,14 +12,15 @@ from quorate.deploy.settle import Outcome, Verdict
 from quorate.entry.cli.output import console
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, Group
+    from rich.spinner import Spinner
     from rich.table import Table
     from rich.text import Text
 
 MARKS = {
-    Outcome.HEALTHY: "[green]✓[/]",
-    Outcome.FAILED: "[red]✗[/]",
-    Outcome.WAITING: "[yellow]…[/]",
+    Outcome.HEALTHY: ("✓", "green"),
+    Outcome.FAILED: ("✗", "red"),
+    Outcome.WAITING: ("…", "yellow"),
 }
 SHOWN_SERVICES = 24
 RULER = 24
@@ -71,19 +72,26 @@ class PlainReporter:
 
 
 class LiveReporter:
-    """Steps done, the present step, and the services that are not healthy yet."""
+    """Steps done, the present step, and the services that are not healthy yet.
 
-    def __init__(self) -> None:
+    What engines and services say is shown as it is, brackets and all: nothing
+    of it is read as rich's markup.
+    """
+
+    def __init__(self, out: Console | None = None) -> None:
         from rich.live import Live
+        from rich.spinner import Spinner
 
-        self._console = console(stderr=True)
-        self._live = Live(
-            console=self._console, refresh_per_second=5, transient=True, get_renderable=self._draw
-        )
+        self._console = out or console(stderr=True)
         self._title = ""
         self._since = time.monotonic()
         self._verdicts: tuple[Verdict, ...] = ()
         self._progress = (0, 0, "")
+        self._spinner = Spinner("dots")
+        # Last: it draws at once, from all of the above.
+        self._live = Live(
+            console=self._console, refresh_per_second=5, transient=True, get_renderable=self._draw
+        )
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -111,7 +119,10 @@ class LiveReporter:
         self._progress = (0, 0, "")
 
     def note(self, text: str) -> None:
-        self._live.console.print(f"    [dim]{text}[/]")
+        from rich.padding import Padding
+        from rich.text import Text
+
+        self._console.print(Padding(Text(text, "dim"), (0, 0, 0, 4)))
 
     def progress(self, done: int, total: int, what: str) -> None:
         self._progress = (done, total, what)
@@ -124,56 +135,67 @@ class LiveReporter:
             return
         seconds = time.monotonic() - self._since
         bad = failed or any(v.outcome is Outcome.FAILED for v in self._verdicts)
-        mark = "[red]✗[/]" if bad else "[green]✓[/]"
-        self._live.console.print(f"{mark} {self._title} [dim]{seconds:.1f} s[/]")
+        mark = ("✗ ", "red") if bad else ("✓ ", "green")
+        self._console.print(_text(mark, (self._title, ""), (f" {seconds:.1f} s", "dim")))
         self._title, self._verdicts = "", ()
 
     def _draw(self) -> Group:
         from rich.console import Group
-        from rich.spinner import Spinner
-        from rich.text import Text
 
-        if not self._title:
+        # The display's own thread draws while the work goes on: look at each thing once.
+        title, verdicts, (done, total, what) = self._title, self._verdicts, self._progress
+        if not title:
             return Group()
         seconds = time.monotonic() - self._since
-        line = Text.from_markup(f"{self._title} [dim]{seconds:.0f} s[/]")
-        parts: list[Spinner | Text | Table] = [Spinner("dots", line)]
-        if self._verdicts:
-            healthy = sum(v.outcome is Outcome.HEALTHY for v in self._verdicts)
-            parts += [_ruler(healthy, len(self._verdicts), "services healthy"), self._table()]
-        elif self._progress[1]:
-            done, total, what = self._progress
-            parts.append(_ruler(done, total, f"[dim]{what}[/]"))
+        self._spinner.update(text=_text((title, ""), (f" {seconds:.0f} s", "dim")))
+        parts: list[Spinner | Text | Table] = [self._spinner]
+        if verdicts:
+            healthy = sum(v.outcome is Outcome.HEALTHY for v in verdicts)
+            parts += [_ruler(healthy, len(verdicts), "services healthy", ""), self._table(verdicts)]
+        elif total:
+            parts.append(_ruler(done, total, what, "dim"))
         return Group(*parts)
 
-    def _table(self) -> Table:
+    def _table(self, verdicts: Sequence[Verdict]) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
         order = {Outcome.FAILED: 0, Outcome.WAITING: 1, Outcome.HEALTHY: 2}
-        rows = sorted(self._verdicts, key=lambda v: (order[v.outcome], v.swarm_name))
+        rows = sorted(verdicts, key=lambda v: (order[v.outcome], v.swarm_name))
         table = Table(box=None, padding=(0, 1), show_header=False)
+        for _ in range(6):
+            table.add_column(no_wrap=True)
         room = max(4, min(SHOWN_SERVICES, self._console.height - 6))
         for verdict in rows[:room]:
             table.add_row(
-                " ",
-                MARKS[verdict.outcome],
-                verdict.swarm_name,
-                f"{verdict.running}/{verdict.desired}",
-                ", ".join(sorted(set(verdict.where))),
-                verdict.phase,
-                verdict.detail[:60],
+                Text(*MARKS[verdict.outcome]),
+                Text(verdict.swarm_name),
+                Text(f"{verdict.running}/{verdict.desired}"),
+                Text(", ".join(sorted(set(verdict.where)))),
+                Text(verdict.phase),
+                Text(verdict.detail[:60]),
             )
         if len(rows) > room:
-            table.add_row("", "", f"[dim]and {len(rows) - room} more[/]")
+            table.add_row("", Text(f"and {len(rows) - room} more", "dim"))
         return table
 
 
-def _ruler(done: int, total: int, words: str) -> Text:
+def _ruler(done: int, total: int, words: str, style: str) -> Text:
+    filled = round(RULER * done / max(1, total))
+    return _text(
+        ("  ", ""),
+        ("━" * filled, "green"),
+        ("─" * (RULER - filled), "dim"),
+        (f" {done} of {total} ", ""),
+        (words, style),
+    )
+
+
+def _text(*parts: tuple[str, str]) -> Text:
+    """A line of pieces with their styles, cut at the terminal's edge."""
     from rich.text import Text
 
-    filled = round(RULER * done / max(1, total))
-    bar = f"[green]{'━' * filled}[/][dim]{'━' * (RULER - filled)}[/]"
-    return Text.from_markup(f"  {bar} {done} of {total} {words}")
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
 def reporter() -> PlainReporter | LiveReporter:
