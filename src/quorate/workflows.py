@@ -30,7 +30,7 @@ from quorate.fleet.read import read_fleet
 from quorate.observe.connect import Connections, Manager
 from quorate.observe.recovery import affected_by, noticed, running_again
 from quorate.observe.snapshot import observe
-from quorate.plan.model import Plan
+from quorate.plan.model import Plan, snapshot_of
 from quorate.plan.solve import make_plan
 from quorate.stacks.model import Rendered
 from quorate.stacks.render import render
@@ -126,7 +126,7 @@ def up(
             time_limit=options.time_limit,
             made_at=started.isoformat(timespec="seconds"),
         )
-        _require_fresh(plan, fleet)
+        _require_fresh(plan, scene)
         rendered = render_for(opened, plan)
         contents = read_contents(fleet, rendered)
         report.phase("comparing with what runs")
@@ -208,13 +208,55 @@ def where_now(fleet: Fleet, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     return {name: servers for name, servers in found.items() if servers}
 
 
-def _require_fresh(plan: Plan, fleet: Fleet) -> None:
-    if plan.fleet_digest != fleet.digest:
+def _require_fresh(plan: Plan, scene: Scene) -> None:
+    if plan.fleet_digest != scene.fleet.digest:
         raise StalePlanError(
             "the plan was made from other fleet or compose files than these",
             cause="they changed after the plan was made",
             todo="run `quorate plan` again",
         )
+    # Empty: the plan was made from the files alone, on purpose.
+    servers = [server.name for server in scene.fleet.servers]
+    if plan.snapshot and plan.snapshot != snapshot_of(homes_now(scene), servers):
+        raise StalePlanError(
+            "the plan was made when services had other homes than now",
+            cause="somebody deployed after the plan was made",
+            todo="run `quorate plan --live` (or `--lab`) again",
+        )
+
+
+def plan_live(
+    opened: Opened,
+    *,
+    time_limit: float,
+    seed: int,
+    made_at: str,
+    on_solution: Callable[[float, float], None] | None = None,
+) -> Plan:
+    """The plan that `up` would make now: where services are at home counts, as moves cost.
+
+    Raises:
+        InfeasibleError: no placement holds. UnreachableError, EngineError: no manager answers.
+    """
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        client = connections.manager().client
+        scene = Scene(
+            fleet=fleet,
+            connections=connections,
+            client=client,
+            snapshot=observe(client),
+            known=credentials(fleet),
+        )
+        current = homes_now(scene)
+    return make_plan(
+        fleet,
+        current=current,
+        time_limit=time_limit,
+        seed=seed,
+        made_at=made_at,
+        on_solution=on_solution,
+    )
 
 
 def difference(opened: Opened) -> Changes:

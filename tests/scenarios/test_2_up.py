@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.scenarios import live, steps
@@ -31,6 +33,18 @@ def test_a_second_up_changes_nothing(shop: Office) -> None:
     assert live.task_ids(after) == live.task_ids(before)
     versions = [{s.name: s.version for s in seen.services} for seen in (before, after)]
     assert versions[0] == versions[1]
+
+
+def test_a_plan_file_holds_until_somebody_else_deploys(shop: Office, tmp_path: Path) -> None:
+    steps.given_deployed(shop)
+    made = tmp_path / "plan.json"
+    shop.quorate("plan", str(shop.fleet), "--lab", "-o", str(made))
+    assert "nothing to do" in steps.up(shop, "--plan", str(made))
+    older = json.loads(made.read_text())
+    service = next(iter(older["snapshot"]))
+    older["snapshot"][service] = "elsewhere"
+    made.write_text(json.dumps(older))
+    assert "other homes" in steps.up(shop, "--plan", str(made), code=5)
 
 
 def test_no_secret_is_said_or_stored_in_the_open(shop: Office) -> None:

@@ -9,7 +9,7 @@ from quorate.fleet.model import Engine, Service
 from quorate.plan.constraints import holds
 from quorate.plan.cost import costs
 from quorate.plan.explain import Explainer
-from quorate.plan.model import Placement, Plan
+from quorate.plan.model import Placement, Plan, snapshot_of
 from quorate.plan.pool import Pool, homes, pools
 from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Counts, Problem
 from quorate.plan.rules import all_rules, figure
@@ -43,10 +43,13 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
         services=services,
         servers=uses(problem, counts),
         warnings=tuple(_warnings(problem, counts, chosen)),
-        snapshot={
-            service: ",".join(problem.hosts[host].server.name for host in where)
-            for service, where in sorted(problem.current.items())
-        },
+        snapshot=snapshot_of(
+            {
+                service: [problem.hosts[host].server.name for host in where]
+                for service, where in problem.current.items()
+            },
+            [host.server.name for host in problem.hosts],
+        ),
     )
 
 

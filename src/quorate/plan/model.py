@@ -5,6 +5,8 @@ Plans are values: JSON in, JSON out, nothing observed at use.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+
 from pydantic import Field
 
 from quorate.fleet.model import Model
@@ -64,7 +66,8 @@ class Plan(Model):
     """The answer of the planner.
 
     `status` is `optimal` (proven) or `feasible` (best found in the time given,
-    `gap` relative to the proven bound). `fleet_digest` says what it was made from.
+    `gap` relative to the proven bound). `fleet_digest` says what files it was made
+    from, `snapshot` where services were at home then (empty: from the files alone).
     """
 
     version: int = PLAN_VERSION
@@ -80,3 +83,12 @@ class Plan(Model):
     servers: dict[str, ServerUse]
     warnings: tuple[str, ...] = ()
     snapshot: dict[str, str] = Field(default_factory=dict)
+
+
+def snapshot_of(current: Mapping[str, Sequence[str]], servers: Collection[str]) -> dict[str, str]:
+    """The homes a plan was made from, as it records them; servers not of the fleet left out."""
+    known = {
+        service: ",".join(sorted(name for name in where if name in servers))
+        for service, where in sorted(current.items())
+    }
+    return {service: where for service, where in known.items() if where}

@@ -130,15 +130,17 @@ def history(fleet: Path = FLEET, lab: bool = LAB, as_json: bool = JSON) -> None:
         typer.echo("nothing was deployed yet")
         return
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("number", "time (UTC)", "who", "outcome", "what"):
         table.add_column(title)
     colours = {"healthy": "green", "failed": "red"}
     for entry in reversed(entries):
-        colour = colours.get(entry.outcome, "yellow")
-        outcome = f"[{colour}]{entry.outcome}[/]"
-        table.add_row(str(entry.number), entry.time[:19], entry.who, outcome, entry.summary)
+        outcome = Text(entry.outcome, style=colours.get(entry.outcome, "yellow"))
+        words = (str(entry.number), entry.time[:19], entry.who)
+        # As text: a name or a summary may hold brackets, which are no markup.
+        table.add_row(*map(Text, words), outcome, Text(entry.summary))
     console().print(table)
 
 

@@ -36,6 +36,10 @@ def plan(
         10.0, "--time-limit", min=0.1, help="Seconds to search for the best placement."
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Seed of the search."),
+    live: bool = typer.Option(
+        False, "--live", help="Ask the swarm where services are at home now; moves cost."
+    ),
+    lab: bool = typer.Option(False, "--lab", help="The same, with the running lab of this fleet."),
     only: list[str] = typer.Option(
         [], "--only", metavar="SERVICE", help="Show this service only, in full. Repeatable."
     ),
@@ -44,14 +48,11 @@ def plan(
     from datetime import UTC, datetime
 
     from quorate.entry.cli.output import print_json
-    from quorate.fleet.read import read_fleet
     from quorate.plan.select import select
-    from quorate.plan.solve import make_plan
 
-    desired = read_fleet(fleet)
+    make = _from_swarm(fleet, lab=lab) if live or lab else _from_files(fleet)
     with _progress(quiet=as_json) as on_solution:
-        made = make_plan(
-            desired,
+        made = make(
             time_limit=time_limit,
             seed=seed,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,6 +67,23 @@ def plan(
     _show(shown, in_full=bool(only))
     if output is not None:
         sys.stderr.write(f"plan written to {output}\n")
+
+
+def _from_files(path: Path) -> Callable[..., Plan]:
+    from functools import partial
+
+    from quorate.fleet.read import read_fleet
+    from quorate.plan.solve import make_plan
+
+    return partial(make_plan, read_fleet(path))
+
+
+def _from_swarm(path: Path, *, lab: bool) -> Callable[..., Plan]:
+    from functools import partial
+
+    from quorate import workflows
+
+    return partial(workflows.plan_live, workflows.open_fleet(path, lab=lab))
 
 
 def _show(made: Plan, *, in_full: bool) -> None:

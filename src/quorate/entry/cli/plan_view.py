@@ -132,7 +132,7 @@ def _home(home: str, placements: list[Placement], servers: int) -> RenderableTyp
     table.add_column(lost, min_width=fallback, max_width=fallback)
     table.add_column("why here", min_width=reason)
     for row in _rows(placements, servers):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return Group(table, Text(""))
 
 
@@ -172,14 +172,15 @@ def _details(placement: Placement) -> RenderableType:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     at = placement.homes or ("nowhere (0 replicas)",)
-    table.add_row("home", ", ".join(at))
-    table.add_row("pool", ", ".join(placement.pool))
-    for index, reason in enumerate(placement.reasons):
-        table.add_row("" if index else "why here", reason)
-    for name, why in placement.rejected.items():
-        table.add_row(f"not {name}", why)
-    for index, text in enumerate(placement.assumed):
-        table.add_row("" if index else "assumed", text)
+    rows = [
+        ("home", ", ".join(at)),
+        ("pool", ", ".join(placement.pool)),
+        *(("" if index else "why here", text) for index, text in enumerate(placement.reasons)),
+        *((f"not {name}", why) for name, why in placement.rejected.items()),
+        *(("" if index else "assumed", text) for index, text in enumerate(placement.assumed)),
+    ]
+    for row in rows:
+        table.add_row(*map(Text, row))
     return Group(Text(placement.id, "bold"), table)
 
 
