@@ -181,7 +181,14 @@ def _preview(
 ) -> Preview:
     foreseen = foresee(scene, plan, rendered, contents)
     steps = tuple(step.describe() for step in setup_steps(scene.fleet, state))
-    return preview(plan, foreseen, scene.snapshot, fleet=scene.fleet.name, steps=steps)
+    return preview(
+        plan,
+        foreseen,
+        scene.snapshot,
+        fleet=scene.fleet.name,
+        steps=steps,
+        hidden=contents.secret_words,
+    )
 
 
 def homes_now(scene: Scene) -> dict[str, tuple[str, ...]]:
@@ -278,8 +285,11 @@ def difference(opened: Opened) -> Changes:
         )
         plan = make_plan(fleet, current=homes_now(scene))
         rendered = render_for(opened, plan)
-        foreseen = foresee(scene, plan, rendered, read_contents(fleet, rendered))
-        return changes_of(foreseen.rendered, snapshot, fleet=fleet.name)
+        contents = read_contents(fleet, rendered)
+        foreseen = foresee(scene, plan, rendered, contents)
+        return changes_of(
+            foreseen.rendered, snapshot, fleet=fleet.name, hidden=contents.secret_words
+        )
 
 
 def history(opened: Opened) -> tuple[record.RecordEntry, ...]:

@@ -45,6 +45,10 @@ class Scene:
     known: Mapping[str, Credential] = field(repr=False)
 
 
+LEAST_SECRET = 6
+"""Characters: a shorter one would be found, and masked, all over the place."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """The values of secrets and configs by plain name; never shown."""
@@ -52,13 +56,20 @@ class Contents:
     secrets: Mapping[str, bytes] = field(repr=False)
     configs: Mapping[str, Value] = field(repr=False)
 
+    @property
+    def secret_words(self) -> tuple[str, ...]:
+        """The secrets that are text and long enough to be told from other text, to mask."""
+        texts = (value.decode(errors="ignore").strip() for value in self.secrets.values())
+        return tuple(text for text in texts if len(text) >= LEAST_SECRET)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
     """What a deployment will use and make.
 
     `rendered` has secret and config names and image digests filled in; `images`
-    maps each deployed image reference to the servers that must hold it.
+    maps each deployed image reference to the servers that must hold it; `local`
+    are those no registry knows, which stay as each server has them.
     """
 
     rendered: Rendered
@@ -67,6 +78,7 @@ class Foreseen:
     images: dict[str, tuple[str, ...]]
     networks: tuple[str, ...]
     labels: tuple[LabelChange, ...]
+    local: tuple[str, ...] = ()
 
 
 def read_contents(fleet: Fleet, rendered: Rendered) -> Contents:
@@ -105,6 +117,7 @@ def foresee(scene: Scene, plan: Plan, rendered: Rendered, contents: Contents) ->
         images={resolved[image].deployed: servers for image, servers in wanted.items()},
         networks=missing_networks(rendered.networks, snapshot.networks),
         labels=label_changes(snapshot.nodes, rendered.labels),
+        local=tuple(sorted(image for image, found in resolved.items() if found.local)),
     )
 
 

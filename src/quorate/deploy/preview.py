@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,22 @@ class Preview:
             },
             "changes": self.changes.as_json(),
             "homecoming": list(self.homecoming),
+            "local_images": list(self.foreseen.local),
             "moves": {name: str(move) for name, move in sorted(self.moves.items())},
         }
 
 
 def preview(
-    plan: Plan, foreseen: Foreseen, snapshot: Snapshot, *, fleet: str, steps: tuple[str, ...]
+    plan: Plan,
+    foreseen: Foreseen,
+    snapshot: Snapshot,
+    *,
+    fleet: str,
+    steps: tuple[str, ...],
+    hidden: Collection[str] = (),
 ) -> Preview:
-    """Compare what is wanted with what is there. Pure."""
-    changes = changes_of(foreseen.rendered, snapshot, fleet=fleet)
+    """Compare what is wanted with what is there; `hidden` texts are masked. Pure."""
+    changes = changes_of(foreseen.rendered, snapshot, fleet=fleet, hidden=hidden)
     goal = make_goal(foreseen.rendered, plan, changed=changes.touched)
     return Preview(
         plan=plan,
@@ -81,13 +88,16 @@ def expected_move(wish: Wish, snapshot: Snapshot) -> Move:
     return decide(wish, snapshot) if snapshot.nodes else Move.PLACE
 
 
-def changes_of(rendered: Rendered, snapshot: Snapshot, *, fleet: str) -> Changes:
+def changes_of(
+    rendered: Rendered, snapshot: Snapshot, *, fleet: str, hidden: Collection[str] = ()
+) -> Changes:
     """The difference to the live services, Quorate's own constraint left to steering."""
     desired = desired_services(rendered)
     live = live_services(snapshot, fleet=fleet, stacks={stack.name for stack in rendered.stacks})
     return diff(
         {name: _unsteered(spec) for name, spec in desired.items()},
         {name: _unsteered(spec) for name, spec in live.items()},
+        hidden=hidden,
     )
 
 

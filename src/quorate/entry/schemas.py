@@ -44,6 +44,9 @@ class PreviewReport(Model):
     labels: dict[str, LabelChange] = Field(description="By server.")
     changes: dict[str, Any] = Field(description="As `quorate diff --json` prints it.")
     homecoming: tuple[str, ...] = Field(description="Unchanged services brought home.")
+    local_images: tuple[str, ...] = Field(
+        description="Images no registry knows: each server runs the one it has."
+    )
     moves: dict[str, str] = Field(description="What steering does with each service.")
 
 

@@ -42,6 +42,11 @@ def lines(seen: Preview) -> Iterator[str]:
         yield from _changed(change)
     for name in changes.removed:
         yield f"[red]-[/] {_plain(name)} [dim](its volumes stay)[/]"
+    for image in seen.foreseen.local:
+        yield (
+            f"[yellow]![/] {_plain(image)} is in no registry: each server runs the one it has, "
+            "and a newer build is not noticed"
+        )
     if seen.homecoming:
         yield f"[cyan]↩[/] {len(seen.homecoming)} go home: {_names(seen.homecoming)}"
 
