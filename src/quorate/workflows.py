@@ -266,6 +266,20 @@ def plan_live(
     )
 
 
+def running_and_planned(
+    opened: Opened, *, time_limit: float
+) -> tuple[dict[str, tuple[str, ...]], Plan]:
+    """Service id → the servers it runs on now; and the plan that `up` would make.
+
+    Raises:
+        InfeasibleError: no placement holds. UnreachableError, EngineError: no manager answers.
+    """
+    with Connections(opened.fleet) as connections:
+        snapshot = observe(connections.manager().client)
+    running = where_now(opened.fleet, snapshot)
+    return running, make_plan(opened.fleet, current=running, time_limit=time_limit)
+
+
 def difference(opened: Opened) -> Changes:
     """What `up` would change in the live services; changes nothing, one manager is enough.
 

@@ -64,30 +64,32 @@ def _servers(plan: Plan) -> RenderableType:
     for name, use in plan.servers.items():
         table.add_row(
             name,
-            _bar(use.memory),
-            _figures(use.memory, GIB),
-            _bar(use.cpu),
-            _figures(use.cpu, 1),
+            bar(use.memory),
+            figures(use.memory, GIB),
+            bar(use.cpu),
+            figures(use.cpu, 1),
             _classes(use),
         )
     legend = Text("█ baseline  ▒ all peaks at once  ░ free; figures: baseline / peak of all", "dim")
     return Group(table, legend)
 
 
-def _bar(use: Use) -> Text:
+def bar(use: Use, cells: int = BAR) -> Text:
+    """Baseline, peak and what is free, as a bar."""
     whole = use.capacity or 1.0
-    baseline = min(BAR, round(BAR * use.baseline / whole))
-    peak = max(baseline, min(BAR, round(BAR * use.peak / whole)))
+    baseline = min(cells, round(cells * use.baseline / whole))
+    peak = max(baseline, min(cells, round(cells * use.peak / whole)))
     colour = "red" if use.baseline > NEARLY_FULL * whole else "green"
     over = use.peak > whole
     return Text.assemble(
         ("█" * baseline, colour),
         ("▒" * (peak - baseline), "yellow" if over else colour),
-        ("░" * (BAR - peak), "dim"),
+        ("░" * (cells - peak), "dim"),
     )
 
 
-def _figures(use: Use, unit: float) -> Text:
+def figures(use: Use, unit: float) -> Text:
+    """`baseline / peak of capacity`, in units."""
     text = Text(f"{use.baseline / unit:.1f} / ")
     over = use.peak > use.capacity
     text.append(f"{use.peak / unit:.1f}", "yellow" if over else "")

@@ -106,6 +106,8 @@ def _after_is(pair: Pair) -> str:
         text = f"what is asked, and what that forces: {listed(sorted(forced))}"
     else:
         text = "what is asked; everything else stays where it is"
+        if pair.changes.added or pair.changes.resized or pair.changes.unpinned:
+            text += " (--replan would move what is better off elsewhere)"
     return text + ("; then what Swarm does about the loss" if pair.changes.lost else "")
 
 
@@ -151,6 +153,7 @@ def _why(name: str, pair: Pair) -> str:
         Cause.FORCED: "a rule leaves it no other way",
         Cause.SWARM: "placed by Swarm after the loss",
         Cause.REPLANNED: "better there in the new plan",
+        Cause.GLOBAL: "one task on every server it reaches",
     }[pair.causes[name]]
 
 

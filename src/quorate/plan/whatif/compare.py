@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quorate.errors import InfeasibleError, UsageError
 from quorate.fleet.model import Engine, Fleet
 from quorate.plan.conflict import conflict
-from quorate.plan.problem import build
+from quorate.plan.problem import GLOBAL_MODES, build
 from quorate.plan.whatif.apply import apply
 from quorate.plan.whatif.changes import Changes
 from quorate.plan.whatif.loss import lose
@@ -41,7 +41,7 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
         InfeasibleError: with `replan`, no placement keeps the rules.
     """
     origin = apply(fleet, Changes(moves=changes.origins))
-    before = _settled(side_of(origin.fleet, present), changes.origins)
+    before = _settled(side_of(origin.fleet, present), changes.origins, mend=False)
     applied = apply(fleet, changes)
     base = side_of(applied.fleet, before.homes)
     forced = _hosts(base, changes.moves)
@@ -66,9 +66,9 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
     )
 
 
-def _settled(side: Side, moves: Mapping[str, tuple[str, ...]]) -> Side:
-    found = settle(side.problem, side.counts, _hosts(side, moves))
-    return Side(side.fleet, side.problem, found.counts)
+def _settled(side: Side, moves: Mapping[str, tuple[str, ...]], *, mend: bool = True) -> Side:
+    counts = settle(side.problem, side.counts, _hosts(side, moves), mend=mend)
+    return Side(side.fleet, side.problem, counts)
 
 
 def _hosts(side: Side, moves: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, ...]]:
@@ -95,7 +95,9 @@ def _causes(
         asked = name in changes.named or service.stack in stacks
         if before.homes.get(name) == after.homes.get(name) and name not in changes.scaled:
             continue
-        if settled.homes.get(name) != after.homes.get(name) and not asked:
+        if service.mode in GLOBAL_MODES and not asked:
+            found[name] = Cause.GLOBAL
+        elif settled.homes.get(name) != after.homes.get(name) and not asked:
             found[name] = Cause.SWARM
         elif asked:
             found[name] = Cause.ASKED

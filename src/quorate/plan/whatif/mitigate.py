@@ -131,6 +131,10 @@ def _concentration(reading: Reading, side: Side, scope: Scope) -> str:
     return "copies of that data on another server, or replication, so that its loss is not the end"
 
 
+def _redundancy(reading: Reading, side: Side, scope: Scope) -> str:
+    return "further replicas on other servers (--scale), where the service allows it"
+
+
 def _data(reading: Reading, side: Side, scope: Scope) -> str:
     copies = transfers(side, scope)
     if not copies:
@@ -165,6 +169,7 @@ _BY_ASPECT: dict[str, Callable[[Reading, Side, Scope], str]] = {
     "traffic": _network,
     "disk": _disk,
     "concentration": _concentration,
+    "redundancy": _redundancy,
     "data": _data,
     "mounts": _mounts,
 }

@@ -58,12 +58,16 @@ class Aspect(Model):
 
 
 class Cause(StrEnum):
-    """Why a service is elsewhere on the other side."""
+    """Why a service is elsewhere on the other side.
+
+    `global` services have a task on every server they reach, whatever servers there are.
+    """
 
     ASKED = "asked"
     FORCED = "forced"
     SWARM = "swarm"
     REPLANNED = "replanned"
+    GLOBAL = "global"
 
 
 class ServiceChange(Model):

@@ -2,9 +2,11 @@
 
 1. A side that breaks hard rules, leaves tasks without a server or a need unmet, or
    survives fewer losses, loses to one that does less so, in this order.
-2. Else the lower price by the planner's goals wins, so that this answer and
+2. Else, where other services or replicas run, it is the asker's to weigh: more always
+   costs more, and what it is for nobody said.
+3. Else the lower price by the planner's goals wins, so that this answer and
    `quorate plan` never contradict; a price within `CLOSE` counts as equal.
-3. Else the side that wins more aspects; else there is nothing to choose, and
+4. Else the side that wins more aspects; else there is nothing to choose, and
    staying costs nothing.
 
 What is paid once (copying data, mounts) decides nothing: it is listed against a change.
@@ -45,18 +47,29 @@ class Compared:
     price: Price
     names: tuple[str, str]
 
+    @property
+    def alike(self) -> bool:
+        """Whether the same tasks are wanted on both sides."""
+        before, after = (
+            {service.id: service.replicas for service in side.fleet.services}
+            for side in (self.before, self.after)
+        )
+        return before == after
+
     def chosen(self, winner: Winner) -> Side:
         return self.after if winner is Winner.AFTER else self.before
 
 
 def recommend(compared: Compared) -> Recommendation:
     """What to do and why, and what speaks against it."""
-    better, decided = decide(compared.aspects, compared.price)
-    # With nothing to choose, staying is the default: it costs nothing.
-    side = Winner.BEFORE if better is Winner.TIE else better
+    better, decided = decide(compared.aspects, compared.price, alike=compared.alike)
+    # With nothing to choose, staying is the default: it costs nothing. Where other
+    # services run, the change is what is to be weighed.
+    side = Winner.BEFORE if compared.alike else Winner.AFTER
+    side = side if better is Winner.TIE else better
     lasting = [aspect for aspect in compared.aspects if not aspect.once]
     reasons = tuple(
-        f"{aspect.title}: {_of(aspect, side).text}, against: {_other(aspect, side).text}"
+        f"{aspect.title}: {_of(aspect, side).text}; the other way: {_other(aspect, side).text}"
         for aspect in lasting
         if aspect.winner is side
     )
@@ -74,18 +87,20 @@ def recommend(compared: Compared) -> Recommendation:
     )
 
 
-def decide(aspects: tuple[Aspect, ...], price: Price) -> tuple[Winner, str]:
-    """The better side, and which of the three rules said so."""
+def decide(aspects: tuple[Aspect, ...], price: Price, *, alike: bool = True) -> tuple[Winner, str]:
+    """The better side, and which of the rules above said so. `alike`: the same tasks run."""
+    cheaper, points = _cheaper(price) if alike else (Winner.TIE, "")
     for aspect in aspects:
         if BY_ID[aspect.id].must and aspect.winner is not Winner.TIE:
-            return aspect.winner, f"{aspect.title}: what must hold comes first"
-    before, after = (sum(points[side] for points in price.values()) for side in (0, 1))
-    if abs(before - after) > CLOSE:
-        best = Winner.BEFORE if before < after else Winner.AFTER
-        return (
-            best,
-            f"the planner's goals: {before:,} points before, {after:,} after; less is better",
-        )
+            text = f"{aspect.title}: what must hold comes first"
+            if cheaper is not Winner.TIE:
+                agree = "agree" if cheaper is aspect.winner else "say otherwise"
+                text += f"; the planner's goals {agree} ({points})"
+            return aspect.winner, text
+    if not alike:
+        return Winner.TIE, "nothing: other tasks run, and what must hold is no worse"
+    if cheaper is not Winner.TIE:
+        return cheaper, f"the planner's goals: {points}"
     lasting = [aspect.winner for aspect in aspects if not aspect.once]
     wins = lasting.count(Winner.AFTER) - lasting.count(Winner.BEFORE)
     if wins:
@@ -94,11 +109,21 @@ def decide(aspects: tuple[Aspect, ...], price: Price) -> tuple[Winner, str]:
     return Winner.TIE, "nothing: neither the planner's goals nor the aspects tell them apart"
 
 
+def _cheaper(price: Price) -> tuple[Winner, str]:
+    before, after = (sum(points[side] for points in price.values()) for side in (0, 1))
+    said = f"{before:,} points before, {after:,} after; fewer are better"
+    if abs(before - after) <= CLOSE:
+        return Winner.TIE, said
+    return Winner.BEFORE if before < after else Winner.AFTER, said
+
+
 def _headline(compared: Compared, better: Winner) -> str:
     before, after = compared.names
     broken = compared.after.broken
     if better is Winner.BEFORE and len(broken) > len(compared.before.broken):
         return f"stay with {before}: {after} breaks a rule"
+    if better is Winner.TIE and not compared.alike:
+        return f"possible: nothing that must hold is worse with {after}; weigh what it is for"
     return {
         Winner.BEFORE: f"stay with {before}",
         Winner.AFTER: f"change to {after}",
@@ -108,7 +133,7 @@ def _headline(compared: Compared, better: Winner) -> str:
 
 def _con(compared: Compared, aspect: Aspect, side: Winner) -> Con:
     mine, other = _of(aspect, side), _other(aspect, side)
-    what = mine.text if aspect.once else f"{mine.text}, against: {other.text}"
+    what = mine.text if aspect.once else f"{mine.text}; the other way: {other.text}"
     return Con(
         what=f"{aspect.title}: {what}",
         mitigation=mitigation(aspect, mine, compared.chosen(side), compared.scope),

@@ -8,7 +8,7 @@ fewest other tasks; where there is none, the rules stay broken and are named.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quorate.errors import QuorateError
 from quorate.plan.cost import Costs, costs, evaluate
@@ -25,20 +25,19 @@ LARGEST = 60_000
 TIME_LIMIT = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settled:
-    """`mended`: other tasks were moved to keep the rules."""
-
-    counts: Counts
-    mended: bool = False
-
-
-def settle(problem: Problem, present: Counts, forced: Mapping[str, tuple[int, ...]]) -> Settled:
+def settle(
+    problem: Problem,
+    present: Counts,
+    forced: Mapping[str, tuple[int, ...]],
+    *,
+    mend: bool = True,
+) -> Counts:
     """The placement after a change.
 
     Args:
         present: where the tasks are, moves not yet made; may hold too few or too many.
         forced: service id → the host of each of its tasks.
+        mend: whether other tasks may move where that keeps the rules.
     """
     rules, prices = all_rules(problem), costs(problem)
     counts = _force(problem, present, forced)
@@ -47,10 +46,10 @@ def settle(problem: Problem, present: Counts, forced: Mapping[str, tuple[int, ..
     plain = [list(row) for row in counts]
     _grow(problem, rules, prices, plain)
     whole = all(sum(r) == item.count for r, item in zip(plain, problem.items, strict=True))
-    if (whole and not broken(rules, plain)) or len(problem.items) * len(problem.hosts) > LARGEST:
-        return Settled(counts=plain)
-    mended = optimum(problem, forced, stay=present)
-    return Settled(counts=plain) if mended is None else Settled(counts=mended, mended=True)
+    small = len(problem.items) * len(problem.hosts) <= LARGEST
+    if not mend or not small or (whole and not broken(rules, plain)):
+        return plain
+    return optimum(problem, forced, stay=present) or plain
 
 
 def broken(rules: tuple[Rule, ...], counts: Counts) -> bool:

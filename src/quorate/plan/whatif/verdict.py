@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from quorate.plan.whatif.loss import quorate
 from quorate.plan.whatif.model import Cause, Con, Recommendation, Verdict
 from quorate.plan.whatif.side import Side
-from quorate.plan.words import count, listed
+from quorate.plan.words import listed
 
 
 def after_loss(before: Side, after: Side, causes: Mapping[str, Cause]) -> Recommendation:
@@ -25,11 +25,15 @@ def after_loss(before: Side, after: Side, causes: Mapping[str, Cause]) -> Recomm
     waits = [name for name in homeless if name not in may]
     decides = quorate(before, lost)
     holds = decides and not may
-    said = [f"{count(len(moved), 'service')} start elsewhere" if moved else "nothing moves"]
-    if waits:
-        said.append(f"{count(len(waits), 'service')} wait for {names}")
+    down = [name for name in waits if not after.homes[name]]
+    fewer = [name for name in waits if after.homes[name]]
+    said = [f"services that start elsewhere: {len(moved)}"]
+    if down:
+        said.append(f"that wait for {names}: {len(down)}")
+    if fewer:
+        said.append(f"that run with fewer tasks: {len(fewer)}")
     if may:
-        said.append(f"{count(len(may), 'service')} find no room")
+        said.append(f"that find no room: {len(may)}")
     if not decides:
         said.append("the managers left are no majority, so Swarm replaces nothing")
     reasons = [f"{name} starts on {listed(sorted(set(at)))}" for name, at in moved.items()]
@@ -38,18 +42,21 @@ def after_loss(before: Side, after: Side, causes: Mapping[str, Cause]) -> Recomm
         headline=f"without {names}: {', '.join(said)}",
         decided_by="what Swarm does when servers are lost",
         reasons=tuple(reasons),
-        cons=tuple(_cons(before, waits, may, names, decides=decides)),
+        cons=(
+            *_general(before, may, names, decides=decides),
+            *_waiting(before, after, waits, names),
+        ),
     )
 
 
-def _cons(
-    before: Side, waits: list[str], may: list[str], names: str, *, decides: bool
-) -> list[Con]:
+def _general(before: Side, may: list[str], names: str, *, decides: bool) -> list[Con]:
     found = []
     if not decides:
-        todo = "more managers, on servers that are not lost together (an odd number)"
         found.append(
-            Con(what=f"without {names} no majority of the managers is left", mitigation=todo)
+            Con(
+                what=f"without {names} no majority of the managers is left",
+                mitigation="more managers, an odd number, on servers that are not lost together",
+            )
         )
     if may:
         memory = sum(before.services[name].reservation_memory for name in may) / 2**30
@@ -60,14 +67,28 @@ def _cons(
                 "or smaller reservations",
             )
         )
-    by_stack: dict[str, list[str]] = defaultdict(list)
+    return found
+
+
+def _waiting(before: Side, after: Side, waits: list[str], names: str) -> list[Con]:
+    """One for each stack and reason."""
+    found = []
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in waits:
-        by_stack[before.services[name].stack].append(name)
-    for stack, members in by_stack.items():
-        why = before.pools[members[0]].why
+        if after.homes[name]:
+            tasks, whole = len(after.homes[name]), len(before.homes[name])
+            found.append(
+                Con(
+                    what=f"{name} runs with {tasks} of {whole} tasks: {before.pools[name].why}",
+                    mitigation="a replica less, or another server it may run on",
+                )
+            )
+        else:
+            alike[before.services[name].stack, before.pools[name].why].append(name)
+    for (stack, why), members in alike.items():
         found.append(
             Con(
-                what=f"{stack}: {listed(members, most=6)} stand still until {names} is back: {why}",
+                what=f"of {stack}, {listed(members, most=6)}: down until {names} is back; {why}",
                 mitigation="replication, shared storage, or a restore elsewhere from a backup "
                 "that is not on that server",
             )

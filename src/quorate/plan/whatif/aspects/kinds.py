@@ -13,6 +13,7 @@ from quorate.plan.whatif.aspects.data import data, disk, mounts
 from quorate.plan.whatif.aspects.losses import (
     concentration,
     needs,
+    redundancy,
     rules,
     running,
     survivability,
@@ -63,6 +64,7 @@ KINDS = (
     Kind(id="traffic", title="traffic between servers", read=traffic, unit="bytes/s"),
     Kind(id="disk", title="disk", read=disk, unit="bytes", high=True),
     Kind(id="concentration", title="one server's loss", read=concentration, unit="services"),
+    Kind(id="redundancy", title="answers through a loss", read=redundancy, unit="count", high=True),
     Kind(id="data", title="data to move", read=data, unit="seconds", once=True),
     Kind(id="mounts", title="backups and mounts", read=mounts, unit="things", once=True),
 )  # fmt: skip

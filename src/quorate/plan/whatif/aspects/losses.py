@@ -94,3 +94,19 @@ def concentration(side: Side, scope: Scope) -> Reading:
         figure=float(waiting[worst]),
         details={name: float(number) for name, number in sorted(waiting.items())},
     )
+
+
+def redundancy(side: Side, scope: Scope) -> Reading:
+    """Servers that answer for the subjects (least of them), or services on several servers."""
+    if scope.subjects:
+        spread = {name: len(set(side.homes[name])) for name in scope.subjects}
+        least = min(spread, key=lambda name: (spread[name], name))
+        return Reading(
+            text=f"{least} on {count(spread[least], 'server')}", figure=float(spread[least])
+        )
+    several = sum(
+        len(set(side.homes[service.id])) > 1
+        for service in side.fleet.services
+        if service.mode not in GLOBAL_MODES
+    )
+    return Reading(text=f"{count(several, 'service')} on several servers", figure=float(several))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quorate.fleet.model import Service
+from quorate.plan.problem import GLOBAL_MODES
 from quorate.plan.use import residents
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope
@@ -39,6 +40,8 @@ def partners(side: Side, service: Service) -> list[Service]:
 def lines(side: Side, subjects: tuple[str, ...] = ()) -> Iterator[Line]:
     """Every conversation; with subjects, theirs. A service's traffic is shared out evenly."""
     for service in side.fleet.services:
+        if service.mode in GLOBAL_MODES:
+            continue  # on every server by intent: no placement brings it nearer
         others = partners(side, service)
         for other in others:
             if subjects and service.id not in subjects and other.id not in subjects:
