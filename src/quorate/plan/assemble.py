@@ -13,7 +13,8 @@ from quorate.plan.model import Placement, Plan, snapshot_of
 from quorate.plan.pool import Pool, homes, pools
 from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Counts, Problem
 from quorate.plan.rules import all_rules, figure
-from quorate.plan.survive import losses
+from quorate.plan.survive import survival
+from quorate.plan.survive_words import warnings as survival_warnings
 from quorate.plan.use import uses
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
         if chosen[service.id].hosts
     }
     gap = abs(solution.objective - solution.bound) / max(1.0, abs(solution.objective))
-    return Plan(
+    plan = Plan(
         fleet=problem.fleet.name,
         fleet_digest=problem.fleet.digest,
         made_at=made_at,
@@ -42,7 +43,6 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
         seconds=round(solution.seconds, 3),
         services=services,
         servers=uses(problem, counts),
-        warnings=tuple(_warnings(problem, counts, chosen)),
         snapshot=snapshot_of(
             {
                 service: [problem.hosts[host].server.name for host in where]
@@ -51,6 +51,10 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
             [host.server.name for host in problem.hosts],
         ),
     )
+    survive = min(problem.fleet.policy.survive, len(problem.hosts) - 1)
+    survived = survival(problem.fleet, plan, survive) if survive > 0 else None
+    warned = (*survival_warnings(survived), *_warnings(problem, chosen))
+    return plan.model_copy(update={"survival": survived, "warnings": warned})
 
 
 def _placement(
@@ -69,14 +73,14 @@ def _placement(
         pool=tuple(sorted(names[host] for host in pool.hosts)),
         pinned=bool(service.pins),
         movable=pool.movable,
+        outgrown=pool.outgrown,
         reasons=explanation.reasons,
         rejected=explanation.rejected,
         assumed=service.assumed,
     )
 
 
-def _warnings(problem: Problem, counts: Counts, chosen: dict[str, Pool]) -> Iterator[str]:
-    yield from losses(problem, counts, chosen)
+def _warnings(problem: Problem, chosen: dict[str, Pool]) -> Iterator[str]:
     for service in problem.fleet.services:
         if not chosen[service.id].hosts:
             why = (

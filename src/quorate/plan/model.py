@@ -21,6 +21,7 @@ class Placement(Model):
     reaches), sorted; `home` is the first. `pool` are the servers Swarm may use
     when a home is gone, homes included. `reasons` say why here; `rejected` maps
     each other server to the first rule that forbids it or the cost it would add.
+    `outgrown`: not movable only because every other server is too small.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Placement(Model):
     pool: tuple[str, ...]
     pinned: bool = False
     movable: bool = True
+    outgrown: bool = False
     reasons: tuple[str, ...] = ()
     rejected: dict[str, str] = Field(default_factory=dict)
     assumed: tuple[str, ...] = ()
@@ -62,12 +64,53 @@ class ServerUse(Model):
     classes: dict[str, int] = Field(default_factory=dict)
 
 
+class LossOutcome(Model):
+    """What Swarm does when servers are lost at once. Services by their ids.
+
+    `moved`: service → the servers where its tasks may land. `pending`: services
+    of which a task always stays pending; `at_risk`: sometimes, by the order in
+    which Swarm happens to go through them. `waits`: services that cannot move
+    (their data, their pins). `stops`: services that need one of which nothing
+    is left, directly or through others. `overfull`: server → memory in bytes
+    that would be in use there, beyond what it has; Swarm does not see what runs
+    beside it. `quorum`: whether enough managers are left; without them nothing
+    is replaced. `cures`: what would help, each tried. `sampled`: not every order
+    was gone through. `holds`: everything that may move still fits.
+    """
+
+    servers: tuple[str, ...]
+    moved: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    pending: tuple[str, ...] = ()
+    at_risk: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
+    overfull: dict[str, int] = Field(default_factory=dict)
+    quorum: bool = True
+    cures: tuple[str, ...] = ()
+    sampled: bool = False
+    holds: bool = True
+
+
+class Survival(Model):
+    """Every loss of so many servers, replayed as Swarm would act.
+
+    `losses`: one per combination of servers. `holds`: after each of them,
+    everything that may move still fits. `sampled`: there were too many
+    combinations, or too many orders in which Swarm might go on, to try them all.
+    """
+
+    losses: tuple[LossOutcome, ...] = ()
+    holds: bool = True
+    sampled: bool = False
+
+
 class Plan(Model):
     """The answer of the planner.
 
     `status` is `optimal` (proven) or `feasible` (best found in the time given,
     `gap` relative to the proven bound). `fleet_digest` says what files it was made
     from, `snapshot` where services were at home then (empty: from the files alone).
+    `survival`: every loss of as many servers as `policy.survive` says; None when it is 0.
     """
 
     version: int = PLAN_VERSION
@@ -82,6 +125,7 @@ class Plan(Model):
     services: dict[str, Placement]
     servers: dict[str, ServerUse]
     warnings: tuple[str, ...] = ()
+    survival: Survival | None = None
     snapshot: dict[str, str] = Field(default_factory=dict)
 
 

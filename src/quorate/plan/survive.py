@@ -1,131 +1,132 @@
-"""Would everything that may move still fit after a server is lost? First depth.
+"""`policy.survive`: does everything that may move still fit after servers are lost?
 
-By reservations (memory and CPU), on what each server has left beside what runs
-outside Swarm; headroom may be used up. Each combination of lost servers is
-packed greedily first, the largest service first, and exactly where that fails.
+Each loss is replayed through the model of Swarm: the tasks of the lost servers
+wait, and the scheduler places them by its own rules, which look at reservations
+and numbers of tasks, not at what would be best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import combinations
+from math import comb
+from random import Random
 
-from quorate.plan.pool import Pool
-from quorate.plan.problem import RESERVED_CPU, RESERVED_MEMORY, Counts, Problem
-from quorate.plan.words import count, listed, size, threads
+from quorate.fleet.model import Fleet
+from quorate.plan.aftermath import down, needers, overfull
+from quorate.plan.model import LossOutcome as LossOutcome
+from quorate.plan.model import Plan
+from quorate.plan.model import Survival as Survival
+from quorate.plan.scene import Scene, scene
+from quorate.swarm.board import Board
+from quorate.swarm.outcomes import Certainty, Outcomes, explore
 
-PROOF_SECONDS = 2.0
-"""For one exact packing; beyond it the best found is what is reported."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refugee:
-    """A task that lost its server. Memory in MiB, CPU in thousandths of a thread."""
-
-    service: str
-    memory: int
-    cpu: int
-    hosts: tuple[int, ...]
+MOST_LOSSES = 5_000
+"""Combinations of lost servers that are replayed; of more, so many are drawn."""
 
 
-def losses(problem: Problem, counts: Counts, pools: Mapping[str, Pool]) -> Iterator[str]:
-    """A warning for each loss of as many servers as the policy says, after which not all fits."""
-    hosts = range(len(problem.hosts))
-    survive = min(problem.fleet.policy.survive, len(hosts) - 1)
-    for lost in combinations(hosts, survive) if survive > 0 else ():
-        left = after(problem, counts, pools, lost)
-        if left:
-            names = listed([problem.hosts[host].server.name for host in lost])
-            pending = listed([refugee.service for refugee in left], most=6)
-            memory, cpu = sum(r.memory for r in left), sum(r.cpu for r in left)
-            missing = [f"{size(memory)} of memory"] if memory else []
-            missing += [f"{threads(cpu)} of CPU"] if cpu else []
-            yield (
-                f"without {names}, {count(len(left), 'task')} that may move would stay "
-                f"pending: {pending}; there is no room for the {listed(missing)} they reserve"
-            )
+def survival(fleet: Fleet, plan: Plan, losses: int) -> Survival:
+    """What comes of every loss of so many servers.
 
-
-def after(
-    problem: Problem, counts: Counts, pools: Mapping[str, Pool], lost: tuple[int, ...]
-) -> list[Refugee]:
-    """The tasks that find no room when these hosts are lost (the fewest MiB possible)."""
-    free = {
-        host: [
-            _free(problem, counts, host, resource) for resource in (RESERVED_MEMORY, RESERVED_CPU)
-        ]
-        for host in range(len(problem.hosts))
-        if host not in lost
-    }
-    refugees = [
-        Refugee(
-            service=item.service.id,
-            memory=item.ask.resources[RESERVED_MEMORY],
-            cpu=item.ask.resources[RESERVED_CPU],
-            hosts=tuple(
-                host
-                for host in pools[item.service.id].hosts
-                if host not in lost
-                and row[host] < (item.service.max_replicas_per_node or item.count)
-            ),
-        )
-        for item, row in zip(problem.items, counts, strict=True)
-        if pools[item.service.id].movable or pools[item.service.id].outgrown
-        for host in lost
-        for _ in range(row[host])
-    ]
-    if _greedy(refugees, free):
-        return []
-    return _exact(refugees, free)
-
-
-def _free(problem: Problem, counts: Counts, host: int, resource: int) -> int:
-    target = problem.hosts[host]
-    used = sum(
-        row[host] * item.ask.resources[resource]
-        for item, row in zip(problem.items, counts, strict=True)
+    Args:
+        losses: servers lost at once; 0, or as many as there are, loses nothing.
+    """
+    names = [server.name for server in fleet.servers]
+    if not 0 < losses < len(names):
+        return Survival()
+    start = scene(fleet, plan)
+    few = comb(len(names), losses) <= MOST_LOSSES
+    chosen = combinations(names, losses) if few else _drawn(names, losses)
+    outcomes = tuple(replay(start, lost) for lost in chosen)
+    return Survival(
+        losses=outcomes,
+        holds=all(outcome.holds for outcome in outcomes),
+        sampled=not few or any(outcome.sampled for outcome in outcomes),
     )
-    outside = target.outside[resource] + problem.taken(host, resource)
-    return max(0, target.total[resource] - outside - used)
 
 
-def _greedy(refugees: list[Refugee], free: Mapping[int, list[int]]) -> bool:
-    left = {host: list(room) for host, room in free.items()}
-    for refugee in sorted(refugees, key=lambda r: (len(r.hosts), -r.memory, -r.cpu, r.service)):
-        fitting = [
-            host
-            for host in refugee.hosts
-            if left[host][0] >= refugee.memory and left[host][1] >= refugee.cpu
-        ]
-        if not fitting:
-            return False
-        best = max(fitting, key=lambda host: (left[host][0], -host))
-        left[best][0] -= refugee.memory
-        left[best][1] -= refugee.cpu
-    return True
+def _drawn(names: list[str], losses: int) -> Iterator[tuple[str, ...]]:
+    dice = Random(0)
+    seen: set[tuple[int, ...]] = set()
+    while len(seen) < MOST_LOSSES:
+        lost = tuple(sorted(dice.sample(range(len(names)), losses)))
+        if lost not in seen:
+            seen.add(lost)
+            yield tuple(names[number] for number in lost)
 
 
-def _exact(refugees: list[Refugee], free: Mapping[int, list[int]]) -> list[Refugee]:
-    from quorate.plan.cpsat import Model
-
-    model = Model()
-    places = [{host: model.integer(0, 1) for host in refugee.hosts} for refugee in refugees]
-    pending = [model.integer(0, 1) for _ in refugees]
-    for place, out in zip(places, pending, strict=True):
-        model.equal([*((1, v) for v in place.values()), (1, out)], 1)
-    for host, (memory, cpu) in free.items():
-        for amounts, bound in (
-            ([r.memory for r in refugees], memory),
-            ([r.cpu for r in refugees], cpu),
-        ):
-            here = zip(amounts, places, strict=True)
-            model.at_most([(a, place[host]) for a, place in here if host in place], bound)
-    # One MiB more or less decides; then CPU; then the number of services.
-    model.minimise(
-        (r.memory * 1_000 + r.cpu + 1, v) for r, v in zip(refugees, pending, strict=True)
+def replay(start: Scene, lost: Iterable[str]) -> LossOutcome:
+    """What comes of the loss of these servers, all at once."""
+    servers = tuple(lost)
+    numbers = frozenset(start.board.number(name) for name in servers)
+    groups, stuck = _refugees(start, numbers)
+    quorum = _quorum(start.fleet, servers)
+    if not quorum:
+        pending = [name for name in groups if _may_move(start, name, numbers)]
+        waits = [*stuck, *(name for name in groups if name not in pending)]
+        found: Outcomes | None = None
+    else:
+        board = _without(start, numbers)
+        found = explore(board, groups)
+        short = {name: found.pending(name) for name in groups}
+        left = [name for name in groups if short[name] is Certainty.ALWAYS]
+        pending = [name for name in left if _may_move(start, name, numbers)]
+        waits = [*stuck, *(name for name in left if name not in pending)]
+    at_risk = (
+        [name for name in groups if found.pending(name) is Certainty.SOMETIMES] if found else []
     )
-    answer = model.solve(time_limit=PROOF_SECONDS)
-    if answer.status not in ("optimal", "feasible"):
-        return refugees
-    return [r for r, out in zip(refugees, pending, strict=True) if answer.values[out]]
+    moved = {name: found.places(name) for name in groups} if found else {}
+    moved = {name: places for name, places in moved.items() if places}
+    full = overfull(start, found, numbers) if found else {}
+    gone = down(start, numbers, {*pending, *waits}, moved)
+    return LossOutcome(
+        servers=servers,
+        moved=moved,
+        pending=tuple(pending),
+        at_risk=tuple(at_risk),
+        waits=tuple(sorted(waits)),
+        stops=needers(start.fleet, gone),
+        overfull=full,
+        quorum=quorum,
+        sampled=found is not None and found.sampled,
+        holds=not (pending or at_risk or full),
+    )
+
+
+def _refugees(start: Scene, lost: frozenset[int]) -> tuple[dict[str, int], list[str]]:
+    """Service → tasks that Swarm replaces; and services it leaves where they were."""
+    groups: dict[str, int] = {}
+    stuck: list[str] = []
+    for number in sorted(lost):
+        for name in start.at[number]:
+            homes = start.homes[name]
+            if name in start.replaced:
+                groups[name] = groups.get(name, 0) + homes[number]
+            elif name not in stuck and (name not in start.everywhere or set(homes) <= lost):
+                stuck.append(name)
+    return groups, stuck
+
+
+def _may_move(start: Scene, name: str, lost: frozenset[int]) -> bool:
+    """Whether its rules leave it a server that is not lost."""
+    placement = start.plan.services[name]
+    if placement.outgrown:
+        return True
+    return placement.movable and bool(start.allowed(name) - lost)
+
+
+def _without(start: Scene, lost: frozenset[int]) -> Board:
+    board = start.board.copy()
+    board.remove(lost)
+    for number in lost:
+        for name in start.at[number]:
+            if name in board.services:
+                board.end(name, number, start.homes[name][number])
+    return board
+
+
+def _quorum(fleet: Fleet, lost: tuple[str, ...]) -> bool:
+    """A majority of all managers; nothing is said of a fleet whose file names none."""
+    managers = [server.name for server in fleet.managers]
+    left = sum(name not in lost for name in managers)
+    return not managers or left >= len(managers) // 2 + 1

@@ -9,6 +9,7 @@ from typing import Any
 from quorate.fleet.model import Mode, Service, VolumeUse
 from quorate.fleet.quantities import write_size
 from quorate.plan.model import Placement, ServerUse
+from quorate.plan.reserve import reservation
 from quorate.stacks import pools, shapes, units
 
 MONITOR = "10s"
@@ -20,9 +21,6 @@ the check has passed, so what starts badly has failed before the watch begins.
 
 JOB_ENGINE = (23, 0)
 """The first docker whose stack files know job modes."""
-
-MINIMUM_MEMORY = 4 * 1024**2
-"""Swarm refuses to reserve less."""
 
 RESTART_DELAY = "2s"
 """How long Swarm waits with a replacement, also after a server's loss (its default is 5 s)."""
@@ -145,12 +143,7 @@ def _placement(service: Service, given: Mapping[str, Any], setting: Setting) -> 
 def _resources(
     service: Service, given: Mapping[str, Any], setting: Setting, notes: list[str]
 ) -> dict[str, Any]:
-    """Limits as written; reservations as written, else the baseline load.
-
-    Swarm schedules by reservations only, so a service without one counts as
-    nothing. A load is in speed-1.0 threads and Swarm counts plain threads:
-    dividing by the fastest server's speed never asks for more than the plan did.
-    """
+    """Limits as written; reservations as `plan.reserve` has them."""
     limits: dict[str, Any] = {}
     if service.limit_cpus:
         limits["cpus"] = units.cpus(service.limit_cpus)
@@ -159,17 +152,12 @@ def _resources(
     pids = (given.get("limits") or {}).get("pids") or service.raw.get("pids_limit")
     if pids:
         limits["pids"] = shapes.integer(pids)
-    memory = service.reservation_memory or service.load.memory
-    cpu = service.reservation_cpus or service.load.cpu / setting.fastest
-    if service.limit_memory:
-        memory = min(memory, service.limit_memory)
-    if service.limit_cpus:
-        cpu = min(cpu, service.limit_cpus)
+    reserved = reservation(service, setting.fastest)
     reservations: dict[str, Any] = {}
-    if cpu >= 0.001:
-        reservations["cpus"] = units.cpus(cpu)
-    if memory:
-        reservations["memory"] = write_size(max(memory, MINIMUM_MEMORY))
+    if reserved.cpu:
+        reservations["cpus"] = units.cpus(reserved.cpu / 1000)
+    if reserved.memory:
+        reservations["memory"] = write_size(reserved.memory)
     wanted = given.get("reservations") or {}
     if wanted.get("generic_resources"):
         reservations["generic_resources"] = wanted["generic_resources"]
@@ -178,8 +166,8 @@ def _resources(
     missing = [
         word
         for word, own, used in (
-            ("memory", service.reservation_memory, memory),
-            ("cpus", service.reservation_cpus, cpu),
+            ("memory", service.reservation_memory, reserved.memory),
+            ("cpus", service.reservation_cpus, reserved.cpu),
         )
         if not own and used
     ]

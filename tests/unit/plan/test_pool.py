@@ -129,23 +129,6 @@ def test_a_loss_that_does_not_fit_is_told() -> None:
     assert plan_of(service("big", memory=6), servers=roomy, survive=1).warnings == ()
 
 
-def test_a_loss_is_packed_exactly() -> None:
-    # After the loss of a: 3, 3, 2, 2 and 2 GiB into two rooms of 6. Largest first with most
-    # room fits 3+3 and 2+2+2 only when packed on purpose.
-    machines = [server("a", memory=12), server("b", memory=6), server("c", memory=6)]
-    parts = [service(f"s{i}", memory=m, pins=THREE) for i, m in enumerate((3, 3, 2, 2, 2))]
-    from quorate.plan.pool import pools
-    from quorate.plan.problem import build
-    from quorate.plan.survive import after
-
-    problem = build(fleet(machines, parts))
-    counts = [[1, 0, 0] for _ in parts]
-    assert after(problem, counts, pools(problem, counts), (0,)) == []
-    small = build(fleet([machines[0], server("b", memory=5), machines[2]], parts))
-    left = after(small, counts, pools(small, counts), (0,))
-    assert sum(refugee.memory for refugee in left) == 2 * 1024
-
-
 def test_surviving_two_losses() -> None:
     machines = [server(name, memory=4) for name in THREE]
     plan = plan_of(*(service(f"s{i}", memory=2) for i in range(3)), servers=machines, survive=2)

@@ -6,8 +6,8 @@ from collections import Counter
 from itertools import combinations
 
 from quorate.fleet.model import Engine
+from quorate.plan.packing import after as left_over
 from quorate.plan.problem import GLOBAL_MODES
-from quorate.plan.survive import after as left_over
 from quorate.plan.whatif.loss import quorate
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope

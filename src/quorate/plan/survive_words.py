@@ -1,0 +1,39 @@
+"""What a survivability check found, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quorate.plan.model import LossOutcome, Survival
+from quorate.plan.words import MIB, count, listed, size
+
+MOST_WARNINGS = 6
+"""Losses told one by one; of the others, how many."""
+
+
+def warnings(survival: Survival | None) -> Iterator[str]:
+    """A sentence for each loss after which not everything that may move fits."""
+    failing = [loss for loss in survival.losses if not loss.holds] if survival else []
+    for loss in failing[:MOST_WARNINGS]:
+        text = f"without {listed(loss.servers)}, {'; '.join(troubles(loss))}"
+        yield text + (f" (would help: {loss.cures[0]})" if loss.cures else "")
+    if len(failing) > MOST_WARNINGS:
+        rest = len(failing) - MOST_WARNINGS
+        yield f"{count(rest, 'more loss')}es leave services pending: see `quorate survive`"
+
+
+def troubles(loss: LossOutcome) -> Iterator[str]:
+    """What is wrong after a loss."""
+    if not loss.quorum:
+        yield "there is no majority of managers, so nothing that was there is replaced"
+    if loss.pending and loss.quorum:
+        names = listed(loss.pending, most=6)
+        yield f"{count(len(loss.pending), 'service')} that may move would stay pending: {names}"
+    if loss.at_risk:
+        names = listed(loss.at_risk, most=6)
+        yield f"{names} may stay pending, by the order in which Swarm happens to place services"
+    for name, used in loss.overfull.items():
+        yield (
+            f"{name} may have to hold {size(used / MIB)} of memory, more than it has: Swarm does "
+            "not see what runs beside it"
+        )
