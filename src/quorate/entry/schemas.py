@@ -106,6 +106,7 @@ MODELS = {
     "error": "quorate.entry.schemas:ErrorReport",
     "check": "quorate.fleet.report:CheckReport",
     "plan": "quorate.plan.model:Plan",
+    "explain": "quorate.plan.account:Account",
     "what-if": "quorate.plan.whatif.model:WhatIf",
     "render": "quorate.stacks.model:RenderReport",
     "diff": "quorate.deploy.diff:ChangesReport",

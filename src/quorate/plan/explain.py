@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from quorate.fleet.model import Service
+from quorate.fleet.model import Engine, Service
 from quorate.plan.cost import TERMS, Costs, evaluate, stateful
 from quorate.plan.pool import Pool, homes
 from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Counts, Problem
 from quorate.plan.rules import Limit, Rule, capacity_of, figure, forbidden, value
 from quorate.plan.use import residents
 from quorate.plan.words import count, listed, size, threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """One task on another server, in thought.
+
+    `rule` is the first hard rule that forbids it, None when none does; then `points` is
+    what it would add to the price, term by term.
+    """
+
+    server: str
+    rule: Rule | None
+    words: str
+    points: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.points.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +64,31 @@ class Explainer:
             return Explanation(
                 reasons=self._given(service, pool), rejected=self._unreached(service)
             )
-        rejected: dict[str, str] = {}
-        extra: dict[int, Counter[str]] = {}
         here = homes(self.problem, self.counts, service)
-        for host, target in enumerate(self.problem.hosts):
-            if host in here:
-                continue
-            rule = self._broken(index, here[-1], host)
-            if rule is not None:
-                rejected[target.server.name] = rule
-            else:
-                extra[host] = self._difference(index, here[-1], host)
-                rejected[target.server.name] = _priced(extra[host])
+        found = list(self.alternatives(service))
+        rejected = {one.server: one.words for one in found}
+        extra = [one.points for one in found if one.rule is None]
         reasons = list(self._reasons(service, index, here, extra, rejected))
         return Explanation(reasons=(*reasons, f"pool: {pool.why}"), rejected=rejected)
 
-    def _broken(self, item: int, home: int, host: int) -> str | None:
-        """The first hard rule that moving one task breaks, in words."""
+    def alternatives(self, service: Service) -> Iterator[Alternative]:
+        """Every other server, for a service that has a home chosen by the planner."""
+        index = self.problem.item_of[service.id]
+        here = homes(self.problem, self.counts, service)
+        for host, target in enumerate(self.problem.hosts):
+            if host in here or not here:
+                continue
+            name = target.server.name
+            broken = self._broken(index, here[-1], host)
+            if broken is not None:
+                rule, words = broken
+                yield Alternative(server=name, rule=rule, words=words, points={})
+            else:
+                points = self._difference(index, here[-1], host)
+                yield Alternative(server=name, rule=None, words=_priced(points), points=points)
+
+    def _broken(self, item: int, home: int, host: int) -> tuple[Rule, str] | None:
+        """The first hard rule that moving one task breaks, and its words."""
         row = self.counts[item]
         row[home] -= 1
         row[host] += 1
@@ -72,7 +98,7 @@ class Explainer:
                 *self._limits.get((item, home), ()),
             ]:
                 if not limit.holds(self.counts):
-                    return self._words(rule, limit, item, host)
+                    return rule, self._words(rule, limit, item, host)
             return None
         finally:
             row[home] += 1
@@ -103,14 +129,14 @@ class Explainer:
         service: Service,
         index: int,
         here: tuple[int, ...],
-        extra: Mapping[int, Counter[str]],
+        extra: Sequence[Mapping[str, int]],
         rejected: Mapping[str, str],
     ) -> Iterator[str]:
         said = dict(self._facts(service, index, here))
         if not extra and rejected:
             yield _only(self.problem, service, rejected)
         elif extra:
-            nearest = min(extra.values(), key=lambda terms: (terms.total(), sorted(terms.items())))
+            nearest = min(extra, key=lambda terms: (sum(terms.values()), sorted(terms.items())))
             deciding = sorted(nearest.items(), key=lambda pair: -pair[1])
             order = [term for term, points in deciding if points > 0]
             for term in order:
@@ -212,13 +238,15 @@ class Explainer:
     def _unreached(self, service: Service) -> dict[str, str]:
         out: dict[str, str] = {}
         fixed = self.problem.fixed_of.get(service.id)
+        if fixed is not None and service.engine is Engine.COMPOSE:
+            servers = enumerate(self.problem.hosts)
+            words = "its stack runs by docker compose elsewhere"
+            return {
+                target.server.name: words for host, target in servers if host not in fixed.hosts
+            }
         for _, words, hosts in forbidden(self.problem, service):
             for host in hosts:
                 out.setdefault(self.problem.hosts[host].server.name, words)
-        if fixed is not None:
-            for host, target in enumerate(self.problem.hosts):
-                if host not in fixed.hosts:
-                    out.setdefault(target.server.name, "its stack runs by docker compose elsewhere")
         return out
 
 

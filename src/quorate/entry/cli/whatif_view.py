@@ -70,8 +70,10 @@ def _table() -> Table:
 def _aspects(answer: WhatIf) -> RenderableType:
     table = _table()
     table.add_column("", style="bold", max_width=16)
-    table.add_column("before", max_width=SIDE, overflow="fold")
-    table.add_column("after", max_width=SIDE, overflow="fold")
+    single = not answer.after_name.startswith("--")
+    before, after = (answer.before_name, answer.after_name) if single else ("", "")
+    table.add_column(_heading("before", before), max_width=SIDE, overflow="fold")
+    table.add_column(_heading("after", after), max_width=SIDE, overflow="fold")
     table.add_column("better", no_wrap=True)
     for aspect in answer.aspects:
         if not _alike(aspect):
@@ -82,6 +84,10 @@ def _aspects(answer: WhatIf) -> RenderableType:
                 _winner(aspect),
             )
     return table
+
+
+def _heading(side: str, name: str) -> Text:
+    return Text(f"{side}: {name}" if name else side)
 
 
 def _alike(aspect: Aspect) -> bool:
@@ -185,13 +191,17 @@ def _advised(answer: WhatIf) -> Winner:
 
 def _words(answer: WhatIf, console: Console) -> None:
     advice = answer.recommendation
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     won = [aspect.title for aspect in answer.aspects if aspect.winner is _advised(answer)]
     if won and advice.verdict not in (Verdict.HOLDS, Verdict.FAILS):
-        _line(console, ("for it: ", "green"), ", ".join(won))
+        table.add_row(Text("for it", "green"), Text(", ".join(won)))
     for con in advice.cons:
-        _line(console, ("against: ", "yellow"), con.what)
-        _line(console, ("   but: ", "dim"), con.mitigation)
-    for text in answer.broken:
-        _line(console, ("broken: ", "red"), text)
+        table.add_row(Text("against", "yellow"), Text(con.what))
+        table.add_row(Text("but", "dim"), Text(con.mitigation))
+    for text in answer.overridden:
+        table.add_row(Text("set aside", "cyan"), Text(f"{text} (in thought only)"))
     for text in answer.assumptions:
-        _line(console, ("assumed: ", "cyan"), text)
+        table.add_row(Text("assumed", "cyan"), Text(text))
+    console.print(table)

@@ -58,6 +58,8 @@ def what_if(
     return WhatIf(
         fleet=fleet.name,
         asked=asked.lines(),
+        before_name=compared.names[0],
+        after_name=compared.names[1],
         before_is=f"{present_is}, {_from(changes)}" if changes.origins else present_is,
         after_is=_after_is(pair),
         aspects=compared.aspects,

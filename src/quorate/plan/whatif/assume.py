@@ -24,8 +24,6 @@ def assumptions(pair: Pair, scope: Scope) -> tuple[str, ...]:
 
 
 def _assumptions(pair: Pair, scope: Scope) -> Iterator[str]:
-    for words in pair.overridden:
-        yield f"set aside in thought: {words}; for a real move the files must say otherwise"
     copies = transfers(pair.after, scope)
     if copies:
         rates = ", ".join(f"{kind} {each / 1e6:.0f} MB/s" for kind, each in DISK_RATES.items())

@@ -144,6 +144,8 @@ class WhatIf(Model):
 
     fleet: str
     asked: tuple[str, ...]
+    before_name: str = Field(description="The before side in a few words.")
+    after_name: str
     before_is: str
     after_is: str
     aspects: tuple[Aspect, ...]

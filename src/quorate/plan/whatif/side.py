@@ -72,13 +72,18 @@ class Side:
         return {name: number for name, number in found.items() if number > 0}
 
     @cached_property
-    def broken(self) -> tuple[str, ...]:
-        """The hard rules this placement breaks, in words."""
+    def broken_rules(self) -> tuple[Rule, ...]:
+        """The hard rules this placement breaks."""
         return tuple(
-            rule.words
+            rule
             for rule in self.rules
             if not all(limit.holds(self.counts) for limit in rule.limits)
         )
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The same in words."""
+        return tuple(rule.words for rule in self.broken_rules)
 
     @cached_property
     def services(self) -> dict[str, Service]:

@@ -67,7 +67,8 @@ def test_the_question_of_the_document() -> None:
     result = run("--move", "gitlab=gmktec")
     assert result.exit_code == 0
     assert "STAY  stay with gitlab on hppavilion" in result.stdout
-    assert "against: CPU power" in result.stdout
+    assert "against   CPU power: 6.19 threads of 8 threads" in result.stdout
+    assert "set aside its owner pins gitlab to hppavilion" in result.stdout
 
 
 BAD = [
@@ -100,7 +101,9 @@ def test_a_plan_anew_that_cannot_be_names_the_conflict() -> None:
 
 def test_text_of_files_is_no_markup() -> None:
     fleet = read_fleet(OFFICE)
-    answer = ask(fleet, move="gitlab=gmktec").model_copy(update={"broken": ("[red]x[/red] [/]",)})
+    answer = ask(fleet, move="gitlab=gmktec").model_copy(
+        update={"overridden": ("[red]x[/red] [/]",)}
+    )
     out = StringIO()
     render(answer, Console(file=out, width=100))
     assert "[red]x[/red] [/]" in out.getvalue()
