@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
     from quorate.plan.model import Plan
+    from quorate.plan.whatif.model import WhatIf
     from quorate.plan.whatif.side import Homes
 
 DEFAULT_FLEET = Path("fleet.yaml")
@@ -65,6 +67,9 @@ def what_if(
     ),
     lab: bool = typer.Option(False, "--lab", help="The same, with the running lab of this fleet."),
     as_json: bool = typer.Option(False, "--json", help="Print the answer as JSON."),
+    html: Path | None = typer.Option(
+        None, "--html", metavar="FILE", help="Also write it as a web page with pictures."
+    ),
     time_limit: float = typer.Option(
         10.0, "--time-limit", min=0.1, help="Seconds to search for a placement."
     ),
@@ -89,12 +94,29 @@ def what_if(
         _as_it_runs(fleet, time_limit, lab=lab) if live or lab else _as_planned(fleet, time_limit)
     )
     answer = ask(desired, asked, present, replan=replan, link=_rate(link), present_is=words)
+    if html is not None:
+        _write_page(answer, html)
     if as_json:
         print_json(answer)
     else:
         from quorate.entry.cli.whatif_view import render
 
         render(answer, console())
+    if html is not None:
+        sys.stderr.write(f"page written to {html}\n")
+
+
+def _write_page(answer: WhatIf, path: Path) -> None:
+    from quorate.entry.web.whatif_page import page
+    from quorate.errors import UsageError
+
+    try:
+        path.write_text(page(answer), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"--html {path}: cannot be written ({error.strerror})",
+            todo="name a file in a directory that is there and yours",
+        ) from None
 
 
 def _rate(text: str | None) -> float | None:

@@ -9,7 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate.entry.cli.plan_view import BAR, GIB, bar, figures
-from quorate.plan.whatif.model import Aspect, ServerChange, ServiceChange, Verdict, WhatIf, Winner
+from quorate.plan.whatif.model import (
+    LOSSES,
+    Aspect,
+    ServerChange,
+    ServiceChange,
+    Verdict,
+    WhatIf,
+    Winner,
+)
 
 WIDE = 100
 """Columns from which on bars have their full length."""
@@ -27,6 +35,7 @@ COLOURS = {
     Verdict.CHANGE: "green",
     Verdict.EITHER: "cyan",
     Verdict.HOLDS: "green",
+    Verdict.PARTLY: "yellow",
     Verdict.FAILS: "red",
 }
 
@@ -195,7 +204,7 @@ def _words(answer: WhatIf, console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     won = [aspect.title for aspect in answer.aspects if aspect.winner is _advised(answer)]
-    if won and advice.verdict not in (Verdict.HOLDS, Verdict.FAILS):
+    if won and advice.verdict not in LOSSES:
         table.add_row(Text("for it", "green"), Text(", ".join(won)))
     for con in advice.cons:
         table.add_row(Text("against", "yellow"), Text(con.what))

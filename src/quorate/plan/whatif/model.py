@@ -23,12 +23,17 @@ class Winner(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is recommended. The last two answer a loss, which nobody chooses."""
+    """What is recommended. The last three answer a loss, which nobody chooses.
+
+    `holds`: everything runs; `partly`: what may move runs, the rest waits for its server;
+    `fails`: something that may move finds no room, or no majority of managers is left.
+    """
 
     STAY = "stay"
     CHANGE = "change"
     EITHER = "either"
     HOLDS = "holds"
+    PARTLY = "partly"
     FAILS = "fails"
 
 
@@ -158,3 +163,6 @@ class WhatIf(Model):
     overridden: tuple[str, ...] = ()
     price: dict[str, tuple[int, int]] = Field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
+
+
+LOSSES = (Verdict.HOLDS, Verdict.PARTLY, Verdict.FAILS)

@@ -24,7 +24,8 @@ def after_loss(before: Side, after: Side, causes: Mapping[str, Cause]) -> Recomm
     may = [name for name in homeless if name in before.pools and before.pools[name].movable]
     waits = [name for name in homeless if name not in may]
     decides = quorate(before, lost)
-    holds = decides and not may
+    verdict = Verdict.PARTLY if waits else Verdict.HOLDS
+    verdict = verdict if decides and not may else Verdict.FAILS
     down = [name for name in waits if not after.homes[name]]
     fewer = [name for name in waits if after.homes[name]]
     said = [f"services that start elsewhere: {len(moved)}"]
@@ -38,7 +39,7 @@ def after_loss(before: Side, after: Side, causes: Mapping[str, Cause]) -> Recomm
         said.append("the managers left are no majority, so Swarm replaces nothing")
     reasons = [f"{name} starts on {listed(sorted(set(at)))}" for name, at in moved.items()]
     return Recommendation(
-        verdict=Verdict.HOLDS if holds else Verdict.FAILS,
+        verdict=verdict,
         headline=f"without {names}: {', '.join(said)}",
         decided_by="what Swarm does when servers are lost",
         reasons=tuple(reasons),
