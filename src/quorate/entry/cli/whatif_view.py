@@ -12,6 +12,7 @@ from quorate.entry.cli.plan_view import BAR, GIB, bar, figures
 from quorate.plan.whatif.model import (
     LOSSES,
     Aspect,
+    Cause,
     ServerChange,
     ServiceChange,
     Verdict,
@@ -62,8 +63,9 @@ def render(answer: WhatIf, console: Console) -> None:
         Text("█ baseline  ▒ all peaks at once  ░ free; figures: baseline / peak of all", "dim")
     )
     console.print()
-    if answer.services:
-        console.print(_services(answer))
+    shown = [change for change in answer.services if change.cause is not Cause.GLOBAL]
+    if shown:
+        console.print(_services(shown, console.width))
         console.print()
     _words(answer, console)
 
@@ -153,27 +155,27 @@ def _sides(name: str, change: ServerChange, cells: int) -> Iterator[tuple[str | 
         name = ""
 
 
-def _services(answer: WhatIf) -> RenderableType:
+def _services(changes: list[ServiceChange], width: int) -> RenderableType:
     table = _table()
-    table.add_column("service", style="bold", overflow="fold")
+    table.add_column("service", style="bold", no_wrap=True)
     table.add_column("before", overflow="fold")
     table.add_column("after", overflow="fold")
-    table.add_column("takes", overflow="fold")
-    table.add_column("free for it", overflow="fold")
+    if width >= WIDE:
+        table.add_column("takes", no_wrap=True)
+        table.add_column("free for it", overflow="fold")
     table.add_column("why", overflow="fold")
-    for change in answer.services[:MOST]:
-        table.add_row(
-            change.id,
-            _homes(change.before),
-            _homes(change.after, change.pending),
-            f"{change.memory / GIB:.3g} GiB, {change.cpu:.3g} threads",
-            _rooms(change),
-            change.why,
-        )
-    rest = len(answer.services) - MOST
+    for change in changes[:MOST]:
+        figures = (_takes(change), _rooms(change)) if width >= WIDE else ()
+        at = (_homes(change.before), _homes(change.after, change.pending))
+        table.add_row(change.id, *at, *figures, change.why)
+    rest = len(changes) - MOST
     if rest > 0:
-        table.add_row(f"… {rest} more", "", "", "", "", "--json has them all")
+        table.add_row(f"… {rest} more")
     return table
+
+
+def _takes(change: ServiceChange) -> str:
+    return f"{change.memory / GIB:.3g} GiB, {change.cpu:.3g} threads"
 
 
 def _homes(at: tuple[str, ...], pending: int = 0) -> str:

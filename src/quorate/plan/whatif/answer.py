@@ -64,12 +64,15 @@ def what_if(
         after_is=_after_is(pair),
         aspects=compared.aspects,
         recommendation=(
-            after_loss(before, after, pair.causes) if changes.lost else recommend(compared)
+            recommend(compared)
+            if pair.outcome is None
+            else after_loss(pair.settled, after, pair.outcome)
         ),
         services=tuple(_services(pair, scope)),
         servers=_servers(before, after),
         transfers=transfers(after, scope),
         pending=tuple(sorted(after.pending)),
+        loss=pair.outcome,
         broken=tuple(words for words in after.broken if words not in before.broken),
         overridden=pair.overridden,
         price=dict(compared.price),
@@ -147,16 +150,23 @@ def _why(name: str, pair: Pair) -> str:
         return "taken out"
     if name in after.pending:
         lost = listed([server.name for server in after.lost])
-        if pair.causes[name] is Cause.SWARM and not pair.before.pools[name].movable:
-            return f"waits for {lost}: {pair.before.pools[name].why}"
+        if pair.outcome and name in pair.outcome.waits:
+            return f"waits for {lost}: {pair.settled.pools[name].why}"
         return "no server has room for it"
     return {
         Cause.ASKED: "as asked",
         Cause.FORCED: "a rule leaves it no other way",
-        Cause.SWARM: "placed by Swarm after the loss",
+        Cause.SWARM: _swarms(name, pair),
         Cause.REPLANNED: "better there in the new plan",
         Cause.GLOBAL: "one task on every server it reaches",
     }[pair.causes[name]]
+
+
+def _swarms(name: str, pair: Pair) -> str:
+    places = pair.outcome.moved.get(name, ()) if pair.outcome else ()
+    others = [place for place in places if place not in pair.after.homes[name]]
+    more = f"; it might be {listed(others)} as well" if others else ""
+    return f"placed by Swarm after the loss{more}"
 
 
 def _servers(before: Side, after: Side) -> dict[str, ServerChange]:

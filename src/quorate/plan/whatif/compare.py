@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quorate.errors import InfeasibleError, UsageError
 from quorate.fleet.model import Engine, Fleet
 from quorate.plan.conflict import conflict
+from quorate.plan.model import LossOutcome
 from quorate.plan.problem import GLOBAL_MODES, build
 from quorate.plan.whatif.apply import apply
 from quorate.plan.whatif.changes import Changes
@@ -19,7 +20,11 @@ from quorate.plan.whatif.side import Homes, Side, side_of
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Both sides, what was asked, and why each service that differs does."""
+    """Both sides, what was asked, and why each service that differs does.
+
+    `settled` is the after side as it is before servers are lost, `outcome` what their
+    loss does (None when none are).
+    """
 
     before: Side
     after: Side
@@ -27,6 +32,8 @@ class Pair:
     causes: Mapping[str, Cause]
     overridden: tuple[str, ...]
     replanned: bool
+    settled: Side
+    outcome: LossOutcome | None
 
 
 def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = False) -> Pair:
@@ -53,8 +60,8 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
     else:
         after = _settled(base, changes.moves)
     settled = after
-    if changes.lost:
-        after = lose(after, changes.lost)
+    loss = lose(settled, changes.lost) if changes.lost else None
+    after = loss.side if loss else settled
     _require_difference(fleet, changes, before, after)
     return Pair(
         before=before,
@@ -63,6 +70,8 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
         causes=_causes(before, settled, after, changes, replan=replan),
         overridden=applied.overridden,
         replanned=replan,
+        settled=settled,
+        outcome=loss.outcome if loss else None,
     )
 
 

@@ -1,66 +1,60 @@
-"""What Swarm does when servers are lost: what may move moves, the rest waits."""
+"""What Swarm does when servers are lost, replayed through the model of its scheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
-from quorate.plan.problem import RESERVED_CPU, RESERVED_MEMORY
+from quorate.plan.model import LossOutcome
+from quorate.plan.scene import Scene, scene
+from quorate.plan.survive import replay
 from quorate.plan.whatif.apply import without_servers
 from quorate.plan.whatif.side import Side, side_of
+from quorate.swarm.choice import Dice
+from quorate.swarm.schedule import tick
+
+SEED = 0
+"""Swarm breaks ties at random; the after side is drawn with this seed."""
 
 
-def quorate(side: Side, lost: Iterable[str]) -> bool:
-    """Whether a majority of the managers is left, without which nothing is replaced."""
-    gone = set(lost)
-    managers = [server.name for server in side.fleet.managers]
-    return 2 * sum(name not in gone for name in managers) > len(managers)
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """The side after a loss, one way it may come; `outcome` tells all ways together."""
+
+    side: Side
+    outcome: LossOutcome
 
 
-def lose(side: Side, lost: tuple[str, ...]) -> Side:
+def lose(side: Side, lost: tuple[str, ...]) -> Loss:
     """The side after these servers are gone."""
     gone = set(lost)
+    start = scene(side.fleet, side.plan)
+    outcome = replay(start, lost)
+    homes = {name: [at for at in homes if at not in gone] for name, homes in side.homes.items()}
+    if outcome.quorum:
+        for name, where in _placed(start, lost).items():
+            homes[name].extend(where)
     servers = tuple(server for server in side.fleet.servers if server.name in gone)
-    stay = {name: tuple(h for h in at if h not in gone) for name, at in side.homes.items()}
-    after = side_of(without_servers(side.fleet, gone), stay, lost=(*side.lost, *servers))
-    if quorate(side, lost):
-        _replace(side, after, gone)
-    return Side(after.fleet, after.problem, after.counts, after.lost)
-
-
-def _replace(side: Side, after: Side, gone: set[str]) -> None:
-    """Place what was lost: fewest tasks of the service first, then fewest tasks at all."""
-    names = [host.server.name for host in after.problem.hosts]
-    for item, row in zip(after.problem.items, after.counts, strict=True):
-        service = item.service
-        pool = side.pools[service.id]
-        if not pool.movable:
-            continue
-        allowed = {side.problem.hosts[h].server.name for h in pool.hosts} - gone
-        hosts = [h for h, name in enumerate(names) if name in allowed]
-        most = service.max_replicas_per_node or item.count
-        for _ in range(sum(home in gone for home in side.homes[service.id])):
-            free = [
-                h
-                for h in hosts
-                if row[h] < most
-                and all(
-                    item.ask.resources[r] <= _free(after, h, r)
-                    for r in (RESERVED_MEMORY, RESERVED_CPU)
-                )
-            ]
-            if not free:
-                break
-            row[min(free, key=lambda h: (row[h], _tasks(after, h), h))] += 1
-
-
-def _free(side: Side, host: int, resource: int) -> int:
-    used = sum(
-        row[host] * item.ask.resources[resource]
-        for item, row in zip(side.problem.items, side.counts, strict=True)
+    after = side_of(
+        without_servers(side.fleet, gone),
+        {name: tuple(sorted(at)) for name, at in homes.items()},
+        lost=(*side.lost, *servers),
     )
-    target = side.problem.hosts[host]
-    return target.total[resource] - side.problem.taken(host, resource) - used
+    return Loss(side=after, outcome=outcome)
 
 
-def _tasks(side: Side, host: int) -> int:
-    return sum(row[host] for row in side.counts)
+def _placed(start: Scene, lost: tuple[str, ...]) -> dict[str, list[str]]:
+    """Service → the servers that take its lost tasks, in one order Swarm may go through them."""
+    board = start.board.copy()
+    numbers = [board.number(name) for name in lost]
+    board.remove(numbers)
+    groups: dict[str, int] = {}
+    for number in numbers:
+        for name in start.at[number]:
+            tasks = start.homes[name][number]
+            if name in board.services:
+                board.end(name, number, tasks)
+            if name in start.replaced:
+                groups[name] = groups.get(name, 0) + tasks
+    names = [server.name for server in start.fleet.servers]
+    found = tick(board, groups, Dice(SEED))
+    return {name: [names[node] for node in nodes] for name, nodes in found.items()}

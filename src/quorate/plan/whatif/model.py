@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from quorate.fleet.model import Model
-from quorate.plan.model import ServerUse
+from quorate.plan.model import LossOutcome, ServerUse
 
 
 class Winner(StrEnum):
@@ -159,6 +159,7 @@ class WhatIf(Model):
     servers: dict[str, ServerChange]
     transfers: tuple[Transfer, ...] = ()
     pending: tuple[str, ...] = ()
+    loss: LossOutcome | None = Field(None, description="With --lose: all that Swarm may do.")
     broken: tuple[str, ...] = ()
     overridden: tuple[str, ...] = ()
     price: dict[str, tuple[int, int]] = Field(default_factory=dict)

@@ -120,6 +120,7 @@ class Side:
                 pool=tuple(sorted(names[host] for host in pool.hosts)),
                 pinned=bool(service.pins),
                 movable=pool.movable,
+                outgrown=pool.outgrown,
             )
         return Plan(
             fleet=self.fleet.name,

@@ -23,10 +23,14 @@ VOLUMES = "/var/lib/docker"
 
 
 def moved(side: Side, scope: Scope) -> Iterator[tuple[Service, str, str]]:
-    """Tasks that are elsewhere than now: the service, from where, to where."""
+    """Tasks that are elsewhere than now: the service, from where, to where.
+
+    What Swarm starts elsewhere after a loss is not moved: there is nothing to copy from.
+    """
+    gone = {server.name for server in side.lost}
     for service in side.fleet.services:
         now, then = Counter(scope.origin.get(service.id, ())), Counter(side.homes[service.id])
-        left = sorted((now - then).elements())
+        left = sorted(name for name in (now - then).elements() if name not in gone)
         reached = sorted((then - now).elements())
         yield from ((service, a, b) for a, b in zip(left, reached, strict=False))
 

@@ -51,7 +51,7 @@ KINDS = (
     Kind(id="rules", title="hard rules", read=rules, unit="rules", must=True),
     Kind(id="running", title="what runs", read=running, unit="tasks", must=True),
     Kind(id="needs", title="needs met", read=needs, unit="needs", must=True),
-    Kind(id="survivability", title="survivability", read=survivability, unit="tasks", must=True),
+    Kind(id="survivability", title="survivability", read=survivability, unit="services", must=True),
     Kind(id="memory", title="memory", read=memory, unit="bytes", of_fleet="share", high=True),
     Kind(id="memory-peaks", title="memory at peaks", read=memory_peaks, unit="bytes"),
     Kind(id="cpu", title="CPU power", read=cpu, unit="threads", of_fleet="share", high=True),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
 
 from quorate.fleet.model import Engine
-from quorate.plan.packing import after as left_over
+from quorate.plan.model import LossOutcome
 from quorate.plan.problem import GLOBAL_MODES
-from quorate.plan.whatif.loss import quorate
+from quorate.plan.survive import survival
+from quorate.plan.survive_words import troubles
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope
 from quorate.plan.whatif.side import Side
@@ -49,30 +49,29 @@ def needs(side: Side, scope: Scope) -> Reading:
 
 
 def survivability(side: Side, scope: Scope) -> Reading:
-    """Tasks that may move and would find no room, over every loss the policy speaks of."""
+    """Services in trouble that may move, over every loss the policy speaks of."""
     survive = side.fleet.policy.survive
-    hosts = range(len(side.problem.hosts))
-    if not survive or survive >= len(side.problem.hosts):
+    if not 0 < survive < len(side.fleet.servers):
         return Reading(text=f"the policy asks to survive {survive}", figure=0.0)
-    bad: dict[str, int] = {}
-    for lost in combinations(hosts, survive):
-        names = [side.problem.hosts[host].server.name for host in lost]
-        number = len(left_over(side.problem, side.counts, side.pools, lost))
-        if not quorate(side, names):
-            number += 1
-        if number:
-            bad[listed(names)] = number
+    found = survival(side.fleet, side.plan, survive)
+    bad = {listed(loss.servers): _trouble(loss) for loss in found.losses if _trouble(loss)}
     if not bad:
         return Reading(
             text=f"whatever {count(survive, 'server')} is lost, what may move fits elsewhere",
             figure=0.0,
         )
-    worst = max(bad, key=lambda name: (bad[name], name))
+    worst = max(found.losses, key=lambda loss: (_trouble(loss), loss.servers))
+    more = f"; trouble after {len(bad) - 1} other losses too" if len(bad) > 1 else ""
     return Reading(
-        text=f"without {worst}, {count(bad[worst], 'task')} would find no room",
+        text=f"without {listed(worst.servers)}, {'; '.join(troubles(worst))}{more}",
         figure=float(sum(bad.values())),
         details={name: float(number) for name, number in bad.items()},
     )
+
+
+def _trouble(loss: LossOutcome) -> int:
+    lack = 0 if loss.quorum else 1
+    return lack + len(loss.pending) + len(loss.at_risk) + len(loss.overfull)
 
 
 def concentration(side: Side, scope: Scope) -> Reading:
