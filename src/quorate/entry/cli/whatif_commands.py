@@ -93,7 +93,15 @@ def what_if(
     desired, present, words = (
         _as_it_runs(fleet, time_limit, lab=lab) if live or lab else _as_planned(fleet, time_limit)
     )
-    answer = ask(desired, asked, present, replan=replan, link=_rate(link), present_is=words)
+    answer = ask(
+        desired,
+        asked,
+        present,
+        replan=replan,
+        link=_rate(link),
+        present_is=words,
+        time_limit=time_limit,
+    )
     if html is not None:
         _write_page(answer, html)
     if as_json:

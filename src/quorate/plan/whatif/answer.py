@@ -14,6 +14,7 @@ from quorate.plan.whatif.compare import Pair, sides
 from quorate.plan.whatif.model import Cause, ServerChange, ServiceChange, WhatIf
 from quorate.plan.whatif.recommend import Compared, Price, recommend
 from quorate.plan.whatif.scope import Scope, scope_of
+from quorate.plan.whatif.settle import TIME_LIMIT
 from quorate.plan.whatif.side import Homes, Side
 from quorate.plan.whatif.transfer import transfers
 from quorate.plan.whatif.verdict import after_loss
@@ -30,6 +31,7 @@ def what_if(
     replan: bool = False,
     link: float | None = None,
     present_is: str = PLANNED,
+    time_limit: float = TIME_LIMIT,
 ) -> WhatIf:
     """The answer to a what-if.
 
@@ -38,13 +40,14 @@ def what_if(
         replan: plan everything anew on the after side.
         link: bytes per second between servers, where known.
         present_is: what `present` is, in words.
+        time_limit: seconds for the solver.
 
     Raises:
         UsageError: as `read_changes`; or what is asked is so already.
         InfeasibleError: with `replan`, no placement keeps the rules.
     """
     changes = read_changes(fleet, asked)
-    pair = sides(fleet, changes, present, replan=replan)
+    pair = sides(fleet, changes, present, replan=replan, time_limit=time_limit)
     scope = scope_of(pair, link=link)
     before, after = pair.before, pair.after
     compared = Compared(

@@ -14,7 +14,7 @@ from quorate.plan.whatif.apply import apply
 from quorate.plan.whatif.changes import Changes
 from quorate.plan.whatif.loss import lose
 from quorate.plan.whatif.model import Cause
-from quorate.plan.whatif.settle import optimum, settle
+from quorate.plan.whatif.settle import TIME_LIMIT, optimum, settle
 from quorate.plan.whatif.side import Homes, Side, side_of
 
 
@@ -36,12 +36,20 @@ class Pair:
     outcome: LossOutcome | None
 
 
-def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = False) -> Pair:
+def sides(
+    fleet: Fleet,
+    changes: Changes,
+    present: Homes,
+    *,
+    replan: bool = False,
+    time_limit: float = TIME_LIMIT,
+) -> Pair:
     """Both sides of a question.
 
     Args:
         present: service id → its homes as planned, or as it runs.
         replan: plan the whole fleet anew instead of leaving the rest where it is.
+        time_limit: seconds for the solver.
 
     Raises:
         UsageError: what is asked is so already.
@@ -53,12 +61,12 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
     base = side_of(applied.fleet, before.homes)
     forced = _hosts(base, changes.moves)
     if replan:
-        found = optimum(base.problem, forced)
+        found = optimum(base.problem, forced, time_limit=time_limit)
         if found is None:
             raise _infeasible(applied.fleet, changes)
         after = Side(base.fleet, base.problem, found)
     else:
-        after = _settled(base, changes.moves)
+        after = _settled(base, changes.moves, time_limit=time_limit)
     settled = after
     loss = lose(settled, changes.lost) if changes.lost else None
     after = loss.side if loss else settled
@@ -75,8 +83,15 @@ def sides(fleet: Fleet, changes: Changes, present: Homes, *, replan: bool = Fals
     )
 
 
-def _settled(side: Side, moves: Mapping[str, tuple[str, ...]], *, mend: bool = True) -> Side:
-    counts = settle(side.problem, side.counts, _hosts(side, moves), mend=mend)
+def _settled(
+    side: Side,
+    moves: Mapping[str, tuple[str, ...]],
+    *,
+    mend: bool = True,
+    time_limit: float = TIME_LIMIT,
+) -> Side:
+    forced = _hosts(side, moves)
+    counts = settle(side.problem, side.counts, forced, mend=mend, time_limit=time_limit)
     return Side(side.fleet, side.problem, counts)
 
 

@@ -30,12 +30,14 @@ class Scope:
     """`subjects`: ids of the services the question is about, empty for the fleet as a whole.
 
     `origin` is where everything is now: what a side needs moved is counted from there.
-    `link` in bytes per second.
+    `link` in bytes per second. `changed` are the servers that are not the same on both
+    sides.
     """
 
     subjects: tuple[str, ...]
     origin: Homes
     origin_side: Side
+    changed: tuple[str, ...] = ()
     link: float = LINK
     link_given: bool = False
 
@@ -66,6 +68,11 @@ def scope_of(pair: Pair, *, link: float | None = None) -> Scope:
         subjects=tuple(asked),
         origin=before.homes,
         origin_side=before,
+        changed=tuple(
+            name
+            for name in dict.fromkeys((*before.uses, *after.uses))
+            if before.uses.get(name) != after.uses.get(name)
+        ),
         link=link or LINK,
         link_given=link is not None,
     )

@@ -31,6 +31,7 @@ def settle(
     forced: Mapping[str, tuple[int, ...]],
     *,
     mend: bool = True,
+    time_limit: float = TIME_LIMIT,
 ) -> Counts:
     """The placement after a change.
 
@@ -38,6 +39,7 @@ def settle(
         present: where the tasks are, moves not yet made; may hold too few or too many.
         forced: service id → the host of each of its tasks.
         mend: whether other tasks may move where that keeps the rules.
+        time_limit: seconds to look for the fewest of them.
     """
     rules, prices = all_rules(problem), costs(problem)
     counts = _force(problem, present, forced)
@@ -49,7 +51,7 @@ def settle(
     small = len(problem.items) * len(problem.hosts) <= LARGEST
     if not mend or not small or (whole and not broken(rules, plain)):
         return plain
-    return optimum(problem, forced, stay=present) or plain
+    return optimum(problem, forced, stay=present, time_limit=time_limit) or plain
 
 
 def broken(rules: tuple[Rule, ...], counts: Counts) -> bool:

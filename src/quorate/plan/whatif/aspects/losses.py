@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
+from math import comb
 
 from quorate.fleet.model import Engine
 from quorate.plan.model import LossOutcome
 from quorate.plan.problem import GLOBAL_MODES
-from quorate.plan.survive import survival
+from quorate.plan.scene import scene
+from quorate.plan.survive import replay, survival
 from quorate.plan.survive_words import troubles
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope
 from quorate.plan.whatif.side import Side
 from quorate.plan.words import count, listed
+
+MOST_LOSSES = 16
+"""Losses replayed on each side; a replay of a large fleet takes a good part of a second."""
 
 
 def rules(side: Side, scope: Scope) -> Reading:
@@ -53,20 +59,36 @@ def survivability(side: Side, scope: Scope) -> Reading:
     survive = side.fleet.policy.survive
     if not 0 < survive < len(side.fleet.servers):
         return Reading(text=f"the policy asks to survive {survive}", figure=0.0)
-    found = survival(side.fleet, side.plan, survive)
-    bad = {listed(loss.servers): _trouble(loss) for loss in found.losses if _trouble(loss)}
+    found, all_of = _replayed(side, scope, survive)
+    bad = {listed(loss.servers): _trouble(loss) for loss in found if _trouble(loss)}
+    which = "" if all_of else f" (of the {len(found)} losses replayed, the fullest servers')"
     if not bad:
-        return Reading(
-            text=f"whatever {count(survive, 'server')} is lost, what may move fits elsewhere",
-            figure=0.0,
-        )
-    worst = max(found.losses, key=lambda loss: (_trouble(loss), loss.servers))
+        text = f"whatever {count(survive, 'server')} is lost, what may move fits elsewhere"
+        return Reading(text=text + which, figure=0.0)
+    worst = max(found, key=lambda loss: (_trouble(loss), loss.servers))
     more = f"; trouble after {len(bad) - 1} other losses too" if len(bad) > 1 else ""
     return Reading(
-        text=f"without {listed(worst.servers)}, {'; '.join(troubles(worst))}{more}",
+        text=f"without {listed(worst.servers)}, {'; '.join(troubles(worst))}{more}{which}",
         figure=float(sum(bad.values())),
         details={name: float(number) for name, number in bad.items()},
     )
+
+
+def _replayed(side: Side, scope: Scope, survive: int) -> tuple[list[LossOutcome], bool]:
+    """Losses replayed, and whether that is all: the changed servers first, then the fullest."""
+    names = [server.name for server in side.fleet.servers]
+    if comb(len(names), survive) <= MOST_LOSSES:
+        return list(survival(side.fleet, side.plan, survive).losses), True
+
+    def order(name: str) -> tuple[bool, float, str]:
+        return name not in scope.changed, -side.uses[name].memory.baseline, name
+
+    most = survive
+    while comb(most + 1, survive) <= MOST_LOSSES:
+        most += 1
+    start = scene(side.fleet, side.plan)
+    chosen = combinations(sorted(names, key=order)[:most], survive)
+    return [replay(start, lost) for lost in chosen], False
 
 
 def _trouble(loss: LossOutcome) -> int:
