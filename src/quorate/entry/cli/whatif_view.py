@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate.entry.cli.plan_view import BAR, GIB, bar, figures
+from quorate.plan.model import Use
 from quorate.plan.whatif.model import (
     LOSSES,
     Aspect,
@@ -53,7 +54,8 @@ def render(answer: WhatIf, console: Console) -> None:
     )
     _line(console, ("decided by ", "dim"), advice.decided_by)
     console.print()
-    console.print(_aspects(answer))
+    if not all(map(_alike, answer.aspects)):
+        console.print(_aspects(answer))
     same = [aspect.title for aspect in answer.aspects if _alike(aspect)]
     if same:
         _line(console, ("alike on both sides: ", "dim"), ", ".join(same))
@@ -125,14 +127,16 @@ def _servers(answer: WhatIf, width: int) -> RenderableType:
     table.add_column("GiB", justify="right", no_wrap=True)
     table.add_column("CPU", no_wrap=True)
     table.add_column("threads", justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("free", justify="right", no_wrap=True)
     changed = {name: c for name, c in answer.servers.items() if c.before != c.after}
     for name, change in list(changed.items())[:MOST]:
         for row in _sides(name, change, cells):
-            table.add_row(*row)
+            table.add_row(*row[: len(table.columns)])
     rest = len(changed) - MOST
     unchanged = len(answer.servers) - len(changed)
     if rest > 0:
-        table.add_row(f"… {rest} more", "", "", "", "", "")
+        table.add_row(f"… {rest} more")
     if unchanged:
         table.caption = f"{unchanged} of {len(answer.servers)} servers are as before"
         table.caption_justify = "left"
@@ -142,7 +146,7 @@ def _servers(answer: WhatIf, width: int) -> RenderableType:
 def _sides(name: str, change: ServerChange, cells: int) -> Iterator[tuple[str | Text, ...]]:
     for label, use in (("before", change.before), ("after", change.after)):
         if use is None:
-            yield name, label, Text("not there", "dim"), "", "", ""
+            yield name, label, Text("not there", "dim"), "", "", "", ""
         else:
             yield (
                 name,
@@ -151,8 +155,13 @@ def _sides(name: str, change: ServerChange, cells: int) -> Iterator[tuple[str | 
                 figures(use.memory, GIB),
                 bar(use.cpu, cells),
                 figures(use.cpu, 1),
+                f"{_free(use.memory)}, {_free(use.cpu)}",
             )
         name = ""
+
+
+def _free(use: Use) -> str:
+    return f"{use.free / use.capacity:.0%}" if use.capacity else "–"
 
 
 def _services(changes: list[ServiceChange], width: int) -> RenderableType:

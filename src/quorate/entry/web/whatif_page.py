@@ -82,6 +82,7 @@ def page(answer: WhatIf) -> str:
         prices=list(_prices(answer)),
         picture=pictures.bar,  # type: ignore[attr-defined]
         figure=pictures.figure,  # type: ignore[attr-defined]
+        full=pictures.full,  # type: ignore[attr-defined]
     )
 
 

@@ -47,6 +47,7 @@ class Reading(Model):
     details: dict[str, float] = Field(
         default_factory=dict, description="Further figures, by what they are."
     )
+    lines: tuple[str, ...] = Field((), description="The same in full, where it is long.")
 
 
 class Aspect(Model):

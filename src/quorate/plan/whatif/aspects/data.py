@@ -79,7 +79,8 @@ def mounts(side: Side, scope: Scope) -> Reading:
         said.extend(_backups(side.fleet.backup, service, source))
     if not said:
         return Reading(text="nothing to look after", figure=0.0)
-    return Reading(text="; ".join(said[:4]) + ("; …" if len(said) > 4 else ""), figure=len(said))
+    text = "; ".join(said[:4]) + (f"; and {len(said) - 4} more" if len(said) > 4 else "")
+    return Reading(text=text, figure=len(said), lines=tuple(said))
 
 
 def _mounts(service: Service, source: str, target: str) -> Iterator[str]:

@@ -25,7 +25,11 @@ def rules(side: Side, scope: Scope) -> Reading:
     """Hard rules that this placement breaks."""
     broken = side.broken
     text = "; ".join(broken[:3]) + ("; …" if len(broken) > 3 else "")
-    return Reading(text=f"breaks: {text}" if broken else "all kept", figure=float(len(broken)))
+    return Reading(
+        text=f"breaks: {text}" if broken else "all kept",
+        figure=float(len(broken)),
+        lines=broken,
+    )
 
 
 def running(side: Side, scope: Scope) -> Reading:
@@ -60,17 +64,18 @@ def survivability(side: Side, scope: Scope) -> Reading:
     if not 0 < survive < len(side.fleet.servers):
         return Reading(text=f"the policy asks to survive {survive}", figure=0.0)
     found, all_of = _replayed(side, scope, survive)
-    bad = {listed(loss.servers): _trouble(loss) for loss in found if _trouble(loss)}
+    bad = [loss for loss in found if _trouble(loss)]
     which = "" if all_of else f" (of the {len(found)} losses replayed, the fullest servers')"
     if not bad:
         text = f"whatever {count(survive, 'server')} is lost, what may move fits elsewhere"
         return Reading(text=text + which, figure=0.0)
-    worst = max(found, key=lambda loss: (_trouble(loss), loss.servers))
-    more = f"; trouble after {len(bad) - 1} other losses too" if len(bad) > 1 else ""
+    worst = max(bad, key=lambda loss: (_trouble(loss), loss.servers))
+    more = f"; trouble after {len(bad)} of {len(found)} losses" if bad[1:] else ""
     return Reading(
         text=f"without {listed(worst.servers)}, {'; '.join(troubles(worst))}{more}{which}",
-        figure=float(sum(bad.values())),
-        details={name: float(number) for name, number in bad.items()},
+        figure=float(sum(map(_trouble, bad))),
+        details={listed(loss.servers): float(_trouble(loss)) for loss in bad},
+        lines=tuple(f"without {listed(loss.servers)}: {'; '.join(troubles(loss))}" for loss in bad),
     )
 
 
@@ -99,6 +104,7 @@ def _trouble(loss: LossOutcome) -> int:
 def concentration(side: Side, scope: Scope) -> Reading:
     """The most services that one server's loss stops until it is back."""
     waiting: Counter[str] = Counter()
+    names: dict[str, list[str]] = {}
     for service in side.fleet.services:
         fixed = service.engine is Engine.COMPOSE
         if service.mode in GLOBAL_MODES and not fixed:
@@ -106,6 +112,8 @@ def concentration(side: Side, scope: Scope) -> Reading:
         at = set(side.homes[service.id])
         if len(at) == 1 and (fixed or not side.pools[service.id].movable):
             waiting.update(at)
+            for name in at:
+                names.setdefault(name, []).append(service.id)
     if not waiting:
         return Reading(text="no service depends on one server", figure=0.0)
     worst = max(waiting, key=lambda name: (waiting[name], name))
@@ -114,6 +122,7 @@ def concentration(side: Side, scope: Scope) -> Reading:
         f"{waiting.total()} for their servers in all",
         figure=float(waiting[worst]),
         details={name: float(number) for name, number in sorted(waiting.items())},
+        lines=tuple(f"{name}: {listed(ids, most=len(ids))}" for name, ids in sorted(names.items())),
     )
 
 

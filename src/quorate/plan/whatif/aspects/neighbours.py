@@ -85,6 +85,21 @@ def isolation(side: Side, scope: Scope) -> Reading:
         f"that use {threads(used * 1000)}",
         figure=used,
         details={"tasks": tasks, "threads": used},
+        lines=tuple(_told(meeting) for meeting in found),
+    )
+
+
+def _told(meeting: Meeting) -> str:
+    names = listed(meeting.victims, most=len(meeting.victims))
+    used = threads(meeting.used * 1000)
+    return f"on {meeting.server}: {meeting.spiky} beside {names}, which use {used}"
+
+
+def _weighed(meeting: Meeting) -> str:
+    return (
+        f"on {meeting.server} a burst of {meeting.spiky} ({threads(meeting.burst * 1000)}) is "
+        f"{meeting.share:.0%} of the server, {threads(meeting.free * 1000)} are idle; "
+        f"at stake: {threads(meeting.stake * 1000)}"
     )
 
 
@@ -102,6 +117,7 @@ def bursts(side: Side, scope: Scope) -> Reading:
         f"at stake: {threads(stake * 1000)}",
         figure=stake,
         details={"burst": worst.burst, "share": worst.share, "idle": worst.free},
+        lines=tuple(map(_weighed, found)),
     )
 
 

@@ -71,13 +71,18 @@ def colocation(side: Side, scope: Scope) -> Reading:
     near = _named(found, scope, away=False)
     far = _named(found, scope, away=True)
     if scope.subjects:
-        parts = ([f"beside {near}"] if near else []) + (
-            [f"across the network: {far}"] if far else []
-        )
+        parts = [f"beside {near}"] if near else []
+        parts += [f"{count(away, 'hop')} over the network: {far}"] if far else []
         text = "; ".join(parts)
     else:
         text = f"{count(away, 'conversation')} of {total} cross the network"
-    return Reading(text=text, figure=float(away), details={"away": away, "conversations": total})
+    told = tuple(
+        f"{line.service} to {line.other}: {count(line.away, 'task')} away from it"
+        for line in found
+        if line.away
+    )
+    figures = {"away": away, "conversations": total}
+    return Reading(text=text, figure=float(away), details=figures, lines=told)
 
 
 def _named(found: list[Line], scope: Scope, *, away: bool) -> str:
@@ -95,10 +100,15 @@ def traffic(side: Side, scope: Scope) -> Reading:
     found = list(lines(side))
     crossing = sum(line.crossing for line in found)
     heaviest = max(found, key=lambda line: (line.crossing, line.service), default=None)
+    told = tuple(
+        f"{line.service} to {line.other}: {rate(line.crossing)}"
+        for line in sorted(found, key=lambda line: -line.crossing)
+        if line.crossing
+    )
     text = f"{rate(crossing)} between servers"
     if heaviest is not None and heaviest.crossing:
         text += f", most of it {heaviest.service} to {heaviest.other}"
-    return Reading(text=text, figure=crossing)
+    return Reading(text=text, figure=crossing, lines=told)
 
 
 def busy(side: Side, scope: Scope) -> Reading:
