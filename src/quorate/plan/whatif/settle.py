@@ -14,7 +14,7 @@ from quorate.errors import QuorateError
 from quorate.plan.cost import Costs, costs, evaluate
 from quorate.plan.encode import Encoding, highest
 from quorate.plan.problem import Counts, Problem
-from quorate.plan.rules import COUNT, Limit, Rule, all_rules
+from quorate.plan.rules import COUNT, Limit, Rule, all_rules, capacity_of
 
 STAY = 1_000_000
 """Points for a task that moves unasked: more than all goals of a fleet together."""
@@ -23,6 +23,9 @@ LARGEST = 60_000
 """Items × hosts up to which the solver is asked to mend broken rules."""
 
 TIME_LIMIT = 10.0
+
+MOST_WEIGHED = 12
+"""Hosts whose whole price is looked at for a task that needs one."""
 
 
 def settle(
@@ -43,15 +46,26 @@ def settle(
     """
     rules, prices = all_rules(problem), costs(problem)
     counts = _force(problem, present, forced)
-    _shrink(problem, counts)
-    _allow(problem, rules, counts, forced)
+    if mend:
+        _shrink(problem, counts)
+        _allow(problem, rules, counts, forced)
     plain = [list(row) for row in counts]
     _grow(problem, rules, prices, plain)
-    whole = all(sum(r) == item.count for r, item in zip(plain, problem.items, strict=True))
-    small = len(problem.items) * len(problem.hosts) <= LARGEST
-    if not mend or not small or (whole and not broken(rules, plain)):
+    if not mend or _kept(problem, rules, plain):
         return plain
-    return optimum(problem, forced, stay=present, time_limit=time_limit) or plain
+    held = frozenset(problem.item_of[name] for name in forced)
+    first = relieve(problem, rules, prices, [list(row) for row in plain], held)
+    if len(problem.items) * len(problem.hosts) <= LARGEST:
+        found = optimum(problem, forced, stay=present, start=first, time_limit=time_limit)
+        if found is not None:
+            return found
+    return first if _kept(problem, rules, first) else plain
+
+
+def _kept(problem: Problem, rules: tuple[Rule, ...], counts: Counts) -> bool:
+    """Whether every task has a host and every rule is kept."""
+    whole = all(sum(row) == item.count for row, item in zip(counts, problem.items, strict=True))
+    return whole and not broken(rules, counts)
 
 
 def broken(rules: tuple[Rule, ...], counts: Counts) -> bool:
@@ -64,11 +78,13 @@ def optimum(
     forced: Mapping[str, tuple[int, ...]],
     *,
     stay: Counts | None = None,
+    start: Counts | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Counts | None:
-    """The cheapest placement that keeps every rule and what is forced; None when there is none.
+    """The cheapest placement that keeps every rule and what is forced; None when none is found.
 
-    With `stay`, leaving that placement costs more than anything else.
+    With `stay`, leaving that placement costs more than anything else. `start` is one to
+    begin the search with.
     """
     rules, prices = all_rules(problem), costs(problem)
     encoding = Encoding(problem, highest(problem, rules))
@@ -82,8 +98,8 @@ def optimum(
             encoding.add(Limit(terms=((1, (COUNT, item, host)),), bound=number))
             encoding.add(Limit(terms=((-1, (COUNT, item, host)),), bound=-number))
     encoding.price(prices if stay is None else _staying(prices, stay, problem, forced))
-    if stay is not None:
-        encoding.hint(_force(problem, stay, forced))
+    if start is not None:
+        encoding.hint(start)
     answer = encoding.model.solve(time_limit=time_limit)
     if answer.status == "infeasible":
         return None
@@ -110,6 +126,29 @@ def _staying(
         for item, row in enumerate(prices.single)
     )
     return replace(prices, single=single)
+
+
+def relieve(
+    problem: Problem, rules: tuple[Rule, ...], prices: Costs, counts: Counts, held: frozenset[int]
+) -> Counts:
+    """A first try at mending: hosts that are too full give tasks up, the largest first."""
+    for rule in rules:
+        resource = capacity_of(rule)
+        if resource is None:
+            continue
+        for limit in rule.limits:
+            here = [(c, item, host) for c, (_, item, host) in limit.terms if counts[item][host]]
+            for _, item, host in sorted(here, reverse=True):
+                service = problem.items[item].service
+                while (
+                    not limit.holds(counts)
+                    and counts[item][host]
+                    and item not in held
+                    and service.movable
+                ):
+                    counts[item][host] -= 1
+    _grow(problem, rules, prices, counts)
+    return counts
 
 
 def _force(problem: Problem, present: Counts, forced: Mapping[str, tuple[int, ...]]) -> Counts:
@@ -148,21 +187,50 @@ def _allow(
 
 def _grow(problem: Problem, rules: tuple[Rule, ...], prices: Costs, counts: Counts) -> None:
     """Missing tasks go, one after another, where they break no rule and cost least."""
+    missing = [
+        (index, item) for index, item in enumerate(problem.items) if sum(counts[index]) < item.count
+    ]
     at: dict[tuple[int, int], list[Limit]] = {}
+    wanted = {index for index, _ in missing}
     for rule in rules:
         for limit in rule.limits:
-            for place in {(item, host) for _, (_, item, host) in limit.terms}:
+            for place in {(item, host) for _, (_, item, host) in limit.terms if item in wanted}:
                 at.setdefault(place, []).append(limit)
-    for index, item in enumerate(problem.items):
+    for index, item in missing:
         row = counts[index]
         while sum(row) < item.count:
             best: tuple[int, int] | None = None
-            for host in range(len(problem.hosts)):
+            for host in _fitting(problem, at, prices, counts, index)[:MOST_WEIGHED]:
                 row[host] += 1
-                if all(limit.holds(counts) for limit in at.get((index, host), ())):
-                    price = evaluate(prices, counts).total()
-                    best = min(best or (price, host), (price, host))
+                price = evaluate(prices, counts).total()
                 row[host] -= 1
+                best = min(best or (price, host), (price, host))
             if best is None:
                 break
             row[best[1]] += 1
+
+
+def _fitting(
+    problem: Problem,
+    at: Mapping[tuple[int, int], list[Limit]],
+    prices: Costs,
+    counts: Counts,
+    index: int,
+) -> list[int]:
+    """Hosts where one more task breaks no rule, the least full and cheapest by themselves first."""
+    row = counts[index]
+    found = []
+    for host in range(len(problem.hosts)):
+        row[host] += 1
+        if all(limit.holds(counts) for limit in at.get((index, host), ())):
+            found.append(host)
+        row[host] -= 1
+    if len(found) <= MOST_WEIGHED:
+        return found
+    full = {
+        fill.host: fill.start
+        + sum(s * r[fill.host] for s, r in zip(fill.shares, counts, strict=True))
+        for fill in prices.fills
+        if fill.term == "balance memory"
+    }
+    return sorted(found, key=lambda h: (sum(prices.single[index][h].values()) + full[h], h))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quorate.fleet.model import Disk, Engine, Fleet, Isolation, Server, Service, Stack, VolumeUse
+from quorate.plan.whatif import settle
 from quorate.plan.whatif.model import Verdict, Winner
 from tests.unit.plan.builders import GIB, data, fleet, server, service
 from tests.unit.plan.whatif.asking import Present, ask, aspect, winners
@@ -258,3 +259,23 @@ def test_without_figures_nothing_is_invented() -> None:
     stability = aspect(answer, "stability")
     assert stability.winner is Winner.TIE
     assert "no figure given" in stability.before.text
+
+
+def test_what_runs_is_taken_as_it_runs_even_against_a_pin() -> None:
+    one = two({"pins": ("b",)}, service("other"))
+    answer = ask(one, {"x": ("a",), "other": ("b",)}, scale="other=2")
+    found = {change.id: change for change in answer.services}
+    assert (found["x"].before, found["x"].after) == (("a",), ("b",))
+    assert found["x"].cause == "forced"
+    assert winners(answer)["rules"] is Winner.AFTER
+
+
+def test_rules_are_mended_without_the_solver_where_it_would_take_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settle, "LARGEST", 0)
+    monkeypatch.setattr(settle, "MOST_WEIGHED", 1)
+    one = two({"memory": 3}, service("web", memory=5), service("other"), memory=32)
+    answer = ask(one, HERE, resize="a=4G")
+    assert answer.broken == ()
+    assert {change.id: change.after for change in answer.services} == {"web": ("b",)}

@@ -18,7 +18,12 @@ from quorate.plan.whatif.side import Side
 from quorate.plan.words import count, listed
 
 MOST_LOSSES = 16
-"""Losses replayed on each side; a replay of a large fleet takes a good part of a second."""
+"""Losses replayed on each side."""
+
+MOST_LOSSES_LARGE = 6
+"""The same above `LARGE` servers, where one replay takes a good part of a second."""
+
+LARGE = 32
 
 
 def rules(side: Side, scope: Scope) -> Reading:
@@ -82,14 +87,15 @@ def survivability(side: Side, scope: Scope) -> Reading:
 def _replayed(side: Side, scope: Scope, survive: int) -> tuple[list[LossOutcome], bool]:
     """Losses replayed, and whether that is all: the changed servers first, then the fullest."""
     names = [server.name for server in side.fleet.servers]
-    if comb(len(names), survive) <= MOST_LOSSES:
+    limit = MOST_LOSSES if len(names) <= LARGE else MOST_LOSSES_LARGE
+    if comb(len(names), survive) <= limit:
         return list(survival(side.fleet, side.plan, survive).losses), True
 
     def order(name: str) -> tuple[bool, float, str]:
         return name not in scope.changed, -side.uses[name].memory.baseline, name
 
     most = survive
-    while comb(most + 1, survive) <= MOST_LOSSES:
+    while comb(most + 1, survive) <= limit:
         most += 1
     start = scene(side.fleet, side.plan)
     chosen = combinations(sorted(names, key=order)[:most], survive)
