@@ -217,9 +217,10 @@ def _words(answer: WhatIf, console: Console) -> None:
     won = [aspect.title for aspect in answer.aspects if aspect.winner is _advised(answer)]
     if won and advice.verdict not in LOSSES:
         table.add_row(Text("for it", "green"), Text(", ".join(won)))
+    against, but = ("trouble", "helps") if advice.verdict in LOSSES else ("against", "but")
     for con in advice.cons:
-        table.add_row(Text("against", "yellow"), Text(con.what))
-        table.add_row(Text("but", "dim"), Text(con.mitigation))
+        table.add_row(Text(against, "yellow"), Text(con.what))
+        table.add_row(Text(but, "dim"), Text(con.mitigation))
     for text in answer.overridden:
         table.add_row(Text("set aside", "cyan"), Text(f"{text} (in thought only)"))
     for text in answer.assumptions:

@@ -72,6 +72,7 @@ def page(answer: WhatIf) -> str:
         advice=advice,
         headline=advice.headline[:1].upper() + advice.headline[1:],
         named=not answer.after_name.startswith("--"),
+        loss=advice.verdict in LOSSES,
         rows=rows,
         alike=[aspect.title for aspect in answer.aspects if _alike(aspect)],
         servers=[_server(name, one) for name, one in list(changed.items())[:MOST]],

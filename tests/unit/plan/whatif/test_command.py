@@ -17,6 +17,7 @@ from quorate.entry.cli.whatif_view import render
 from quorate.entry.schemas import schema
 from quorate.errors import InfeasibleError, UsageError
 from quorate.fleet.read import read_fleet
+from quorate.plan.solve import make_plan
 from quorate.plan.whatif.model import WhatIf
 from tests.unit.plan.whatif.asking import ask
 
@@ -107,3 +108,27 @@ def test_text_of_files_is_no_markup() -> None:
     out = StringIO()
     render(answer, Console(file=out, width=100))
     assert "[red]x[/red] [/]" in out.getvalue()
+
+
+@pytest.mark.parametrize("option", ["--live", "--lab"])
+def test_it_can_start_from_what_runs(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quorate import workflows
+
+    fleet = read_fleet(OFFICE)
+    plan = make_plan(fleet)
+    asked: list[bool] = []
+
+    def open_fleet(path: Path, *, lab: bool = False) -> workflows.Opened:
+        asked.append(lab)
+        return workflows.Opened(fleet=fleet)
+
+    def running(opened: workflows.Opened, *, time_limit: float) -> object:
+        return {"grafana": ("hpr",)}, plan
+
+    monkeypatch.setattr(workflows, "open_fleet", open_fleet)
+    monkeypatch.setattr(workflows, "running_and_planned", running)
+    found = json.loads(run("--move", "grafana=wsasus", option, "--json").stdout)
+    assert asked == [option == "--lab"]
+    assert found["before_is"] == "what runs now"
+    (change,) = found["services"]
+    assert (change["before"], change["after"]) == (["hpr"], ["wsasus"])
