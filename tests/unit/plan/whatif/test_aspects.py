@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from quorate.fleet.model import Disk, Engine, Fleet, Isolation, Server, Service, Stack, VolumeUse
+from quorate.fleet.model import (
+    Disk,
+    Engine,
+    Fleet,
+    Isolation,
+    Role,
+    Server,
+    Service,
+    Stack,
+    VolumeUse,
+)
 from quorate.plan.whatif import settle
 from quorate.plan.whatif.model import Verdict, Winner
 from tests.unit.plan.builders import GIB, data, fleet, server, service
@@ -279,3 +289,31 @@ def test_rules_are_mended_without_the_solver_where_it_would_take_too_long(
     answer = ask(one, HERE, resize="a=4G")
     assert answer.broken == ()
     assert {change.id: change.after for change in answer.services} == {"web": ("b",)}
+
+
+def test_the_fleet_as_a_whole_is_judged_by_its_tightest_server() -> None:
+    one = two({"memory": 4, "cpu": 1.0}, service("other", memory=2, cpu=0.5))
+    memory = aspect(ask(one, HERE, resize="a=8G"), "memory")
+    assert memory.unit == "share"
+    assert memory.before.figure == pytest.approx(12 / 16)
+    assert memory.after.figure == pytest.approx(4 / 8)
+    assert memory.winner is Winner.BEFORE
+    cpu = aspect(ask(one, HERE, resize="a=cpus=8"), "cpu")
+    assert cpu.before.figure == pytest.approx(3 / 4)
+    assert cpu.after.figure == pytest.approx(7 / 8)
+
+
+def test_survivability_before_and_after() -> None:
+    """Three servers of 8 GiB: with y on b too, what b holds fits nowhere when it is lost."""
+    servers = [server(n, memory=8, role=Role.MANAGER) for n in "abc"]
+    services = [service("x", memory=5), service("y", memory=3), service("z", memory=4)]
+    one = fleet(servers, services, survive=1)
+    present = {"x": ("a",), "y": ("b",), "z": ("c",)}
+    found = aspect(ask(one, present, scale="z=2"), "survivability")
+    assert found.before.figure == 0
+    assert found.after.figure
+    assert found.winner is Winner.BEFORE
+    assert found.after.lines
+    answer = ask(one, present, scale="z=2")
+    assert answer.recommendation.verdict is Verdict.STAY
+    assert "survivability" in answer.recommendation.decided_by
