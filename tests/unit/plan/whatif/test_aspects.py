@@ -308,7 +308,7 @@ def test_survivability_before_and_after() -> None:
     servers = [server(n, memory=8, role=Role.MANAGER) for n in "abc"]
     services = [service("x", memory=5), service("y", memory=3), service("z", memory=4)]
     one = fleet(servers, services, survive=1)
-    present = {"x": ("a",), "y": ("b",), "z": ("c",)}
+    present: Present = {"x": ("a",), "y": ("b",), "z": ("c",)}
     found = aspect(ask(one, present, scale="z=2"), "survivability")
     assert found.before.figure == 0
     assert found.after.figure
