@@ -74,6 +74,19 @@ class Changes:
     unpinned: frozenset[str] = frozenset()
 
     @property
+    def only_moves(self) -> bool:
+        """Whether nothing but moves is asked."""
+        return not (
+            *self.lost,
+            *self.added,
+            *self.resized,
+            *self.scaled,
+            *self.without,
+            *self.pins,
+            *self.unpinned,
+        )
+
+    @property
     def named(self) -> tuple[str, ...]:
         """Services that an option other than `--lose` names."""
         return tuple(
@@ -88,7 +101,7 @@ def read_changes(fleet: Fleet, asked: Asked) -> Changes:
         UsageError: an unknown name, a figure that is none, an impossible move or a
             contradiction between options; or nothing was asked.
     """
-    if not any(vars(asked).values()):
+    if not any(texts for option, texts in vars(asked).items() if option != "origin"):
         raise UsageError(
             "nothing was asked",
             todo="say what would change: --move SERVICE=SERVER, --lose SERVER, "
@@ -163,7 +176,10 @@ def _moves(
                 raise bad(option, text, f"{stack} is run by docker compose, on one server")
             stacks.append((stack, targets[0]))
             continue
-        for service in find_services(option, name, fleet):
+        found = find_services(option, name, fleet)
+        if len(found) > 1:  # a whole stack: what is everywhere or nowhere stays so
+            found = tuple(s for s in found if s.mode not in GLOBAL_MODES and s.replicas)
+        for service in found:
             moves.append((service.id, _targets(option, text, service, targets, scaled)))
     return _once(option, moves), _once(option, stacks)
 

@@ -57,7 +57,7 @@ def sides(
     """
     origin = apply(fleet, Changes(moves=changes.origins))
     before = _settled(side_of(origin.fleet, present), changes.origins, mend=False)
-    applied = apply(fleet, changes)
+    applied = apply(_from(fleet, origin.fleet, changes), changes)
     base = side_of(applied.fleet, before.homes)
     forced = _hosts(base, changes.moves)
     if replan:
@@ -70,7 +70,7 @@ def sides(
     settled = after
     loss = lose(settled, changes.lost) if changes.lost else None
     after = loss.side if loss else settled
-    _require_difference(fleet, changes, before, after)
+    _require_difference(fleet, changes, before)
     return Pair(
         before=before,
         after=after,
@@ -81,6 +81,14 @@ def sides(
         settled=settled,
         outcome=loss.outcome if loss else None,
     )
+
+
+def _from(fleet: Fleet, origin: Fleet, changes: Changes) -> Fleet:
+    """The fleet where what only comes from elsewhere (and is not moved) may stay there."""
+    stays = changes.origins.keys() - changes.named
+    found = {service.id: service for service in origin.services if service.id in stays}
+    services = tuple(found.get(service.id, service) for service in fleet.services)
+    return fleet.model_copy(update={"services": services})
 
 
 def _settled(
@@ -130,13 +138,13 @@ def _causes(
     return found
 
 
-def _require_difference(fleet: Fleet, changes: Changes, before: Side, after: Side) -> None:
+def _require_difference(fleet: Fleet, changes: Changes, before: Side) -> None:
     """A question whose sides are the same is a slip of its writer."""
     there = [name for name, at in changes.moves.items() if before.homes[name] == at]
     for stack in fleet.stacks:
         if stack.engine is Engine.COMPOSE and changes.stacks.get(stack.name) == stack.server:
             there.append(stack.name)
-    if there:
+    if there and len(there) == len(changes.moves) + len(changes.stacks) and changes.only_moves:
         name = there[0]
         at = ",".join(changes.moves.get(name, ())) or changes.stacks[name]
         raise UsageError(

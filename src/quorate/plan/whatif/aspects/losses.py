@@ -47,7 +47,6 @@ def running(side: Side, scope: Scope) -> Reading:
 
 def needs(side: Side, scope: Scope) -> Reading:
     """Needs that nobody meets: the service named is not there, or runs nowhere."""
-    known = {s.id: s for s in (*scope.origin_side.fleet.services, *side.fleet.services)}
     unmet: Counter[str] = Counter()
     for service in side.fleet.services:
         if not side.homes[service.id]:
@@ -55,7 +54,12 @@ def needs(side: Side, scope: Scope) -> Reading:
         for name in service.needs:
             found = side.problem.find(service, name)
             other = found or scope.origin_side.problem.find(service, name)
-            if other is not None and not side.homes.get(other.id) and known[other.id].replicas:
+            ran = other is not None and scope.origin_side.homes.get(other.id)
+            if (
+                other is not None
+                and not side.homes.get(other.id)
+                and (ran or other.id in side.pending)
+            ):
                 unmet[other.id] += 1
     if not unmet:
         return Reading(text="all met", figure=0.0)
