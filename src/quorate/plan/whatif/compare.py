@@ -61,10 +61,10 @@ def sides(
     base = side_of(applied.fleet, before.homes)
     forced = _hosts(base, changes.moves)
     if replan:
-        found = optimum(base.problem, forced, time_limit=time_limit)
+        found = optimum(base, forced, time_limit=time_limit)
         if found is None:
             raise _infeasible(applied.fleet, changes)
-        after = Side(base.fleet, base.problem, found)
+        after = found
     else:
         after = _settled(base, changes.moves, time_limit=time_limit)
     settled = after
@@ -98,9 +98,7 @@ def _settled(
     mend: bool = True,
     time_limit: float = TIME_LIMIT,
 ) -> Side:
-    forced = _hosts(side, moves)
-    counts = settle(side.problem, side.counts, forced, mend=mend, time_limit=time_limit)
-    return Side(side.fleet, side.problem, counts)
+    return settle(side, _hosts(side, moves), mend=mend, time_limit=time_limit)
 
 
 def _hosts(side: Side, moves: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, ...]]:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from quorate.errors import QuorateError
-from quorate.plan.cost import Costs, costs, evaluate
+from quorate.plan.cost import Costs, evaluate
 from quorate.plan.encode import Encoding, highest
 from quorate.plan.problem import Counts, Problem
-from quorate.plan.rules import COUNT, Limit, Rule, all_rules, capacity_of
+from quorate.plan.rules import COUNT, Limit, Rule, capacity_of
+from quorate.plan.whatif.side import Side
 
 STAY = 1_000_000
 """Points for a task that moves unasked: more than all goals of a fleet together."""
@@ -29,66 +30,60 @@ MOST_WEIGHED = 12
 
 
 def settle(
-    problem: Problem,
-    present: Counts,
+    side: Side,
     forced: Mapping[str, tuple[int, ...]],
     *,
     mend: bool = True,
     time_limit: float = TIME_LIMIT,
-) -> Counts:
-    """The placement after a change.
+) -> Side:
+    """The side after a change.
 
     Args:
-        present: where the tasks are, moves not yet made; may hold too few or too many.
+        side: where the tasks are, moves not yet made; may hold too few or too many.
         forced: service id → the host of each of its tasks.
         mend: whether other tasks may move where that keeps the rules.
         time_limit: seconds to look for the fewest of them.
     """
-    rules, prices = all_rules(problem), costs(problem)
-    counts = _force(problem, present, forced)
+    problem = side.problem
+    counts = _force(problem, side.counts, forced)
     if mend:
         _shrink(problem, counts)
-        _allow(problem, rules, counts, forced)
-    plain = [list(row) for row in counts]
-    _grow(problem, rules, prices, plain)
-    if not mend or _kept(problem, rules, plain):
+        _allow(problem, side.rules, counts, forced)
+    _grow(problem, side.rules, side.costs, counts)
+    plain = side.moved_to(counts)
+    if not mend or _kept(plain):
         return plain
     held = frozenset(problem.item_of[name] for name in forced)
-    first = relieve(problem, rules, prices, [list(row) for row in plain], held)
+    first = relieve(plain, held)
     if len(problem.items) * len(problem.hosts) <= LARGEST:
-        found = optimum(problem, forced, stay=present, start=first, time_limit=time_limit)
+        found = optimum(side, forced, stay=True, start=first.counts, time_limit=time_limit)
         if found is not None:
             return found
-    return first if _kept(problem, rules, first) else plain
+    return first if _kept(first) else plain
 
 
-def _kept(problem: Problem, rules: tuple[Rule, ...], counts: Counts) -> bool:
+def _kept(side: Side) -> bool:
     """Whether every task has a host and every rule is kept."""
-    whole = all(sum(row) == item.count for row, item in zip(counts, problem.items, strict=True))
-    return whole and not broken(rules, counts)
-
-
-def broken(rules: tuple[Rule, ...], counts: Counts) -> bool:
-    """Whether any hard rule is."""
-    return not all(limit.holds(counts) for rule in rules for limit in rule.limits)
+    pairs = zip(side.counts, side.problem.items, strict=True)
+    return all(sum(row) == item.count for row, item in pairs) and not side.broken_rules
 
 
 def optimum(
-    problem: Problem,
+    side: Side,
     forced: Mapping[str, tuple[int, ...]],
     *,
-    stay: Counts | None = None,
+    stay: bool = False,
     start: Counts | None = None,
     time_limit: float = TIME_LIMIT,
-) -> Counts | None:
+) -> Side | None:
     """The cheapest placement that keeps every rule and what is forced; None when none is found.
 
-    With `stay`, leaving that placement costs more than anything else. `start` is one to
-    begin the search with.
+    With `stay`, leaving the side's placement costs more than anything else. `start` is one
+    to begin the search with.
     """
-    rules, prices = all_rules(problem), costs(problem)
-    encoding = Encoding(problem, highest(problem, rules))
-    for rule in rules:
+    problem = side.problem
+    encoding = Encoding(problem, highest(problem, side.rules))
+    for rule in side.rules:
         for limit in rule.limits:
             encoding.add(limit)
     for name, hosts in forced.items():
@@ -97,58 +92,49 @@ def optimum(
             number = hosts.count(host)
             encoding.add(Limit(terms=((1, (COUNT, item, host)),), bound=number))
             encoding.add(Limit(terms=((-1, (COUNT, item, host)),), bound=-number))
-    encoding.price(prices if stay is None else _staying(prices, stay, problem, forced))
+    encoding.price(_staying(side, forced) if stay else side.costs)
     if start is not None:
         encoding.hint(start)
     answer = encoding.model.solve(time_limit=time_limit)
     if answer.status == "infeasible":
         return None
     if answer.status not in ("optimal", "feasible"):
-        if stay is not None:
+        if stay:
             return None
         raise QuorateError(
             f"no placement was found within {time_limit:g} s",
             cause="the fleet is large or its rules are very tight",
-            todo="leave out --replan",
+            todo="leave out --replan, or give it longer with --time-limit",
         )
-    return encoding.read(answer.values)
+    return side.moved_to(encoding.read(answer.values))
 
 
-def _staying(
-    prices: Costs, stay: Counts, problem: Problem, forced: Mapping[str, tuple[int, ...]]
-) -> Costs:
-    free = {problem.item_of[name] for name in forced}
+def _staying(side: Side, forced: Mapping[str, tuple[int, ...]]) -> Costs:
+    free = {side.problem.item_of[name] for name in forced}
     single = tuple(
         tuple(
-            price if item in free or stay[item][host] else {**price, "move": STAY}
+            price if item in free or side.counts[item][host] else {**price, "move": STAY}
             for host, price in enumerate(row)
         )
-        for item, row in enumerate(prices.single)
+        for item, row in enumerate(side.costs.single)
     )
-    return replace(prices, single=single)
+    return replace(side.costs, single=single)
 
 
-def relieve(
-    problem: Problem, rules: tuple[Rule, ...], prices: Costs, counts: Counts, held: frozenset[int]
-) -> Counts:
+def relieve(side: Side, held: frozenset[int]) -> Side:
     """A first try at mending: hosts that are too full give tasks up, the largest first."""
-    for rule in rules:
-        resource = capacity_of(rule)
-        if resource is None:
+    counts = [list(row) for row in side.counts]
+    for rule in side.rules:
+        if capacity_of(rule) is None:
             continue
         for limit in rule.limits:
             here = [(c, item, host) for c, (_, item, host) in limit.terms if counts[item][host]]
             for _, item, host in sorted(here, reverse=True):
-                service = problem.items[item].service
-                while (
-                    not limit.holds(counts)
-                    and counts[item][host]
-                    and item not in held
-                    and service.movable
-                ):
+                movable = item not in held and side.problem.items[item].service.movable
+                while movable and counts[item][host] and not limit.holds(counts):
                     counts[item][host] -= 1
-    _grow(problem, rules, prices, counts)
-    return counts
+    _grow(side.problem, side.rules, side.costs, counts)
+    return side.moved_to(counts)
 
 
 def _force(problem: Problem, present: Counts, forced: Mapping[str, tuple[int, ...]]) -> Counts:

@@ -40,6 +40,13 @@ class Side:
     def costs(self) -> Costs:
         return costs(self.problem)
 
+    def moved_to(self, counts: Counts) -> Side:
+        """The same fleet under another placement; what does not depend on it is kept."""
+        other = Side(self.fleet, self.problem, counts, self.lost)
+        # Where a cached property keeps its value.
+        other.__dict__.update(rules=self.rules, costs=self.costs)
+        return other
+
     @cached_property
     def price(self) -> Counter[str]:
         """The planner's points by term, lower is better."""
