@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from quorate.errors import UsageError
-from quorate.fleet.model import Disk, Engine, Fleet, Server, Service
-from quorate.fleet.quantities import parse_cpus, parse_share, parse_size
+from quorate.fleet.model import Engine, Fleet, Server, Service
 from quorate.plan.problem import GLOBAL_MODES
+from quorate.plan.whatif.hardware import added, resized
 from quorate.plan.whatif.names import (
     bad,
     compose_stack,
@@ -17,12 +17,8 @@ from quorate.plan.whatif.names import (
     find_service,
     find_services,
     pair,
-    settings,
     words,
 )
-
-ADDED_ADDRESS = "192.0.2.1"
-"""A documentation address (RFC 5737): an added server is nowhere yet."""
 
 T = TypeVar("T")
 
@@ -108,9 +104,9 @@ def read_changes(fleet: Fleet, asked: Asked) -> Changes:
             "--add name=…,memory=…,cpus=…, --resize SERVER=memory=…, --scale SERVICE=N, "
             "--without SERVICE, --pin SERVICE=SERVER or --unpin SERVICE",
         )
-    added = tuple(_added(fleet, text) for text in asked.add)
-    servers = {s.name: s for s in (*fleet.servers, *added)}
-    if len(servers) < len(fleet.servers) + len(added):
+    new = tuple(added(fleet, text) for text in asked.add)
+    servers = {s.name: s for s in (*fleet.servers, *new)}
+    if len(servers) < len(fleet.servers) + len(new):
         raise UsageError("--add: two of the servers have the same name")
     lost = tuple(dict.fromkeys(find_server("--lose", text, servers) for text in asked.lose))
     if len(lost) >= len(servers):
@@ -123,8 +119,8 @@ def read_changes(fleet: Fleet, asked: Asked) -> Changes:
         origins=origins,
         stacks=stacks,
         lost=lost,
-        added=added,
-        resized=_once("--resize", (_resized(text, servers) for text in asked.resize)),
+        added=new,
+        resized=_once("--resize", (resized(text, servers) for text in asked.resize)),
         scaled=scaled,
         without=frozenset(
             s.id for t in asked.without for s in find_services("--without", t, fleet)
@@ -227,79 +223,6 @@ def _pin(fleet: Fleet, text: str, servers: Mapping[str, Server]) -> tuple[str, t
     name, right = pair("--pin", text, "SERVICE=SERVER")
     service = _swarm("--pin", fleet, name)
     return service.id, tuple(sorted({find_server("--pin", w, servers) for w in words(right)}))
-
-
-def _positive(parse: Callable[[Any], float]) -> Callable[[str], float]:
-    def parsed(value: str) -> float:
-        number = parse(value)
-        if number <= 0:
-            raise ValueError("must be above 0")
-        return number
-
-    return parsed
-
-
-SERVER_KEYS: dict[str, Callable[[str], Any]] = {
-    "memory": _positive(parse_size),
-    "cpus": _positive(parse_cpus),
-    "speed": _positive(parse_cpus),
-    "disk": _positive(parse_size),
-    "uptime_days": parse_cpus,
-    "reliability": parse_share,
-}
-"""What `--add` and `--resize` take of a server, and how each is read."""
-
-ADD_KEYS = ("name", *SERVER_KEYS, "kind", "role", "zone")
-DISK_KINDS = ("nvme", "ssd", "hdd")
-
-
-def _figures(option: str, text: str, given: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        if key in SERVER_KEYS:
-            try:
-                found[key] = SERVER_KEYS[key](value)
-            except ValueError as error:
-                raise bad(option, text, f"{key}: {error}") from None
-    return found
-
-
-def _added(fleet: Fleet, text: str) -> Server:
-    given = settings("--add", text, words(text), ADD_KEYS)
-    for key in ("name", "memory", "cpus"):
-        if key not in given:
-            raise bad("--add", text, f"{key}= is missing", todo="give name, memory and cpus")
-    name = given["name"]
-    if any(server.name.lower() == name.lower() for server in fleet.servers):
-        raise bad(
-            "--add", text, f"{name} is in the fleet", todo=f"--resize {name}=…, or another name"
-        )
-    for key, known in (("kind", DISK_KINDS), ("role", ("manager", "worker"))):
-        if given.get(key, known[-1]) not in known:
-            raise bad("--add", text, f"{key} is one of {', '.join(known)}")
-    figures = _figures("--add", text, given)
-    size = figures.pop("disk", None)
-    disks = (Disk(name="disk", size=size, kind=given.get("kind", "ssd")),) if size else ()
-    return Server(
-        name=name,
-        address=ADDED_ADDRESS,
-        role=given.get("role", "worker"),
-        zone=given.get("zone"),
-        disks=disks,
-        **figures,
-    )
-
-
-def _resized(text: str, servers: Mapping[str, Server]) -> tuple[str, Server]:
-    name, right = pair("--resize", text, "SERVER=memory=…,cpus=…")
-    server = servers[find_server("--resize", name, servers)]
-    given = settings("--resize", text, words(right), tuple(SERVER_KEYS), default="memory")
-    figures = _figures("--resize", text, given)
-    size = figures.pop("disk", None)
-    if size:
-        first = server.disks[0] if server.disks else Disk(name="disk", size=size)
-        figures["disks"] = (first.model_copy(update={"size": size}), *server.disks[1:])
-    return server.name, server.model_copy(update=figures)
 
 
 def _contradictions(changes: Changes) -> None:
