@@ -36,7 +36,7 @@ class Board:
         self.ports: dict[int, dict[tuple[str, int], int]] = {}
         self._number = {node.id: number for number, node in enumerate(nodes)}
         for task in state.tasks:
-            if task.node is not None and not task.waits and task.node in self._number:
+            if task.holds and task.node in self._number:
                 self._count(task)
         self.ranking = sorted((self.total[n], n) for n in range(len(nodes)) if self.ready[n])
 
@@ -47,8 +47,7 @@ class Board:
             self.total[node] += 1
             mine = self.active.setdefault(task.service, {})
             mine[node] = mine.get(node, 0) + 1
-        if task.holds:
-            self._hold(self.services[task.service], node, 1)
+        self._hold(self.services[task.service], node, 1)
 
     def number(self, node: str) -> int:
         """The number of a node; KeyError when there is none."""

@@ -55,9 +55,8 @@ def _constraints(service: Service, node: Node) -> bool:
 def _platform(service: Service, node: Node) -> bool:
     if not service.platforms:
         return True
-    architecture = ARCHITECTURES.get(node.architecture.lower(), node.architecture.lower())
+    architecture = ARCHITECTURES.get(node.architecture, node.architecture)
     return any(
-        os in ("", node.os)
-        and ARCHITECTURES.get(wanted.lower(), wanted.lower()) in ("", architecture)
+        os in ("", node.os) and ARCHITECTURES.get(wanted, wanted) in ("", architecture)
         for os, wanted in service.platforms
     )

@@ -117,19 +117,27 @@ class Task:
     observed: TaskState = TaskState.RUNNING
 
     @property
-    def active(self) -> bool:
-        """Counts as a task of its service and of its node."""
-        return self.desired <= TaskState.COMPLETE
+    def holds(self) -> bool:
+        """Keeps its reservation and its host ports: from its assignment until it is seen to end.
+
+        A task that waits is not yet on its node's books, even where its node is given.
+        """
+        return TaskState.PENDING < self.observed <= TaskState.RUNNING
 
     @property
-    def holds(self) -> bool:
-        """Keeps its reservation and its host ports: until it is seen to have ended."""
-        return self.observed <= TaskState.RUNNING
+    def active(self) -> bool:
+        """Counts as a task of its service and of its node: on the books and not to be ended."""
+        return self.holds and self.desired <= TaskState.COMPLETE
+
+    @property
+    def replaced(self) -> bool:
+        """Missed when its node is lost: wanted, and not seen to have ended."""
+        return self.desired <= TaskState.COMPLETE and self.observed <= TaskState.RUNNING
 
     @property
     def waits(self) -> bool:
-        """The scheduler has yet to decide on it."""
-        return self.observed is TaskState.PENDING and self.desired <= TaskState.RUNNING
+        """The scheduler has yet to decide on it. A job's task is to be complete, not running."""
+        return self.observed is TaskState.PENDING and self.desired <= TaskState.COMPLETE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +169,7 @@ def lose(state: State, nodes: frozenset[str]) -> State:
         ),
         tasks=tuple(
             replace(task, node=None, observed=TaskState.PENDING)
-            if task.node in nodes and task.active
+            if task.node in nodes and task.replaced
             else task
             for task in state.tasks
         ),

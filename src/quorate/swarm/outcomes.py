@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from quorate.swarm.board import Board
 from quorate.swarm.choice import Chooser, Dice, every
-from quorate.swarm.model import State
+from quorate.swarm.model import State, Task
 from quorate.swarm.place import Placing
-from quorate.swarm.schedule import Groups, preassigned, tick
+from quorate.swarm.schedule import Groups, confirmed, preassigned, tick
 
 LIMIT = 2_000
 """Placings of one group gone through before seeds are drawn instead."""
@@ -84,21 +84,33 @@ def _certainty(seen: Iterable[bool]) -> Certainty:
 def outcomes(state: State, *, limit: int = LIMIT, samples: int = SAMPLES) -> Outcomes:
     """What may come of the waiting tasks of a state.
 
-    Tasks of global services that wait go first, in the order of `state.tasks`.
+    Tasks of global services that wait for their node go first, in any order;
+    `results` are those of the others.
     """
     board = Board(state)
     waiting = [task for task in state.tasks if task.waits]
-    preassigned(board, (task for task in waiting if task.node is not None), _First())
     groups: dict[str, int] = {}
     for task in waiting:
         if task.node is None:
             groups[task.service] = groups.get(task.service, 0) + 1
-    return explore(board, groups, limit=limit, samples=samples)
+    starts = confirmed(board, [task for task in waiting if task.node is not None], limit)
+    few = starts is not None
+    if starts is None:
+        starts = [_drawn(board, waiting, seed) for seed in range(samples)]
+        samples = 1
+    found = [explore(start, groups, limit=limit, samples=samples) for start in starts]
+    return Outcomes(
+        nodes=found[0].nodes,
+        groups=groups,
+        results=frozenset().union(*(one.results for one in found)),
+        sampled=not few or any(one.sampled for one in found),
+    )
 
 
-class _First:
-    def pick(self, options: int) -> int:
-        return 0
+def _drawn(board: Board, waiting: Iterable[Task], seed: int) -> Board:
+    start = board.copy()
+    preassigned(start, (task for task in waiting if task.node is not None), Dice(seed))
+    return start
 
 
 def explore(

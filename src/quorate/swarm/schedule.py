@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from quorate.swarm.board import Board
-from quorate.swarm.choice import Chooser, Dice, draw
+from quorate.swarm.choice import Chooser, Dice, draw, every
 from quorate.swarm.model import State, Task
 from quorate.swarm.place import Placing
 
@@ -45,6 +46,42 @@ def preassigned(board: Board, tasks: Iterable[Task], chooser: Chooser) -> dict[s
             board.place(task.service, node)
         outcome[task.id] = task.node if fits else None
     return outcome
+
+
+def confirmed(board: Board, tasks: Iterable[Task], limit: int) -> list[Board] | None:
+    """The different boards that `preassigned` may leave; None when that takes over `limit` orders.
+
+    What one node confirms does not depend on another's, so orders are gone
+    through node by node.
+    """
+    by_node: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_node.setdefault(task.node or "", []).append(task)
+    ends: list[tuple[str, ...]] = [()]
+    runs = 0
+    for waiting in by_node.values():
+        ways = set()
+        for fitted in every(partial(_confirmed, board, waiting)):
+            runs += 1
+            if runs > limit:
+                return None
+            ways.add(fitted)
+        if len(ends) * len(ways) > limit:
+            return None
+        ends = [(*end, *way) for end in ends for way in sorted(ways)]
+    known = {task.id: task for waiting in by_node.values() for task in waiting}
+    boards = []
+    for end in ends:
+        after = board.copy()
+        for name in end:
+            after.place(known[name].service, after.number(known[name].node or ""))
+        boards.append(after)
+    return boards
+
+
+def _confirmed(board: Board, waiting: list[Task], chooser: Chooser) -> tuple[str, ...]:
+    found = preassigned(board.copy(), waiting, chooser)
+    return tuple(sorted(name for name, node in found.items() if node is not None))
 
 
 def tick(board: Board, groups: Groups, chooser: Chooser) -> dict[str, list[int]]:
