@@ -14,6 +14,14 @@ from quorate.fleet.model import Server
 
 _CONSTRAINT = re.compile(r"\s*([A-Za-z0-9._\-]+)\s*(==|!=)\s*(\S(?:.*\S)?)\s*")
 LABEL = "node.labels."
+
+ARCHITECTURE_LABEL = "arch"
+"""A server's label that says which processor it has; without it, amd64 is assumed."""
+
+ASSUMED_ARCHITECTURE = "amd64"
+ENGINE_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""What engines report, and constraints compare with, for what images call otherwise."""
+
 _KNOWN = ("node.id", "node.hostname", "node.ip", "node.role", "node.platform.os",
           "node.platform.arch")  # fmt: skip
 
@@ -61,12 +69,22 @@ def _value(constraint: Constraint, server: Server) -> str | None:
     """What the server has for the key; None when only the engine knows."""
     if constraint.label is not None:
         return server.labels.get(constraint.label, "")
+    if constraint.key == "node.platform.arch":
+        # Not said in the file: but no engine calls itself by an image's name for it.
+        told = ARCHITECTURE_LABEL in server.labels or constraint.value.lower() in ENGINE_NAMES
+        return architecture(server) if told else None
     return {
         "node.hostname": server.name,
         "node.role": server.role.value,
         "node.ip": server.address,
         "node.platform.os": "linux",
     }.get(constraint.key)
+
+
+def architecture(server: Server) -> str:
+    """The server's processor by the name that its engine reports."""
+    name = server.labels.get(ARCHITECTURE_LABEL, ASSUMED_ARCHITECTURE).lower()
+    return ENGINE_NAMES.get(name, name)
 
 
 def hostnames(constraints: tuple[str, ...]) -> tuple[str, ...]:

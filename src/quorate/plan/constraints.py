@@ -9,16 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from quorate.fleet.constraints import architecture
 from quorate.fleet.model import Server
 
 EXPRESSION = re.compile(r"^\s*([A-Za-z0-9_./-]+)\s*(==|!=)\s*(.*?)\s*$")
 
 ASSUMED_OS = "linux"
-ASSUMED_ARCHITECTURE = "amd64"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-ARCHITECTURE_LABEL = "arch"
-"""A server's label that says which processor it has; without it, amd64 is assumed."""
-
 NODE_LABELS = "node.labels."
 UNKNOWABLE = ("node.id", "engine.labels.")
 
@@ -49,21 +45,15 @@ def _equal(key: str, wanted: str, server: Server) -> bool | str | None:
         return server.labels.get(key[len(NODE_LABELS) :], "").lower() == wanted.lower()
     if lowered == "node.ip":
         return _address_matches(server.address, wanted)
-    if lowered == "node.platform.arch":
-        actual = server.labels.get(ARCHITECTURE_LABEL, ASSUMED_ARCHITECTURE)
-        return _architecture(actual) == _architecture(wanted)
     values = {
         "node.hostname": server.name,
         "node.role": server.role.value,
         "node.platform.os": ASSUMED_OS,
+        "node.platform.arch": architecture(server),
     }
     if lowered not in values:
         return "unknown key"
     return values[lowered].lower() == wanted.lower()
-
-
-def _architecture(name: str) -> str:
-    return ARCHITECTURES.get(name.lower(), name.lower())
 
 
 def _address_matches(address: str, wanted: str) -> bool | None:

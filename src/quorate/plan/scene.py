@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from quorate.fleet.constraints import architecture
 from quorate.fleet.model import Engine, Fleet, Mode, Server, Service
-from quorate.plan.constraints import ARCHITECTURE_LABEL, ASSUMED_ARCHITECTURE, holds
+from quorate.plan.constraints import holds
 from quorate.plan.model import Placement, Plan
 from quorate.plan.reserve import reservation
 from quorate.plan.steering import ZONE_LABEL, constraint_for, is_hostname_pin, pool_label
@@ -142,7 +143,7 @@ def _node(server: Server, labels: dict[str, str]) -> swarm.Node:
         memory=server.memory,
         address=server.address,
         role=server.role.value,
-        architecture=server.labels.get(ARCHITECTURE_LABEL, ASSUMED_ARCHITECTURE),
+        architecture=architecture(server),
         labels=labels,
     )
 

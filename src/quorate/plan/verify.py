@@ -250,13 +250,14 @@ def _satisfied(expression: str, server: Server) -> bool:
     if key.startswith("node.labels."):
         actual = server.labels.get(key.removeprefix("node.labels."), "").lower()
         return (actual == wanted) == (operator == "==")
-    processors = {"x86_64": "amd64", "aarch64": "arm64"}
-    processor = server.labels.get("arch", "amd64").lower()
+    # Engines report x86_64 and aarch64; the label may say it as images do.
+    processor = {"amd64": "x86_64", "arm64": "aarch64"}
+    label = server.labels.get("arch", "amd64").lower()
     figures = {
         "node.hostname": server.name.lower(),
         "node.role": server.role.value,
         "node.platform.os": "linux",
-        "node.platform.arch": processors.get(processor, processor),
+        "node.platform.arch": processor.get(label, label),
     }
     if key == "node.ip":
         try:
@@ -268,6 +269,4 @@ def _satisfied(expression: str, server: Server) -> bool:
         return True
     if key not in figures:
         return False
-    if key == "node.platform.arch":
-        wanted = processors.get(wanted, wanted)
     return (figures[key] == wanted) == (operator == "==")

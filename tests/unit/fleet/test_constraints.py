@@ -27,6 +27,9 @@ SERVER = Server(
         ("node.ip!=192.0.2.0/24", False),
         ("node.platform.os==linux", True),
         ("node.platform.arch==x86_64", True),
+        ("node.platform.arch==aarch64", True),  # the file does not tell
+        ("node.platform.arch==amd64", False),  # whatever it is, engines call it x86_64
+        ("node.platform.arch!=arm64", True),
         ("engine.labels.x==y", True),
     ],
 )
@@ -38,6 +41,12 @@ def test_constraints(text: str, allowed: bool) -> None:
 def test_what_swarm_would_refuse(text: str) -> None:
     with pytest.raises(ValueError, match="constraint"):
         parse_constraint(text)
+
+
+def test_the_label_tells_the_architecture() -> None:
+    board = SERVER.model_copy(update={"labels": {"arch": "arm64"}})
+    assert allows(parse_constraint("node.platform.arch==aarch64"), board)
+    assert not allows(parse_constraint("node.platform.arch==x86_64"), board)
 
 
 def test_host_names_of_constraints() -> None:

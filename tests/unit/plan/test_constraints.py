@@ -36,7 +36,9 @@ def test_the_verifier_judges_alike(machine: Server, expression: str, expected: b
 def test_the_architecture_is_a_label() -> None:
     board = server("board", labels={"arch": "arm64"})
     assert holds("node.platform.arch == aarch64", board) is True
-    assert holds("node.platform.arch == amd64", board) is False
+    assert holds("node.platform.arch == arm64", board) is False
+    assert holds("node.platform.arch == x86_64", board) is False
+    assert holds("node.platform.arch == aarch64", server("other", labels={"arch": "aarch64"}))
 
 
 def test_an_address_by_name_tells_nothing_of_its_ip() -> None:

@@ -41,6 +41,12 @@ def test_a_replica_less_stops_nobody() -> None:
     assert loss.holds
 
 
+def test_a_constraint_on_the_processor_compares_with_what_engines_report() -> None:
+    loss = lose("a", service("web", constraints=("node.platform.arch == x86_64",)))
+    assert loss.pending == ()
+    assert loss.holds
+
+
 def test_what_no_longer_fits_is_pending() -> None:
     machines = [server("a", memory=8), server("b", memory=4), server("c", memory=4)]
     loss = lose("a", service("big", memory=6), servers=machines)

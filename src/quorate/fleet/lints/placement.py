@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate.fleet.compose import EXTENSION
-from quorate.fleet.constraints import Constraint, allows, parse_constraint
+from quorate.fleet.constraints import ENGINE_NAMES, Constraint, allows, parse_constraint
 from quorate.fleet.families import is_runner
 from quorate.fleet.lints.context import Context
 from quorate.fleet.model import Mode, Service
@@ -65,6 +65,8 @@ def _unmet(context: Context, service: Service, constraint: Constraint) -> str:
     text = f"{constraint.key}{'==' if constraint.equal else '!='}{constraint.value}"
     names = [server.name for server in context.fleet.servers]
     meant = did_you_mean(constraint.value, names) if constraint.key == "node.hostname" else ""
+    if constraint.key == "node.platform.arch" and constraint.value.lower() in ENGINE_NAMES:
+        meant = f": engines call it {ENGINE_NAMES[constraint.value.lower()]}"
     return f"no server meets the constraint `{text}` of `{service.id}`{meant}"
 
 
