@@ -53,6 +53,10 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
     )
     survive = min(problem.fleet.policy.survive, len(problem.hosts) - 1)
     survived = survival(problem.fleet, plan, survive) if survive > 0 else None
+    if survived is not None and not survived.holds:
+        from quorate.plan.cure import with_cures
+
+        survived = with_cures(problem.fleet, plan, survived)
     warned = (*survival_warnings(survived), *_warnings(problem, chosen))
     return plan.model_copy(update={"survival": survived, "warnings": warned})
 

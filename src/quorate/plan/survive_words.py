@@ -16,10 +16,11 @@ def warnings(survival: Survival | None) -> Iterator[str]:
     failing = [loss for loss in survival.losses if not loss.holds] if survival else []
     for loss in failing[:MOST_WARNINGS]:
         text = f"without {listed(loss.servers)}, {'; '.join(troubles(loss))}"
-        yield text + (f" (would help: {loss.cures[0]})" if loss.cures else "")
+        yield text + (f"; what would help: {', or '.join(loss.cures)}" if loss.cures else "")
     if len(failing) > MOST_WARNINGS:
         rest = len(failing) - MOST_WARNINGS
-        yield f"{count(rest, 'more loss')}es leave services pending: see `quorate survive`"
+        losses = "1 more loss is" if rest == 1 else f"{rest} more losses are"
+        yield f"{losses} not survived either: `quorate plan --json` has them all"
 
 
 def troubles(loss: LossOutcome) -> Iterator[str]:
