@@ -156,7 +156,7 @@ def _look(opened: Opened, connections: Connections, report: Reporter) -> SwarmSt
     """
     lab = opened.lab
     scale = Scale(memory=lab.memory_factor, cpu=lab.cpu_factor) if lab else Scale()
-    found = preflight(opened.fleet, connections, scale=scale)
+    found = preflight(opened.fleet, connections, scale=scale, say=report.note)
     found.raise_errors()
     for finding in found.findings:
         # A lab's kernel was probed, and its stacks are derived to fit it.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from quorate.deploy import checks
 from quorate.deploy.checks import Finding, Scale, Severity
 from quorate.deploy.facts import ServerFacts, gather_facts, try_ports
-from quorate.deploy.swarm_state import SwarmState, addresses_of, observe_swarm
+from quorate.deploy.returning import Say, observe_returned
+from quorate.deploy.swarm_state import SwarmState, addresses_of
 from quorate.deploy.swarm_steps import steps
 from quorate.errors import EngineError, MachineError, QuorateError
 from quorate.fleet.model import Fleet, Role
@@ -55,9 +56,15 @@ class Preflight:
         )
 
 
-def preflight(fleet: Fleet, connections: Connections, *, scale: Scale | None = None) -> Preflight:
+def preflight(
+    fleet: Fleet,
+    connections: Connections,
+    *,
+    scale: Scale | None = None,
+    say: Say = lambda text: None,
+) -> Preflight:
     """Check all servers. Raises nothing for a server's sake: that is a finding."""
-    state = observe_swarm(connections)
+    state = observe_returned(connections, say)
     answers = connections.each(gather_facts)
     facts = answers.results
     findings = [

@@ -156,6 +156,7 @@ def _roles(wanted: list[Server], state: SwarmState) -> list[SetRole]:
 
 def _refuse(fleet: Fleet, state: SwarmState) -> None:
     _refuse_locked(state)
+    _refuse_unsure(state)
     clusters: dict[str, list[str]] = {}
     for member in state.members.values():
         if member.works:
@@ -200,16 +201,33 @@ def _refuse_locked(state: SwarmState) -> None:
         )
 
 
+def _refuse_unsure(state: SwarmState) -> None:
+    """Never make a new swarm in the place of one that may only be starting."""
+    members = state.members.values()
+    if any(member.works for member in members):
+        return
+    unsure = [m for m in members if m.node_id and m.state in ("pending", "error")]
+    if unsure:
+        names = ", ".join(member.server for member in unsure)
+        raise EngineError(
+            f"the swarm that {names} knows does not work (yet)",
+            cause=unsure[0].error or "it has no leader: too few of its managers are up so far",
+            todo="power its other managers on and retry; or, to give that swarm up with all it "
+            f"holds, on {names}: `docker swarm leave --force`",
+        )
+
+
 def _is_stranger(member: Membership, state: SwarmState) -> bool:
     """In a swarm, yet not in ours: neither listed by it nor removed from it."""
-    if member.state != "active" or member.works or _node_of(member, state) is not None:
+    known = member.state == "active" or (member.state in ("pending", "error") and member.managers)
+    if not known or member.works or _node_of(member, state) is not None:
         return False
     ours = {node.address for node in state.nodes if node.role == Role.MANAGER.value}
     return not ours & set(member.managers)
 
 
 def _node_of(member: Membership, state: SwarmState) -> ObservedNode | None:
-    if member.state not in ("active", "error"):
+    if member.state not in ("active", "pending", "error"):
         return None
     return next((node for node in state.nodes if node.id == member.node_id), None)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from quorate.deploy.preflight import preflight
+from quorate.deploy.returning import observe_returned
 from quorate.deploy.swarm_setup import set_up
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Init, Join, SetRole, Tune, steps
@@ -205,6 +206,25 @@ def test_a_server_without_power_is_told_and_does_not_stop_the_others(
         assert "na" in {trouble.subject for trouble in standing.troubles}
     finally:
         faults.power_on(lab, "na")
+
+
+def test_managers_that_are_just_back_keep_their_membership(fleet: Fleet, lab: Lab) -> None:
+    """Looked at the moment their engines answer: one of them, then the whole site."""
+    wait_for_leader(fleet)
+    with manager(fleet) as client:
+        before = {n.hostname: n.id for n in observe(client).nodes}
+    for lost in (["nc"], list(ROLES)):
+        for name in lost:
+            faults.power_off(lab, name)
+        if len(lost) == 1:
+            wait_until_down(fleet, lost[0])
+        for name in lost:
+            faults.power_on(lab, name)
+        said: list[str] = []
+        with Connections(fleet) as connections:
+            state = observe_returned(connections, said.append)
+            assert steps(fleet, state) == (), said
+            assert {n.hostname: n.id for n in state.nodes if n.ready} == before, said
 
 
 def wait_for_leader(fleet: Fleet) -> None:

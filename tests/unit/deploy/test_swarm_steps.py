@@ -107,6 +107,23 @@ def test_a_node_that_left_takes_its_dead_entry_with_it() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["c", "d"])
+def test_a_server_that_is_about_to_be_back_keeps_its_membership(name: str) -> None:
+    """Its engine runs again, and the swarm has not taken its registration yet."""
+    state = replace(
+        WHOLE,
+        members={**WHOLE.members, name: member(name, state="pending", works=False)},
+        nodes=tuple(replace(n, state="down") if n.hostname == name else n for n in WHOLE.nodes),
+    )
+    assert steps(fleet(), state) == ()
+
+
+def test_a_join_that_never_got_through_is_done_again() -> None:
+    joining = Membership(server="d", state="pending")
+    state = changed(members={"d": joining}, nodes={"d": None})
+    assert kinds(steps(fleet(), state)) == [("Leave", "d"), ("Join", "d")]
+
+
 def test_a_node_the_swarm_removed_leaves_first() -> None:
     state = changed(members={}, nodes={"d": None})
     assert kinds(steps(fleet(), state)) == [("Leave", "d"), ("Join", "d")]
@@ -154,6 +171,9 @@ LOST = {
 }
 
 
+STARTING = {n: member(n, state="pending", works=False, cluster="") for n in "abcd"}
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -165,6 +185,11 @@ LOST = {
             "none of whose managers is in this fleet",
         ),
         (changed(members={"c": member("c", state="locked", works=False)}), "locked"),
+        (
+            changed(members={"d": replace(STRANGER, state="pending")}, nodes={"d": None}),
+            "d belongs to another swarm",
+        ),
+        (SwarmState(members=STARTING), "a, b, c, d knows does not work"),
         (SwarmState(members={"d": Membership(server="d")}), "no manager of the fleet answers"),
     ],
 )

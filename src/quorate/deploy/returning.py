@@ -1,0 +1,58 @@
+"""Servers that are just back: give them the time to get into their swarm again.
+
+An engine that has just started knows its swarm, yet is not in it until a manager
+has taken its registration: some seconds, more while a leader is elected. Who looks
+in that moment sees a server that lost its membership, or a swarm without a leader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from quorate.deploy.swarm_state import Membership, SwarmState, observe_swarm
+from quorate.fleet.model import Fleet
+from quorate.observe.connect import Connections
+from quorate.tools import clock
+
+RETURN_SECONDS = 30.0
+"""The longest wait. Agents back off for up to 8 s, an election takes up to 20 s."""
+POLL_SECONDS = 1.0
+
+Say = Callable[[str], None]
+
+
+def observe_returned(connections: Connections, say: Say) -> SwarmState:
+    """As `observe_swarm`, after a wait of up to `RETURN_SECONDS` where servers are on their way."""
+    deadline = clock.monotonic() + RETURN_SECONDS
+    state = observe_swarm(connections)
+    told: tuple[str, ...] = ()
+    while (late := returning(connections.fleet, state)) and clock.monotonic() < deadline:
+        if late != told:
+            say(f"waiting for the swarm to have {', '.join(late)} back")
+            told = late
+        clock.sleep(POLL_SECONDS)
+        state = observe_swarm(connections)
+    return state
+
+
+def returning(fleet: Fleet, state: SwarmState) -> tuple[str, ...]:
+    """The servers that answer and may yet get into the swarm they know. Pure.
+
+    Without a leader that is possible only where most of the fleet's managers answer.
+    """
+    if any(member.works for member in state.members.values()):
+        return tuple(name for name, member in state.members.items() if _is_late(member, state))
+    waiting = {n for n, m in state.members.items() if m.state in ("pending", "active")}
+    managers = {server.name for server in fleet.managers}
+    if len(waiting & managers) * 2 <= len(managers):
+        return ()
+    return tuple(name for name in state.members if name in waiting)
+
+
+def _is_late(member: Membership, state: SwarmState) -> bool:
+    """Listed by the swarm, but not ready; or starting, and not yet saying as whom."""
+    if member.state == "pending" and not member.node_id:
+        return True
+    return member.state in ("pending", "active") and any(
+        node.id == member.node_id and not node.ready for node in state.nodes
+    )
