@@ -14,8 +14,9 @@ from quorate.fleet.model import Fleet
 from quorate.observe.connect import Connections
 from quorate.tools import clock
 
-RETURN_SECONDS = 30.0
-"""The longest wait. Agents back off for up to 8 s, an election takes up to 20 s."""
+RETURN_SECONDS = 45.0
+"""The longest wait. An election takes up to 20 s, two of them where a returning manager forces
+one; agents back off for up to 8 s."""
 POLL_SECONDS = 1.0
 
 Say = Callable[[str], None]

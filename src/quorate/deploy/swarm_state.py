@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface, ip_address, ip_interface
 from typing import TYPE_CHECKING, Any
 
@@ -57,20 +57,30 @@ class SwarmState:
 def observe_swarm(connections: Connections) -> SwarmState:
     """Ask every server at once; a server that does not answer is noted, not raised."""
     answers = connections.each(lambda server, client: _membership(server.name, client))
-    working = [m for m in answers.results.values() if m.works]
-    if not working:
-        return SwarmState(members=answers.results, unreachable=answers.errors)
-    client = connections.client(working[0].server)
-    with docker.translated(f"the swarm on {working[0].server} cannot be read"):
+    members = dict(answers.results)
+    for member in answers.results.values():
+        if not member.works:
+            continue
+        try:
+            nodes, spec = _listing(connections.client(member.server))
+        except EngineError as error:  # it found no leader after all
+            members[member.server] = replace(member, works=False, error=error.cause or error.what)
+            continue
+        return SwarmState(
+            members=members,
+            nodes=nodes,
+            heartbeat=float((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0) / NANO,
+            task_history=(spec.get("Orchestration") or {}).get("TaskHistoryRetentionLimit"),
+            unreachable=answers.errors,
+        )
+    return SwarmState(members=members, unreachable=answers.errors)
+
+
+def _listing(client: DockerClient) -> tuple[tuple[ObservedNode, ...], Mapping[str, Any]]:
+    """The nodes and the specification of the swarm, as this manager knows them."""
+    with docker.translated("the swarm cannot be read"):
         nodes = tuple(node(raw) for raw in client.api.nodes())
-        spec = client.api.inspect_swarm().get("Spec") or {}
-    return SwarmState(
-        members=answers.results,
-        nodes=nodes,
-        heartbeat=float((spec.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0) / NANO,
-        task_history=(spec.get("Orchestration") or {}).get("TaskHistoryRetentionLimit"),
-        unreachable=answers.errors,
-    )
+        return nodes, client.api.inspect_swarm().get("Spec") or {}
 
 
 def _membership(server: str, client: DockerClient) -> Membership:
