@@ -117,3 +117,34 @@ def test_progress_of_nothing_is_no_error(make: Callable[[], PlainReporter | Live
         report.phase("pulling")
         report.progress(0, 0, "")
         report.services([])
+
+
+def test_plain_lines_say_how_many_now_and_then_and_who_is_late(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("quorate.entry.cli.progress.time.monotonic", lambda: now)
+    names = [f"app_{letter}" for letter in "abcdef"]
+    healthy = [Verdict(swarm_name=name, outcome=Outcome.HEALTHY) for name in names]
+    waits = [waiting(name) for name in names]
+    report = PlainReporter()
+    report.phase("deploying 6 services")
+    for seconds, count in ((1, 0), (2, 1), (3, 2), (7, 3), (8, 3), (20, 3), (38, 3), (39, 6)):
+        now = 100.0 + seconds
+        report.services([*healthy[:count], *waits[count:]])
+    lines = [line.partition("] ")[2].strip() for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "deploying 6 services",
+        "0 of 6 services healthy",
+        "3 of 6 services healthy",
+        "3 of 6 services healthy; waiting for app_d (starting), app_e (starting), app_f (starting)",
+        "6 of 6 services healthy",
+    ]
+
+
+def test_a_failure_is_a_plain_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = Verdict(swarm_name="app_web", outcome=Outcome.FAILED, detail="no such image")
+    report = PlainReporter()
+    for _ in range(2):
+        report.services([failed, waiting("app_db")])
+    assert capsys.readouterr().err.count("app_web: FAILED: no such image") == 1

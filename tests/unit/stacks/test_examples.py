@@ -15,14 +15,14 @@ from quorate.stacks.render import render, with_constraints
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
-@pytest.mark.parametrize("name", ["office", "tiny"])
-def test_examples_render(name: str) -> None:
+@pytest.mark.parametrize(("name", "version"), [("office", "3.12"), ("tiny", "3.8")])
+def test_examples_render(name: str, version: str) -> None:
     fleet = read_fleet(EXAMPLES / name / "fleet.yaml", environment={})
     rendered = render(fleet, make_plan(fleet))
     services = desired_services(rendered)
     assert set(services) == {service.swarm_name for service in fleet.swarm_services()}
     for stack in rendered.stacks:
-        assert stack.document["version"] == "3.8"
+        assert stack.document["version"] == version
         assert load_as_docker(dump(stack.document)) == stack.document
     reserved = {key for key, spec in services.items() if spec["resources"].get("reservations")}
     assert reserved == set(services)

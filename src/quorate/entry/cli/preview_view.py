@@ -48,7 +48,10 @@ def lines(seen: Preview) -> Iterator[str]:
             "and a newer build is not noticed"
         )
     if seen.homecoming:
-        yield f"[cyan]↩[/] {len(seen.homecoming)} go home: {_names(seen.homecoming)}"
+        yield (
+            f"[cyan]↩[/] {len(seen.homecoming)} go home, or start there again: "
+            f"{_names(seen.homecoming)}"
+        )
 
 
 def _changed(change: ServiceChange) -> Iterator[str]:

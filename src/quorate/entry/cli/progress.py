@@ -24,14 +24,21 @@ MARKS = {
 }
 SHOWN_SERVICES = 24
 RULER = 24
+COUNT_SECONDS = 5.0
+"""At most one line in this time says how many services are healthy: fifty would say no more."""
+NAMES_SECONDS = 30.0
+"""After this long without a change a line says who is being waited for."""
+SHOWN_WAITING = 4
 
 
 class PlainReporter:
-    """One line per step and per change of a service's state; for pipes and logs."""
+    """One line per step, and how many services are healthy now and then; for pipes and logs."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._last: dict[str, tuple[Outcome, str]] = {}
+        self._failed: set[str] = set()
+        self._told = ""
+        self._told_at = self._started
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +50,7 @@ class PlainReporter:
         """Let somebody else write for a while."""
 
     def phase(self, title: str) -> None:
+        self._told = ""
         self._line(title)
 
     def note(self, text: str) -> None:
@@ -54,17 +62,24 @@ class PlainReporter:
             self._line(f"  {done} of {total} ({what})")
 
     def services(self, verdicts: Sequence[Verdict]) -> None:
-        changed = 0
         for verdict in verdicts:
-            now = (verdict.outcome, verdict.phase)
-            if self._last.get(verdict.swarm_name) != now:
-                changed += 1
-                self._last[verdict.swarm_name] = now
-                if verdict.outcome is Outcome.FAILED:
-                    self._line(f"  {verdict.swarm_name}: FAILED: {verdict.detail}")
-        if changed:
-            healthy = sum(v.outcome is Outcome.HEALTHY for v in verdicts)
-            self._line(f"  {healthy} of {len(verdicts)} services healthy")
+            if verdict.outcome is Outcome.FAILED and verdict.swarm_name not in self._failed:
+                self._failed.add(verdict.swarm_name)
+                self._line(f"  {verdict.swarm_name}: FAILED: {verdict.detail}")
+        healthy = sum(v.outcome is Outcome.HEALTHY for v in verdicts)
+        waiting = [v for v in verdicts if v.outcome is Outcome.WAITING]
+        quiet = time.monotonic() - self._told_at
+        told = f"{healthy} of {len(verdicts)} services healthy"
+        if told != self._told and (quiet >= COUNT_SECONDS or not waiting or not self._told):
+            self._tell(told)
+        elif waiting and quiet >= NAMES_SECONDS:
+            names = ", ".join(f"{v.swarm_name} ({v.phase})" for v in waiting[:SHOWN_WAITING])
+            more = len(waiting) - SHOWN_WAITING
+            self._tell(told, f"; waiting for {names}" + (f" and {more} more" if more > 0 else ""))
+
+    def _tell(self, told: str, more: str = "") -> None:
+        self._told, self._told_at = told, time.monotonic()
+        self._line(f"  {told}{more}")
 
     def _line(self, text: str) -> None:
         seconds = time.monotonic() - self._started
