@@ -232,38 +232,24 @@ def _require_fresh(plan: Plan, scene: Scene) -> None:
         )
 
 
-def plan_live(
-    opened: Opened,
-    *,
-    time_limit: float,
-    seed: int,
-    made_at: str,
-    on_solution: Callable[[float, float], None] | None = None,
-) -> Plan:
-    """The plan that `up` would make now: where services are at home counts, as moves cost.
+def homes_live(opened: Opened) -> dict[str, tuple[str, ...]]:
+    """Where services are at home now: what `up` plans from, as moves cost.
 
     Raises:
-        InfeasibleError: no placement holds. UnreachableError, EngineError: no manager answers.
+        UnreachableError, EngineError: no manager answers.
     """
     fleet = opened.fleet
     with Connections(fleet) as connections:
         client = connections.manager().client
-        scene = Scene(
-            fleet=fleet,
-            connections=connections,
-            client=client,
-            snapshot=observe(client),
-            known=credentials(fleet),
+        return homes_now(
+            Scene(
+                fleet=fleet,
+                connections=connections,
+                client=client,
+                snapshot=observe(client),
+                known=credentials(fleet),
+            )
         )
-        current = homes_now(scene)
-    return make_plan(
-        fleet,
-        current=current,
-        time_limit=time_limit,
-        seed=seed,
-        made_at=made_at,
-        on_solution=on_solution,
-    )
 
 
 def running_and_planned(

@@ -108,6 +108,9 @@ MODELS = {
     "plan": "quorate.plan.model:Plan",
     "explain": "quorate.plan.account:Account",
     "what-if": "quorate.plan.whatif.model:WhatIf",
+    "measure": "quorate.measured.report:MeasureReport",
+    "measurement": "quorate.measured.model:Measurement",
+    "suggest": "quorate.measured.report:SuggestReport",
     "render": "quorate.stacks.model:RenderReport",
     "diff": "quorate.deploy.diff:ChangesReport",
     "up": "quorate.entry.schemas:UpReport",
@@ -123,6 +126,7 @@ MODELS = {
 
 TITLES = {
     "error": "any verb with --json that ends with an error",
+    "measurement": "the file that quorate measure writes",
     "lab-up": "quorate lab up --json",
     "lab-status": "quorate lab status --json",
     "lab-power-off": "quorate lab power-off --json",

@@ -88,6 +88,7 @@ def _fleet(path: Path, parts: FleetParts, projects: list[Project], sources: Sour
         swarm=parts.swarm,
         secrets=parts.secrets,
         registries=parts.registries,
+        measure=parts.measure,
         backup=parts.file.backup,
         drills=parts.file.drills,
     )

@@ -130,6 +130,10 @@ _FLEET = {
         "the fleet has no stacks", _W,
         "there is nothing to deploy", "list compose files under `stacks:`",
     ),
+    "Q120": Code(
+        "`measure.prometheus.server` is no server of the fleet", _E,
+        "Prometheus could not be reached through it", "correct the name, or leave it out",
+    ),
 }  # fmt: skip
 
 _COMPOSE = {

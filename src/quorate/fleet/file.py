@@ -6,13 +6,14 @@ defaults live here only.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from quorate.fleet import quantities
-from quorate.fleet.model import Engine, Policy, Role, State, SwarmSettings
+from quorate.fleet.model import Engine, Policy, Prometheus, Role, State, SwarmSettings
 
 
 def _text(value: Any) -> Any:
@@ -25,6 +26,16 @@ def _text(value: Any) -> Any:
 def _list(value: Any) -> Any:
     """A single word counts as a list of one."""
     return [value] if isinstance(value, str | int | float) else value
+
+
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.IGNORECASE)
+
+
+def _url(value: Any) -> Any:
+    if isinstance(value, str) and not _URL.fullmatch(value):
+        hint = "; no user and password in it" if "@" in value else ""
+        raise ValueError(f"`{value}` is not a URL; write http://HOST:PORT{hint}")
+    return value
 
 
 def _quantity(parse: Any, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -190,6 +201,66 @@ class RegistryEntry(Strict):
     password: SourceEntry = Field(description="Where the password or token comes from.")
 
 
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+"""Of a label or a metric in Prometheus."""
+
+
+class PrometheusEntry(Strict):
+    """A Prometheus that scrapes cAdvisor on the servers; the names are cAdvisor's own."""
+
+    url: Annotated[str, BeforeValidator(_url)] = Field(
+        description="Where it answers: `http://HOST:PORT`."
+    )
+    server: Text | None = Field(
+        None,
+        description="The server it is reached through, by ssh; `url` is then as that server "
+        "sees it: `http://127.0.0.1:9090`.",
+    )
+    authorization: SourceEntry | None = Field(
+        None, description="Where the value of the Authorization header comes from: `Bearer …`."
+    )
+    match: dict[Name, Text] = Field(
+        default_factory=dict, description="Labels that a series must have: `{job: cadvisor}`."
+    )
+    service_label: Name = Field(
+        Prometheus.model_fields["service_label"].default,
+        description="Label with the Swarm service's name.",
+    )
+    project_label: Name = Field(
+        Prometheus.model_fields["project_label"].default,
+        description="Label with docker compose's project.",
+    )
+    compose_service_label: Name = Field(
+        Prometheus.model_fields["compose_service_label"].default,
+        description="Label with docker compose's service.",
+    )
+    task_label: Name = Field(
+        Prometheus.model_fields["task_label"].default,
+        description="Label that tells the containers of a service apart.",
+    )
+    server_label: Name = Field(
+        Prometheus.model_fields["server_label"].default,
+        description="Label with the server's name or address, with or without a port.",
+    )
+    memory_metric: Name = Field(
+        Prometheus.model_fields["memory_metric"].default, description="Memory in use, bytes."
+    )
+    cpu_metric: Name = Field(
+        Prometheus.model_fields["cpu_metric"].default, description="CPU seconds used, a counter."
+    )
+
+
+class MeasureEntry(Strict):
+    """How `quorate measure` finds out what services use."""
+
+    window: Duration | None = Field(
+        None, gt=0, description="How far to look back in Prometheus; `7d` when not given."
+    )
+    prometheus: PrometheusEntry | None = Field(
+        None, description="Prometheus; without one, the engines are asked."
+    )
+
+
 class FleetFile(Strict):
     """A Quorate fleet file."""
 
@@ -210,6 +281,9 @@ class FleetFile(Strict):
     )
     registries: dict[str, RegistryEntry] = Field(
         default_factory=dict, description="Credentials for image registries, by host."
+    )
+    measure: MeasureEntry = Field(
+        default_factory=MeasureEntry, description="How to find out what services use."
     )
     backup: dict[str, Any] = Field(default_factory=dict, description="Reserved for backups.")
     drills: dict[str, Any] = Field(default_factory=dict, description="Reserved for drills.")

@@ -11,7 +11,9 @@ from quorate.fleet.model import (
     Disk,
     Isolation,
     Location,
+    Measure,
     Policy,
+    Prometheus,
     Registry,
     Reserved,
     SecretSource,
@@ -31,7 +33,7 @@ CODES = Codes(unknown="Q101", missing="Q102", value="Q103")
 # with errors is never handed out.
 FILL = {
     "version": 1, "name": "fleet", "address": "unknown", "cpus": 1.0, "memory": 1,
-    "role": "worker", "size": 0, "files": (), "user": "", "spiky": "", "away_from": "",
+    "role": "worker", "size": 0, "files": (), "user": "", "spiky": "", "away_from": "", "url": "http://unknown",
     "servers": {},
 }  # fmt: skip
 
@@ -48,6 +50,7 @@ class FleetParts:
     swarm: SwarmSettings
     secrets: dict[str, SecretSource]
     registries: tuple[Registry, ...]
+    measure: Measure
     file: FleetFile
 
     def mark(self, *path: str | int) -> Mark:
@@ -79,6 +82,7 @@ def read_parts(mapping: Map, directory: Path, problems: Problems) -> FleetParts 
             Registry(host=host, user=entry.user, password=_source(entry.password, directory))
             for host, entry in file.registries.items()
         ),
+        measure=_measure(file, directory),
         file=file,
     )
 
@@ -135,6 +139,16 @@ def _policy(file: FleetFile) -> Policy:
         ),
         production_classes=policy.production_classes,
     )
+
+
+def _measure(file: FleetFile, directory: Path) -> Measure:
+    entry = file.measure.prometheus
+    prometheus = None
+    if entry is not None:
+        given = entry.model_dump(exclude={"authorization"})
+        source = _source(entry.authorization, directory) if entry.authorization else None
+        prometheus = Prometheus(**given, authorization=source)
+    return Measure(window=file.measure.window, prometheus=prometheus)
 
 
 def _source(entry: SourceEntry, directory: Path) -> SecretSource:

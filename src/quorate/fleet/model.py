@@ -179,6 +179,34 @@ class Registry(Model):
     password: SecretSource
 
 
+class Prometheus(Model):
+    """A Prometheus that scrapes cAdvisor on the servers.
+
+    `url` is as this machine sees it, or, with `server`, as that server sees it (it is
+    then reached by ssh). `match` are labels that a series must have. The other names
+    are those of cAdvisor's labels and metrics.
+    """
+
+    url: str
+    server: str | None = None
+    authorization: SecretSource | None = None
+    match: dict[str, str] = Field(default_factory=dict)
+    service_label: str = "container_label_com_docker_swarm_service_name"
+    project_label: str = "container_label_com_docker_compose_project"
+    compose_service_label: str = "container_label_com_docker_compose_service"
+    task_label: str = "name"
+    server_label: str = "instance"
+    memory_metric: str = "container_memory_working_set_bytes"
+    cpu_metric: str = "container_cpu_usage_seconds_total"
+
+
+class Measure(Model):
+    """How `quorate measure` finds out what services use. `window` in seconds."""
+
+    window: float | None = None
+    prometheus: Prometheus | None = None
+
+
 class Stack(Model):
     """Compose files that make up one stack.
 
@@ -327,6 +355,7 @@ class Fleet(Model):
     swarm: SwarmSettings = SwarmSettings()
     secrets: dict[str, SecretSource] = Field(default_factory=dict)
     registries: tuple[Registry, ...] = ()
+    measure: Measure = Measure()
     backup: dict[str, Any] = Field(default_factory=dict)
     drills: dict[str, Any] = Field(default_factory=dict)
     digest: str = ""

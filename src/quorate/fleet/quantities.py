@@ -74,6 +74,18 @@ def write_duration(seconds: float) -> str:
     return out + (f"{left}us" if left else "")
 
 
+def show_duration(seconds: float) -> str:
+    """A duration for people, its two largest parts: `7 d`, `1 d 6 h`, `5 min`, `45 s`, `0.5 s`."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    left, out = round(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            out.append(f"{count} {unit}")
+    return " ".join(out[:2])
+
+
 def parse_share(value: Any) -> float:
     """A share between 0 and 1: `10%` or 0.1."""
     number = math.nan

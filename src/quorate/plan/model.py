@@ -104,6 +104,77 @@ class Survival(Model):
     sampled: bool = False
 
 
+class Side(Model):
+    """A placement under one set of figures.
+
+    `homes`: service → its servers. `broken`: hard rules that the placement breaks
+    under these figures. `objective` in points; lower is better.
+    """
+
+    status: str
+    objective: float
+    homes: dict[str, tuple[str, ...]]
+    servers: dict[str, ServerUse]
+    broken: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class HomeChange(Model):
+    """Where a service lives as declared, and as measured."""
+
+    declared: tuple[str, ...]
+    measured: tuple[str, ...]
+
+
+class UseDifference(Model):
+    """Measured less declared."""
+
+    reserved: float
+    baseline: float
+    peak: float
+
+
+class ServerDifference(Model):
+    """Measured less declared, of one server. Memory in bytes, CPU in speed-1.0 threads."""
+
+    memory: UseDifference
+    cpu: UseDifference
+
+
+class Difference(Model):
+    """Between the plan as measured and the plan as declared.
+
+    `servers`: of the plan as measured, or, where there is none, of the same homes
+    with measured figures. `gain`: points that the plan as measured is better than
+    the same homes, with measured figures; None where there is none.
+    """
+
+    homes: dict[str, HomeChange]
+    servers: dict[str, ServerDifference]
+    gain: float | None
+
+
+class MeasuredPlan(Model):
+    """The plan as declared, the same homes with measured figures, and the plan as measured.
+
+    `changed`: services that count with other figures than declared; `left`: the
+    others, and why. `as_measured` is None where nothing holds with the measured
+    figures; `conflict` then says why. `remarks` are about the measurement itself.
+    """
+
+    source: str
+    start: str
+    end: str
+    changed: tuple[str, ...]
+    left: dict[str, str]
+    as_declared: Side
+    same_homes: Side
+    as_measured: Side | None
+    conflict: tuple[str, ...] = ()
+    difference: Difference
+    remarks: tuple[str, ...] = ()
+
+
 class Plan(Model):
     """The answer of the planner.
 
@@ -111,6 +182,7 @@ class Plan(Model):
     `gap` relative to the proven bound). `fleet_digest` says what files it was made
     from, `snapshot` where services were at home then (empty: from the files alone).
     `survival`: every loss of as many servers as `policy.survive` says; None when it is 0.
+    `measured`: with a measurement, the plan as measured beside this one, as declared.
     """
 
     version: int = PLAN_VERSION
@@ -127,6 +199,7 @@ class Plan(Model):
     warnings: tuple[str, ...] = ()
     survival: Survival | None = None
     snapshot: dict[str, str] = Field(default_factory=dict)
+    measured: MeasuredPlan | None = None
 
 
 def snapshot_of(current: Mapping[str, Sequence[str]], servers: Collection[str]) -> dict[str, str]:

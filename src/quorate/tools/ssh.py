@@ -117,11 +117,13 @@ def _accepts(path: Path) -> bool:
 class Forward:
     """A server's Docker socket, forwarded to a private unix socket here.
 
-    Use as a context manager; `path` is the local socket.
+    Use as a context manager; `path` is the local socket. `remote` is something
+    else to forward: a socket's path, or `host:port` as the server sees it.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, remote: str | None = None) -> None:
         self.target = target
+        self.remote = remote or target.docker_socket
         self._directory = Path(tempfile.mkdtemp(prefix="quorate-"))
         self.path = self._directory / "s"
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,7 +137,7 @@ class Forward:
         """
         log_file = self._directory / "log"
         options = ["-T", "-o", "ExitOnForwardFailure=yes", "-o", "ControlPath=none"]
-        options += ["-L", f"{self.path}:{self.target.docker_socket}"]
+        options += ["-L", f"{self.path}:{self.remote}"]
         # `cat` ends with its input, and that with this process: even when it is
         # killed, no forward to a server's engine stays behind.
         argv = [*self.target.argv(*options), "cat"]

@@ -20,6 +20,9 @@ def explain(
     server: str | None = typer.Option(
         None, "--why-not", metavar="SERVER", help="What would have to change for it to be there."
     ),
+    measured: Path | None = typer.Option(
+        None, "--measured", metavar="FILE", help="Explain the plan as measured."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the account as JSON."),
     time_limit: float = typer.Option(
         10.0, "--time-limit", min=0.1, help="Seconds to search for each placement."
@@ -32,8 +35,16 @@ def explain(
     from quorate.plan.solve import make_plan
 
     desired = read_fleet(fleet)
+    said = None
+    if measured is not None:
+        from quorate.measured.apply import with_measurement
+        from quorate.measured.read import read_measurement
+
+        desired, said = with_measurement(desired, read_measurement(measured, desired))
     plan = make_plan(desired, time_limit=time_limit)
     found = account(desired, plan, service, server=server, time_limit=time_limit)
+    if said is not None:
+        found = found.model_copy(update={"assumed": (said, *found.assumed)})
     if as_json:
         print_json(found)
         return

@@ -20,6 +20,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.plan_commands",
     "quorate.entry.cli.explain_commands",
     "quorate.entry.cli.whatif_commands",
+    "quorate.entry.cli.measure_commands",
     "quorate.entry.cli.stack_commands",
     "quorate.entry.cli.deploy_commands",
     "quorate.entry.cli.observe_commands",

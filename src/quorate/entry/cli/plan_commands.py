@@ -6,14 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from quorate.fleet.model import Fleet
     from quorate.plan.model import Plan
+    from quorate.plan.whatif.side import Homes
 
 PROGRESS_AFTER_SECONDS = 1.0
 """A plan that takes longer than this says how it is doing."""
@@ -40,26 +42,40 @@ def plan(
         False, "--live", help="Ask the swarm where services are at home now; moves cost."
     ),
     lab: bool = typer.Option(False, "--lab", help="The same, with the running lab of this fleet."),
+    measured: Path | None = typer.Option(
+        None,
+        "--measured",
+        metavar="FILE",
+        help="Plan with the figures of this measurement too, and show the difference.",
+    ),
     only: list[str] = typer.Option(
         [], "--only", metavar="SERVICE", help="Show this service only, in full. Repeatable."
     ),
 ) -> None:
-    """Decide where every service lives, and say why."""
+    """Decide where every service lives, and say why.
+
+    With --measured the plan stays the one that was declared; the other is shown beside it.
+    """
     from datetime import UTC, datetime
 
     from quorate.entry.cli.output import print_json
     from quorate.plan.select import select
 
-    make = _from_swarm(fleet, lab=lab) if live or lab else _from_files(fleet)
+    desired, current = _from_swarm(fleet, lab=lab) if live or lab else _from_files(fleet)
     with _progress(quiet=as_json) as on_solution:
-        made = make(
+        made = _make(
+            desired,
+            measured,
+            current=current,
             time_limit=time_limit,
             seed=seed,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             on_solution=on_solution,
         )
     if output is not None:
-        output.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        # As declared: what was measured is for looking at, and deploys nothing.
+        written = made.model_copy(update={"measured": None})
+        output.write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")
     shown = select(made, only) if only else made
     if as_json:
         print_json(shown)
@@ -69,21 +85,37 @@ def plan(
         sys.stderr.write(f"plan written to {output}\n")
 
 
-def _from_files(path: Path) -> Callable[..., Plan]:
-    from functools import partial
-
-    from quorate.fleet.read import read_fleet
+def _make(desired: Fleet, measured: Path | None, **how: Any) -> Plan:
+    """The plan; with a measurement, the one as measured beside it."""
     from quorate.plan.solve import make_plan
 
-    return partial(make_plan, read_fleet(path))
+    if measured is None:
+        return make_plan(desired, **how)
+    from quorate.measured.read import read_measurement
+    from quorate.plan.beside import beside
+    from quorate.tools import clock
+
+    found = read_measurement(measured, desired)
+    return beside(
+        desired,
+        make_plan(desired, **how),
+        found,
+        lambda other: make_plan(other, **how),
+        now=clock.now(),
+    )
 
 
-def _from_swarm(path: Path, *, lab: bool) -> Callable[..., Plan]:
-    from functools import partial
+def _from_files(path: Path) -> tuple[Fleet, Homes | None]:
+    from quorate.fleet.read import read_fleet
 
+    return read_fleet(path), None
+
+
+def _from_swarm(path: Path, *, lab: bool) -> tuple[Fleet, Homes | None]:
     from quorate import workflows
 
-    return partial(workflows.plan_live, workflows.open_fleet(path, lab=lab))
+    opened = workflows.open_fleet(path, lab=lab)
+    return opened.fleet, workflows.homes_live(opened)
 
 
 def _show(made: Plan, *, in_full: bool) -> None:
@@ -91,6 +123,10 @@ def _show(made: Plan, *, in_full: bool) -> None:
     from quorate.entry.cli.plan_view import render
 
     render(made, console(), in_full=in_full)
+    if made.measured is not None:
+        from quorate.entry.cli.beside_view import render as render_beside
+
+        render_beside(made.measured, console())
 
 
 @contextmanager

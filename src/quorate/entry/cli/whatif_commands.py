@@ -66,6 +66,9 @@ def what_if(
         False, "--live", help="Start from what the swarm runs, not from the plan."
     ),
     lab: bool = typer.Option(False, "--lab", help="The same, with the running lab of this fleet."),
+    measured: Path | None = typer.Option(
+        None, "--measured", metavar="FILE", help="Compare with the figures of this measurement."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the answer as JSON."),
     html: Path | None = typer.Option(
         None, "--html", metavar="FILE", help="Also write it as a web page with pictures."
@@ -93,6 +96,10 @@ def what_if(
     desired, present, words = (
         _as_it_runs(fleet, time_limit, lab=lab) if live or lab else _as_planned(fleet, time_limit)
     )
+    assumed: tuple[str, ...] = ()
+    if measured is not None:
+        desired, said = _as_measured(desired, measured)
+        assumed = (said,)
     answer = ask(
         desired,
         asked,
@@ -102,6 +109,7 @@ def what_if(
         present_is=words,
         time_limit=time_limit,
     )
+    answer = answer.model_copy(update={"assumptions": (*assumed, *answer.assumptions)})
     if html is not None:
         _write_page(answer, html)
     if as_json:
@@ -157,6 +165,13 @@ def _as_it_runs(path: Path, time_limit: float, *, lab: bool) -> tuple[Fleet, Hom
     opened = workflows.open_fleet(path, lab=lab)
     running, plan = workflows.running_and_planned(opened, time_limit=time_limit)
     return opened.fleet, {**homes_of(plan), **running}, "what runs now"
+
+
+def _as_measured(fleet: Fleet, path: Path) -> tuple[Fleet, str]:
+    from quorate.measured.apply import with_measurement
+    from quorate.measured.read import read_measurement
+
+    return with_measurement(fleet, read_measurement(path, fleet))
 
 
 def homes_of(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ import re
 
 from quorate.fleet.lints.context import Context
 from quorate.fleet.model import Role
+from quorate.fleet.problems import did_you_mean
 from quorate.fleet.quantities import show_size
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9-]{1,63})*")
@@ -19,6 +20,7 @@ def lint(context: Context) -> None:
     _names_and_addresses(context)
     _reserved(context)
     _managers(context)
+    _measure(context)
 
 
 def _names_and_addresses(context: Context) -> None:
@@ -70,3 +72,15 @@ def _managers(context: Context) -> None:
             context.parts.mark("policy", "survive"),
             f"`survive` is {survive}, but {number} managers survive {tolerated} losses",
         )
+
+
+def _measure(context: Context) -> None:
+    prometheus = context.fleet.measure.prometheus
+    names = [server.name for server in context.fleet.servers]
+    if prometheus is None or prometheus.server is None or prometheus.server in names:
+        return
+    context.problems.add(
+        "Q120",
+        context.parts.mark("measure", "prometheus", "server"),
+        f"`{prometheus.server}` is no server of the fleet{did_you_mean(prometheus.server, names)}",
+    )
