@@ -18,6 +18,7 @@ from quorate.measured.apply import as_measured
 from quorate.measured.assemble import measurement
 from quorate.measured.model import Measurement
 from quorate.measured.override import NotSafeError, entries, header, read_existing, with_file
+from quorate.measured.promql import MOST_SAMPLES
 from quorate.measured.suggest import Suggestion, suggest
 from quorate.observe.prometheus import DEFAULT_WINDOW, Asked, ask_prometheus
 from quorate.observe.sampling import Pace, sample_engines
@@ -211,6 +212,11 @@ def _pace(options: MeasureOptions) -> Pace:
         raise UsageError(
             "that is one sample, and CPU takes two",
             todo="give a longer --window, a shorter --interval, or more --samples",
+        )
+    if samples > MOST_SAMPLES:
+        raise UsageError(
+            f"{samples:,} samples are too many, at most {MOST_SAMPLES:,}",
+            todo="give a shorter --window, or a longer --interval",
         )
     return Pace(samples=samples, interval=interval)
 

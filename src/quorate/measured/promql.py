@@ -21,6 +21,9 @@ from quorate.measured.model import compose_key
 MOST_STEPS = 2016
 """Steps of a window when no interval is given: a week by 5 minutes."""
 
+MOST_SAMPLES = 50_000
+"""Of a window: 5 weeks by the minute."""
+
 LEAST_STEP = 60.0
 """Seconds; most Prometheus scrape every 15 to 60 s."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from quorate.errors import MachineError, UsageError
 from quorate.fleet.model import Fleet, Prometheus
+from quorate.fleet.quantities import show_duration
 from quorate.measured import promql
 from quorate.measured.assemble import Watched
 from quorate.measured.figures import Gathering
@@ -18,6 +19,7 @@ from quorate.observe.watching import Watcher
 from quorate.tools import clock, http, ssh
 
 DEFAULT_WINDOW = 7 * 86400.0
+MOST_WINDOW = 3650 * 86400.0
 API = "/api/v1"
 
 
@@ -42,11 +44,7 @@ def ask_prometheus(
         MachineError: it refuses, answers nonsense, or has no such series.
     """
     step = asked.interval or promql.step_of(asked.window)
-    if asked.window < step:
-        raise UsageError(
-            f"a window of {asked.window:g} s holds no interval of {step:g} s",
-            todo="give a longer --window, or a shorter --interval",
-        )
+    _require_sensible(asked.window, step)
     watcher.phase("asking Prometheus")
     end = clock.now().replace(microsecond=0)
     start = end - timedelta(seconds=asked.window)
@@ -68,6 +66,20 @@ def ask_prometheus(
         interval=step,
         notes=notes,
     )
+
+
+def _require_sensible(window: float, step: float) -> None:
+    if window < step:
+        raise UsageError(
+            f"a window of {window:g} s holds no interval of {step:g} s",
+            todo="give a longer --window, or a shorter --interval",
+        )
+    if window > MOST_WINDOW or window / step > promql.MOST_SAMPLES:
+        raise UsageError(
+            f"a window of {show_duration(window)} by {show_duration(step)} is too much to ask for",
+            cause=f"at most {promql.MOST_SAMPLES:,} samples of ten years are",
+            todo="give a shorter --window, or a longer --interval",
+        )
 
 
 @contextmanager

@@ -185,9 +185,11 @@ def test_another_fleet_s_prometheus(week: str, home: Path) -> None:
 
 
 def test_prometheus_says_no_in_its_own_words(week: str, home: Path) -> None:
-    arguments = ("--from", f"prometheus={week}", "--window", "4000d", "--interval", "1ms")
-    error = quorate(home, "measure", *arguments, code=6)
-    assert error["cause"]
+    where = f"{{url: '{week}', memory_metric: nan}}"
+    (home / "fleet.yaml").write_text(FLEET + f"measure: {{prometheus: {where}}}\n")
+    error = quorate(home, "measure", "--window", "1h", code=6)
+    assert "refuses the question" in error["what"]
+    assert "parse error" in error["cause"]
 
 
 def test_series_that_were_just_scraped(programs: Programs, home: Path, tmp_path: Path) -> None:

@@ -171,6 +171,12 @@ def test_what_if_and_explain_with_measured_figures(shop: Path) -> None:
         (("--from", "prometheus=http://x", "--samples", "9"), "--samples goes with"),
         (("--from", "prometheus=http://x", "--via", "tow"), "no server is called so"),
         (("--from", "prometheus=http://x", "--window", "1s"), "holds no interval"),
+        (
+            ("--from", "prometheus=http://x", "--window", "4000d", "--interval", "1ms"),
+            "too much to ask for",
+        ),
+        (("--from", "prometheus=http://x", "--window", "9999999d"), "too much to ask for"),
+        (("--window", "9999d", "--interval", "1ms"), "samples are too many"),
         (("--via", "two"), "--via goes with Prometheus"),
         (("--window", "soon"), "--window: `soon` is not a duration"),
         (("--window", "0"), "must be above 0"),
