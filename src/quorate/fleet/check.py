@@ -27,6 +27,7 @@ def check(
     *,
     override: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    drafts: Mapping[Path, str] | None = None,
 ) -> Report:
     """Read and check a fleet file and every compose file it names.
 
@@ -34,13 +35,14 @@ def check(
         path: the fleet file.
         override: a YAML file deep-merged over the fleet file's mapping before validation.
         environment: variables for compose files; the process environment by default.
+        drafts: texts of files that are not written yet, by path.
 
     Returns:
         Every problem found, and the fleet unless one of them is an error.
         Nothing is raised for what people wrote.
     """
     problems = Problems()
-    sources = Sources(problems)
+    sources = Sources(problems, drafts)
     known = dict(os.environ if environment is None else environment)
     mapping = _fleet_mapping(path, override, sources)
     parts = read_parts(mapping, path.parent, problems) if mapping is not None else None

@@ -132,6 +132,8 @@ class _Reader:
         interpolator = Interpolator(environment, self.problems)
         interpolator.tree(document)
         self.sources.used(interpolator.used)
+        for name, required in interpolator.unset.items():
+            self.sources.unset[name] = required or self.sources.unset.get(name, False)
         self._check_shape(document)
         return document
 

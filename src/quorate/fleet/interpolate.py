@@ -28,7 +28,7 @@ class TemplateError(ValueError):
 
 
 class Interpolator:
-    """Replaces variables; remembers which were used.
+    """Replaces variables; remembers which were used, and which were unset (name → required).
 
     Args:
         environment: the values.
@@ -43,6 +43,7 @@ class Interpolator:
         self.problems = problems
         self.lenient = lenient
         self.used: dict[str, str | None] = {}
+        self.unset: dict[str, bool] = {}
         self._seen: set[int] = set()
 
     def tree(self, value: Any) -> None:
@@ -109,6 +110,7 @@ class Interpolator:
             return value or ""
         if operator.endswith("-"):
             return self._expand(argument, mark, depth + 1)
+        self.unset[name] = True
         message = self._expand(argument, mark, depth + 1)
         self.problems.add(
             "Q202", mark, f"the variable `{name}` must be set" + (f": {message}" if message else "")
@@ -123,6 +125,7 @@ class Interpolator:
     def _value(self, name: str, mark: Mark) -> str:
         value = self._look_up(name)
         if value is None and not self.lenient:
+            self.unset.setdefault(name, False)
             self.problems.add("Q201", mark, f"the variable `{name}` is not set")
         return value or ""
 

@@ -68,7 +68,9 @@ def _merge_maps(base: Map, over: Map) -> Map:
         elif result.get(key) is None:
             result.put(key, value, mark)
         elif value is not None:
-            result.put(key, merge_value(key, result[key], value), mark)
+            # What two files describe together is where the first one has it.
+            both = isinstance(result[key], Map) and isinstance(value, Map) and not value.override
+            result.put(key, merge_value(key, result[key], value), result.at(key) if both else mark)
     return result
 
 

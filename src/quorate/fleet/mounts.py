@@ -128,7 +128,7 @@ def _use(
 ) -> VolumeUse:
     if kind == "bind" and source is not None:
         source = os.path.normpath(directory / source) if not source.startswith("~") else source
-        if _of_the_host(source):
+        if of_the_host(source):
             kind = "host"
         elif Path(source).suffix in _SETTINGS:
             read_only = True  # a file of settings, whoever forgot `:ro`
@@ -139,7 +139,8 @@ def _use(
     return VolumeUse(kind=kind, source=source, target=target, read_only=read_only)
 
 
-def _of_the_host(path: str) -> bool:
+def of_the_host(path: str) -> bool:
+    """Whether a path is a part of the server itself, not data of a service."""
     return path in _HOST_FILES or any(
         path == directory or path.startswith(f"{directory}/") for directory in _HOST_DIRECTORIES
     )

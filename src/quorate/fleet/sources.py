@@ -17,11 +17,18 @@ def tidy(path: Path) -> Path:
 
 
 class Sources:
-    """Reads files, reports those that cannot be read, and digests what was read."""
+    """Reads files, reports those that cannot be read, and digests what was read.
 
-    def __init__(self, problems: Problems) -> None:
+    Args:
+        problems: where they are reported.
+        drafts: texts of files that are not written yet, by path; they win over what is there.
+    """
+
+    def __init__(self, problems: Problems, drafts: Mapping[Path, str] | None = None) -> None:
         self.problems = problems
-        self._texts: dict[str, str | None] = {}
+        self.unset: dict[str, bool] = {}
+        self._drafts = {str(tidy(path)): text for path, text in (drafts or {}).items()}
+        self._texts: dict[str, str | None] = dict(self._drafts)
         self._variables: dict[str, str | None] = {}
 
     def text(self, path: Path, mark: Mark, *, code: str = "Q001", what: str = "file") -> str | None:
@@ -42,7 +49,8 @@ class Sources:
     def optional(self, path: Path) -> str | None:
         """The text of a file that need not exist."""
         name = tidy(path)
-        return self.text(name, Mark(str(name))) if name.is_file() else None
+        there = str(name) in self._drafts or name.is_file()
+        return self.text(name, Mark(str(name))) if there else None
 
     def mapping(self, path: Path, mark: Mark, *, what: str = "file") -> Map | None:
         """A YAML file's mapping, parsed anew at each call; None when it has none."""

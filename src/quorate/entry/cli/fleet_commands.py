@@ -1,8 +1,7 @@
-"""Commands: check, schema, init."""
+"""Commands: check, schema."""
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("check")(check)
     app.command("schema")(schema)
-    app.command("init")(init)
 
 
 def check(
@@ -73,28 +71,3 @@ def schema(
         print_json(service_schema())
     else:
         print_json(printed_schema(subject.value))
-
-
-def init(
-    directory: Path = typer.Argument(Path(), help="Where to write it."),
-    force: bool = typer.Option(False, "--force", help="Overwrite files that are there."),
-) -> None:
-    """Write a commented starter: a fleet file and one compose file."""
-    from quorate.errors import UsageError
-    from quorate.fleet.starter import FILES
-
-    there = [name for name in FILES if (directory / name).exists()]
-    if there and not force:
-        raise UsageError(
-            f"{' and '.join(str(directory / name) for name in there)} would be overwritten",
-            todo="choose another directory, or give --force",
-        )
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in FILES.items():
-            (directory / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{directory} cannot be written: {error.strerror}") from error
-    for name in FILES:
-        sys.stdout.write(f"wrote {directory / name}\n")
-    sys.stdout.write(f"next: edit them, then `quorate check {directory / 'fleet.yaml'}`\n")

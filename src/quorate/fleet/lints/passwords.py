@@ -18,7 +18,9 @@ _ELSEWHERE = re.compile(
     r"|_LIFETIME|_LENGTH|_TYPE|_ENABLED?|_POLICY|_MIN|_MAX|_HEADER|_ISSUER|_ALGORITHM|_ID)$",
     re.IGNORECASE,
 )
-_HARMLESS = re.compile(r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*|__fill_in__", re.IGNORECASE
+)
 _IN_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^/\s:@]+:(?P<password>[^/\s:@]+)@", re.IGNORECASE)
 
 

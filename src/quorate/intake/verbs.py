@@ -1,0 +1,87 @@
+"""`quorate init --from-…`, step by step: read what there is, draft, check, write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from quorate.fleet.check import check
+from quorate.fleet.imports.compose_draft import draft_from_compose
+from quorate.fleet.imports.live_draft import draft_live
+from quorate.fleet.imports.model import FLEET_FILE, Draft, ImportOptions, ImportReport
+from quorate.fleet.problems import Severity
+from quorate.intake.write import write
+from quorate.observe.inventory import Progress, Reading, read_engines, read_swarm
+from quorate.observe.sources import Source
+
+
+def from_compose(
+    paths: Sequence[Path], options: ImportOptions, *, force: bool, dry_run: bool
+) -> ImportReport:
+    """A fleet from compose files.
+
+    Raises:
+        CheckError: a file cannot be read. UsageError: nothing to import, or files in the way.
+    """
+    draft = draft_from_compose(paths, options, os.environ)
+    return finish(draft, options.directory, force=force, dry_run=dry_run)
+
+
+def from_swarm(
+    source: Source,
+    options: ImportOptions,
+    reading: Reading,
+    progress: Progress,
+    *,
+    force: bool,
+    dry_run: bool,
+) -> ImportReport:
+    """A fleet from a running swarm.
+
+    Raises:
+        UnreachableError, EngineError: the manager does not answer, or is none.
+        UsageError: files are in the way.
+    """
+    inventory = read_swarm(source, reading, progress)
+    return finish(draft_live(inventory, options), options.directory, force=force, dry_run=dry_run)
+
+
+def from_docker(
+    sources: Sequence[Source],
+    options: ImportOptions,
+    reading: Reading,
+    progress: Progress,
+    *,
+    force: bool,
+    dry_run: bool,
+) -> ImportReport:
+    """A fleet from what several engines run.
+
+    Raises:
+        UnreachableError, EngineError: none of them answers. UsageError: files are in the way.
+    """
+    inventory = read_engines(sources, reading, progress)
+    return finish(draft_live(inventory, options), options.directory, force=force, dry_run=dry_run)
+
+
+def finish(draft: Draft, directory: Path, *, force: bool, dry_run: bool) -> ImportReport:
+    """Check the draft as if it were written, then write it.
+
+    Raises:
+        UsageError: files are in the way and `force` is not given.
+    """
+    drafts = {directory / name: text for name, text in draft.files.items()}
+    found = check(directory / FLEET_FILE, drafts=drafts)
+    errors = tuple(p for p in found.problems if p.severity is Severity.ERROR)
+    return ImportReport(
+        fleet=draft.fleet,
+        directory=str(directory),
+        files=write(draft, directory, force=force, dry_run=dry_run),
+        servers=draft.servers,
+        stacks=draft.stacks,
+        guesses=draft.guesses,
+        notes=draft.notes,
+        problems=errors,
+        checked=not errors,
+    )
