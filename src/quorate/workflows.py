@@ -23,6 +23,7 @@ from quorate.deploy.run import Run, UpResult, result_of
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import SwarmState
 from quorate.deploy.swarm_steps import steps as setup_steps
+from quorate.deploy.unfilled import refuse_unfilled
 from quorate.errors import EngineError, LabError, RefusedError, StalePlanError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
@@ -111,6 +112,7 @@ def up(
 
     Raises:
         RefusedError: not confirmed. LockedError: somebody else is at it.
+        CheckError: a value that an import left open is still open.
         StalePlanError: the plan was made from other files.
         UnreachableError, EngineError, CommandError: a server or an engine.
     """
@@ -134,6 +136,7 @@ def up(
         if options.dry_run or seen.nothing_to_do:
             outcome = "dry-run" if options.dry_run else "unchanged"
             return result_of(outcome, seen, scene.snapshot, started)
+        refuse_unfilled(rendered)
         if not confirm(seen):
             raise RefusedError("not confirmed; nothing was changed")
         report.phase("setting up the swarm")

@@ -154,6 +154,7 @@ def _swarm(
         services=tuple(answers.items("services", api.services)),
         tasks=tuple(answers.items("tasks", api.tasks)),
         networks=tuple(answers.items("networks", api.networks)),
+        settings=mapping(answers.mapping("its swarm", api.inspect_swarm), "Spec"),
     )
     return text(info, "Name"), seen, tuple(answers.odd)
 

@@ -160,36 +160,40 @@ def _read(item: Group, environment: Mapping[str, str]) -> Read:
 
 
 def _needs(reads: Iterable[Read]) -> Needs:
-    memory = largest = 0
-    cpus = 0.0
-    names: dict[str, None] = {}
-    labels: dict[tuple[str, str], None] = {}
-    worker = False
+    needs = Needs()
     for read in reads:
         for service in read.services:
-            one = service.reservation_memory or service.load.memory
-            count = 1 if service.mode is Mode.GLOBAL else service.replicas
-            memory += one * count
-            cpus += (service.reservation_cpus or service.load.cpu) * count
-            largest = max(largest, one)
-            names.update(dict.fromkeys(() if read.compose else service.pins))
-            for text in service.constraints:
-                try:
-                    constraint = parse_constraint(text)
-                except ValueError:
-                    continue
-                if constraint.equal and constraint.label is not None:
-                    labels[constraint.key.removeprefix(LABEL), constraint.value] = None
-                worker |= constraint.key == "node.role" and (
-                    (constraint.value.lower() == "worker") == constraint.equal
-                )
-        if read.compose:
-            together = sum(s.load.memory * s.replicas for s in read.services)
-            largest = max(largest, together)
+            needs = _add(needs, service, read.compose)
+    return needs
+
+
+def _add(needs: Needs, service: Service, compose: bool) -> Needs:
+    count = 1 if service.mode is Mode.GLOBAL else service.replicas
+    memory = (service.reservation_memory or service.load.memory) * count
+    cpus = (service.reservation_cpus or service.load.cpu) * count
+    # What is bound by a constraint, or to a compose stack's server, may all meet on one.
+    bound = compose or bool(service.constraints or service.pins)
+    labels = dict.fromkeys(needs.labels)
+    worker = needs.worker
+    for text in () if compose else service.constraints:
+        try:
+            constraint = parse_constraint(text)
+        except ValueError:
+            continue
+        if constraint.equal and constraint.label is not None:
+            labels[constraint.key.removeprefix(LABEL), constraint.value] = None
+        if constraint.key == "node.role":
+            worker |= (constraint.value.lower() == "worker") == constraint.equal
     return Needs(
-        memory=memory, cpus=cpus, largest=largest, names=tuple(names), labels=tuple(labels),
+        memory=needs.memory + memory,
+        cpus=needs.cpus + cpus,
+        largest=max(needs.largest, memory),
+        bound_memory=needs.bound_memory + (memory if bound else 0),
+        bound_cpus=needs.bound_cpus + (cpus if bound else 0),
+        names=tuple(dict.fromkeys((*needs.names, *(() if compose else service.pins)))),
+        labels=tuple(labels),
         worker=worker,
-    )  # fmt: skip
+    )
 
 
 def _hosts(reads: Sequence[Read], servers: Sequence[str]) -> list[str | None]:

@@ -24,6 +24,7 @@ def fleet_text(
     guesser: Guesser,
     *,
     spiky: bool,
+    swarm: Mapping[str, Any] | None = None,
 ) -> str:
     """The whole fleet file.
 
@@ -33,6 +34,7 @@ def fleet_text(
         stacks: its `stacks:`, remarks included.
         guesser: for the guesses about the fleet as a whole.
         spiky: whether services of class `ci` come in bursts.
+        swarm: its `swarm:`, where a swarm was read.
     """
     document: dict[str, Any] = {
         "version": 1,
@@ -41,6 +43,8 @@ def fleet_text(
         "stacks": dict(stacks),
         "policy": _policy(servers, guesser, spiky=spiky),
     }
+    if swarm:
+        document["swarm"] = dict(swarm)
     return dump(document, head=HEAD)
 
 

@@ -56,6 +56,7 @@ def guess_service(
     *,
     stack_class: str,
     measured: Measured | None = None,
+    named: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """The `x-quorate` mapping to add: only keys that the files leave open.
 
@@ -63,10 +64,11 @@ def guess_service(
         service: as resolved; what was assumed in it is what has to be guessed.
         stack_class: the class its stack has in the fleet file.
         measured: what it was seen to use, where that is known.
+        named: its class and where that was found, instead of a guess.
     """
     found: dict[str, Any] = {}
     if not written_class(service):
-        name, why = service_class(service)
+        name, why = named or service_class(service)
         if name != stack_class:
             found["class"] = guesser.say("class", name, why or "nothing says otherwise")
     if "state" not in service.x and service.state is not State.NONE:

@@ -68,6 +68,7 @@ class SwarmSeen:
     services: tuple[Raw, ...] = ()
     tasks: tuple[Raw, ...] = ()
     networks: tuple[Raw, ...] = ()
+    settings: Raw = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

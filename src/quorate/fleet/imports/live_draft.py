@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from quorate.fleet.imports.guesses import Guesser, guess_service, service_class
 from quorate.fleet.imports.inventory import Inventory
 from quorate.fleet.imports.live_ports import part_ports
 from quorate.fleet.imports.live_servers import live_servers
+from quorate.fleet.imports.live_settings import swarm_settings
 from quorate.fleet.imports.live_stacks import Builder, LiveService, LiveStack, add_sizes
 from quorate.fleet.imports.model import (
     FILL_IN,
@@ -38,6 +40,7 @@ from quorate.fleet.quantities import write_size
 from quorate.fleet.resolve import resolve_service
 from quorate.fleet.sources import Sources
 
+CLASS_WHY = "its label quorate.class says so"
 SMALLEST_SIZE = 2**20
 
 
@@ -85,7 +88,9 @@ def draft_live(inventory: Inventory, options: ImportOptions) -> Draft:
     if options.name is None:
         name = whole.say("name", name, "its directory's name")
     spiky = any(service_class(service)[0] == "ci" for service in services)
-    files[FLEET_FILE] = fleet_text(name, section, entries, whole, spiky=spiky)
+    files[FLEET_FILE] = fleet_text(
+        name, section, entries, whole, spiky=spiky, swarm=swarm_settings(inventory, whole)
+    )
     clean, leaks = _gated(files, scrub)
     notes += leaks
     return Draft(
@@ -129,10 +134,14 @@ def _resolved(stack: LiveStack) -> list[Service]:
 
 
 def _document(stack: LiveStack, extensions: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    services = {
-        name: {**service.body, **({"x-quorate": extensions[name]} if extensions.get(name) else {})}
-        for name, service in stack.services.items()
-    }
+    services: dict[str, Any] = {}
+    for name, live in stack.services.items():
+        body = dict(live.body)
+        if live.digest:
+            body["image"] = Said(body["image"], f"runs as {live.digest}")
+        if extensions.get(name):
+            body["x-quorate"] = extensions[name]
+        services[name] = body
     return {"services": services, **stack.sections.document()}
 
 
@@ -143,7 +152,11 @@ def _entry(
     entry: dict[str, Any] = {"files": [f"{stack.name}.yaml"]}
     if secret:
         entry["env_files"] = [VALUES_FILE]
-    name, why = stack_class(services)
+    known = [live.workload_class for live in stack.services.values() if live.workload_class]
+    if known:
+        name, why = Counter(known).most_common(1)[0][0], CLASS_WHY
+    else:
+        name, why = stack_class(services)
     if name != DEFAULT_CLASS:
         entry["class"] = guesser.say("class", name, why)
     if stack.compose:
@@ -163,7 +176,10 @@ def _text(
     for service in services:
         live = stack.services[service.name]
         guesser = Guesser(f"{stack.name}.yaml", f"{stack.name}/{service.name}")
-        found = guess_service(service, guesser, stack_class=own_class, measured=live.measured)
+        named = (live.workload_class, CLASS_WHY) if live.workload_class else None
+        found = guess_service(
+            service, guesser, stack_class=own_class, measured=live.measured, named=named
+        )
         extensions[service.name] = found | _placed(stack, service, live, guesser)
         guesses += guesser.guesses
     head = [

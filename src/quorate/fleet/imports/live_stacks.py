@@ -27,8 +27,9 @@ from quorate.fleet.imports.inventory import (
 from quorate.fleet.imports.model import Note
 from quorate.fleet.imports.scrub import Scrubber
 from quorate.fleet.imports.sections import Sections
-from quorate.fleet.imports.swarm_service import POOL, Place, service_name, swarm_service
+from quorate.fleet.imports.swarm_service import POOL, Place, image_of, service_name, swarm_service
 
+CLASS_LABEL = "quorate.class"
 RUNS = ("running", "restarting", "paused")
 
 
@@ -41,6 +42,8 @@ class LiveService:
     pool: tuple[str, ...] = ()
     measured: Measured | None = None
     data_size: int = 0
+    digest: str = ""
+    workload_class: str = ""
 
 
 @dataclass(kw_only=True)
@@ -123,6 +126,8 @@ class Builder:
                 body=swarm_service(raw, stack.sections, place),
                 servers=tuple(sorted(where.get(text(raw, "ID"), set()) - {""})),
                 pool=self._pool(raw),
+                digest=image_of(raw)[1],
+                workload_class=texts(raw, "Spec", "Labels").get(CLASS_LABEL, ""),
                 measured=self._used(text(raw, "Spec", "Name")),
             )
 

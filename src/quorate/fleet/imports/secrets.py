@@ -19,7 +19,7 @@ SHORTEST = 6
 """Shorter values are too common in ordinary text to be looked for elsewhere."""
 
 _NAME = re.compile(
-    r"(^|[_\-.])(PASS|PASSWD|PASSWORD\w*|PASSPHRASE|PWD|SECRET\w*|TOKEN\w*|API_?KEYS?|CREDENTIALS?"
+    r"(^|[_\-.])(PASS|PASSWD|PASSWORD\w*|PASSPHRASE|PWD|PW|SECRET\w*|TOKEN\w*|API_?KEYS?|CREDENTIALS?"
     r"|AUTH|AUTHORIZATION|COOKIE|SALT|PEPPER|JWT|HMAC|SIGNATURE|SIGNING|LICENSE_KEY|WEBHOOK|DSN"
     r"|CONNECTION_?STRING|BASIC_?AUTH\w*|USERS|KEYFILE_CONTENT|PIN)([_\-.]|$|\d)"
     r"|(^|[_\-.])\w*(PRIVATE|SECRET|ACCESS|ENCRYPTION|MASTER|SIGNING|SHARED|SESSION|APP|CRYPT\w*)"
@@ -38,9 +38,9 @@ _HARMLESS = re.compile(
 )
 _ADDRESS = re.compile(r"(?P<before>[a-z][a-z0-9+.\-]*://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)", re.I)
 _ASSIGNED = re.compile(
-    r"(?P<before>(?:^|[\s;,&?\"'{-])[\w.\-]*?(?:password|passwd|passphrase|pwd|pass|secret|token|api_?key"
-    r"|access_?key|private_?key|auth|credentials?|requirepass|masterauth)\w*[\"']?\s*[=:]\s*[\"']?)"
-    r"(?P<value>[^\s;,&\"'}]+)",
+    r"(?P<before>(?:^|[\s;,&?\"'{\[-])[\w.\-]*?(?:password|passwd|passphrase|pwd|pass|secret|token"
+    r"|api_?key|access_?key|private_?key|auth|credentials?|requirepass|masterauth)\w*[\"'\])]*"
+    r"\s*(?:=>|:=|[=:])\s*[\"']?)(?P<value>(?:(?:basic|bearer|token)\s+)?[^\s;,&\"'}]+)",
     re.IGNORECASE,
 )
 _FLAG = re.compile(
@@ -88,10 +88,10 @@ def pieces(name: str, value: str) -> list[Piece]:
 
 def text_pieces(value: str) -> list[Piece]:
     """A text without a telling name in pieces, those that look secret marked."""
+    if _TOKENS.search(value):
+        return [Piece(value, True)]
     parts = _split(value, _ADDRESS)
     parts = [p for part in parts for p in ([part] if part.secret else _split(part.text, _ASSIGNED))]
-    if any(_TOKENS.search(part.text) for part in parts if not part.secret):
-        return [Piece(value, True)]
     return [p for part in parts for p in ([part] if part.secret else _random(part.text))]
 
 

@@ -22,6 +22,7 @@ from quorate.fleet.imports.scrub import Scrubber
 
 PREDEFINED = ("bridge", "host", "none", "ingress", "docker_gwbridge")
 _NOT_KEY = re.compile(r"[^A-Za-z0-9._-]+")
+_VERSION = re.compile(r"[-_.]v?\d+$")
 _SOURCE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
@@ -111,11 +112,15 @@ class Sections:
         """The key of a secret or config that the swarm holds already."""
         entries: dict[str, Any] = getattr(self, section)
         wanted = {"external": True, "name": name}
-        key = _key(target.rpartition("/")[2]) or _key(name)
-        if not _SOURCE.fullmatch(key) or entries.get(key, wanted) != wanted:
-            key = _key(name)
-        entries[key] = {"external": True} if key == name else wanted
-        return key
+        short = _VERSION.sub("", name.removeprefix(f"{self.origin}_"))
+        choices = [target, short] if "/" not in target else [short]
+        for choice in choices:
+            usable = _SOURCE.fullmatch(choice) is not None
+            if usable and entries.get(choice, wanted) == wanted and choice != name:
+                entries[choice] = wanted
+                return choice
+        entries[_key(name)] = {"external": True, **({} if _key(name) == name else {"name": name})}
+        return _key(name)
 
 
 def _key(name: str) -> str:

@@ -42,11 +42,17 @@ class GivenServer(Model):
 
 
 class Needs(Model):
-    """What the services ask of the servers, all replicas together. Bytes and threads."""
+    """What the services ask of the servers, all replicas together. Bytes and threads.
+
+    `largest` is the most that one service asks, `bound_…` what those ask that may not
+    run everywhere.
+    """
 
     memory: int = 0
     cpus: float = 0.0
     largest: int = 0
+    bound_memory: int = 0
+    bound_cpus: float = 0.0
     names: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     worker: bool = False
@@ -217,8 +223,8 @@ def _roles(servers: tuple[GivenServer, ...]) -> dict[str, str]:
 def _sizes(needs: Needs, count: int) -> tuple[int, int]:
     """Memory in bytes and CPU threads of a placeholder."""
     share = max(1, count - 1)
-    memory = max(needs.memory / share, needs.largest) / 0.8
-    threads = max(2.0, needs.cpus / share / 0.8)
+    memory = max(needs.memory / share, needs.largest, needs.bound_memory) / 0.8
+    threads = max(2.0, needs.cpus / share / 0.8, needs.bound_cpus / 0.8)
     gib = max(4, math.ceil(memory / GIB))
     return _power(gib) * GIB, min(_power(math.ceil(threads)), LARGEST)
 

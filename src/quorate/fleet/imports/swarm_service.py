@@ -53,15 +53,16 @@ def service_name(raw: Raw) -> tuple[str, str]:
     return namespace, name.removeprefix(f"{namespace}_")
 
 
-def image_of(raw: Raw) -> str:
-    """The image as it was asked for; the digest Swarm resolved it to left out."""
+def image_of(raw: Raw) -> tuple[str, str]:
+    """The image by its tag, and the digest it was resolved to ("" when that is all there is)."""
     asked = texts(raw, "Spec", "Labels").get(STACK_IMAGE, "")
     running = text(raw, "Spec", "TaskTemplate", "ContainerSpec", "Image")
-    head, at, _ = running.partition("@")
-    last = head.rsplit("/", 1)[-1]
-    plain = head if at and ":" in last else running
+    head, at, digest = running.partition("@")
     # The label stays behind when an image was changed by hand.
-    return asked if asked.partition("@")[0] in (plain, head) else plain
+    if asked and "@" not in asked and asked in (running, head):
+        return asked, digest
+    tagged = at and ":" in head.rsplit("/", 1)[-1]
+    return (head, digest) if tagged else (running, "")
 
 
 def swarm_service(raw: Raw, sections: Sections, place: Place) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def swarm_service(raw: Raw, sections: Sections, place: Place) -> dict[str, Any]:
     template = mapping(raw, "Spec", "TaskTemplate")
     container = mapping(template, "ContainerSpec")
     scrub = sections.scrub
-    out: dict[str, Any] = {"image": scrub.plain(image_of(raw))}
+    out: dict[str, Any] = {"image": scrub.plain(image_of(raw)[0])}
     if words(container, "Command"):
         out["entrypoint"] = scrub.words(subject, "entrypoint", words(container, "Command"))
     if words(container, "Args"):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 _WORD = re.compile(
-    r"[A-Za-z/][A-Za-z0-9_./-]*|[0-9]+(\.[0-9]+)?(GiB|MiB|KiB|[GMKT])|([0-9]+\.){3}[0-9]+"
+    r"[A-Za-z/][A-Za-z0-9_./-]*|[0-9]+(\.[0-9]+)?(GiB|MiB|KiB|[GMKTsmh])|([0-9]+\.){3}[0-9]+"
 )
 FLOW_WIDTH = 80
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
