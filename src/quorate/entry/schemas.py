@@ -105,6 +105,7 @@ class HistoryReport(Model):
 MODELS = {
     "error": "quorate.entry.schemas:ErrorReport",
     "check": "quorate.fleet.report:CheckReport",
+    "inspect": "quorate.intake.inspecting:InspectReport",
     "init": "quorate.fleet.imports.model:ImportReport",
     "plan": "quorate.plan.model:Plan",
     "explain": "quorate.plan.account:Account",

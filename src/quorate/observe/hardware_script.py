@@ -1,4 +1,4 @@
-"""The script that asks a server about its hardware and what runs on it: POSIX sh, nothing installed.
+"""The script that asks a server about its hardware and what runs on it; POSIX sh.
 
 Prints `@section` lines, each followed by what a program said; a program that is
 missing leaves its section empty. Only reads, but for the speed test, which keeps
@@ -7,7 +7,8 @@ one thread busy for about a second.
 
 from __future__ import annotations
 
-SPEED_MEBIBYTES = 192
+from quorate.fleet.imports.hardware import SPEED_MEBIBYTES
+
 SPEED_ROUNDS = 3
 
 SCRIPT = r"""
@@ -25,11 +26,13 @@ section uptime; cat /proc/uptime
 section lsblk; lsblk -b -P -o NAME,TYPE,SIZE,ROTA,MOUNTPOINT,PKNAME,TRAN 2>/dev/null ||
   lsblk -b -P -o NAME,TYPE,SIZE,ROTA,MOUNTPOINT 2>/dev/null
 section df; df -Pk 2>/dev/null
-section docker; docker version --format '{{.Server.Version}}' 2>/dev/null
-section swarm; docker info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}' 2>/dev/null
-section containers; docker ps --no-trunc --format '{{.ID}} {{.Names}} {{.Label "com.docker.swarm.service.name"}}' 2>/dev/null
+ask() { timeout 10 docker "$@" 2>/dev/null; }
+section docker; ask version --format '{{.Server.Version}}'
+section swarm; ask info --format '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}'
+section containers
+ask ps --format '{{.ID}} {{.Names}} {{.Label "com.docker.swarm.service.name"}}'
 section listening; ss -H -lntup 2>/dev/null
-section processes; ps -eo pid=,rss=,comm= 2>/dev/null
+section processes; ps -eo pid=,ppid=,rss=,comm= 2>/dev/null
 section cgroups; for f in /proc/[0-9]*/cgroup; do
   p=${f#/proc/}; p=${p%/cgroup}
   grep -qsE 'docker|containerd|kubepods|libpod' "$f" && echo "$p"

@@ -18,6 +18,7 @@ from quorate.errors import QuorateError
 COMMAND_MODULES = (
     "quorate.entry.cli.fleet_commands",
     "quorate.entry.cli.init_commands",
+    "quorate.entry.cli.inspect_commands",
     "quorate.entry.cli.plan_commands",
     "quorate.entry.cli.explain_commands",
     "quorate.entry.cli.whatif_commands",

@@ -15,6 +15,7 @@ REFERENCE_SPEED = 600.0
 SPEED_MEBIBYTES = 192
 NOTEWORTHY = 32 * 2**20
 GIB = 2**30
+VIRTUAL = ("vd", "xvd")
 
 KNOWN_SERVICES = {
     "nfsd": "NFS server", "rpc.nfsd": "NFS server", "rpc.mountd": "NFS server",
@@ -104,6 +105,11 @@ def read_hardware(text: str) -> Hardware:
     ):  # fmt: skip
         if missing:
             odd.append(f"does not tell its {what}")
+    odd += [
+        f"has a virtual disk {disk.name}: taken for an SSD"
+        for disk in disks
+        if disk.name.startswith(VIRTUAL)
+    ]
     load = _decimal(first(lines("load")).split(" ")[0])
     state, _, manages = first(lines("swarm")).partition(" ")
     role = ("manager" if manages == "true" else "worker") if state == "active" else None
@@ -135,7 +141,7 @@ def first(lines: list[str]) -> str:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 18 else 0
+    return int(text) if text.isdigit() and len(text) < 20 else 0
 
 
 def _decimal(text: str) -> float | None:
@@ -169,8 +175,6 @@ def _speed(lines: list[str]) -> float | None:
         begin, _, end = line.partition(" ")
         if _number(begin) and _number(end) > _number(begin):
             times.append((_number(end) - _number(begin)) / 1e9)
-        elif len(begin) == 19 and begin.isdigit():
-            continue
     if not times:
         return None
     return round(SPEED_MEBIBYTES / min(times) / REFERENCE_SPEED, 2)
@@ -190,9 +194,17 @@ def read_disks(blocks: Iterable[str], tables: Iterable[str]) -> tuple[FoundDisk,
         name = entry.get("NAME", "")
         if entry.get("TYPE") != "disk" or size < GIB or name.startswith(("zram", "loop", "ram")):
             continue
-        kind = "nvme" if name.startswith("nvme") else "hdd" if entry.get("ROTA") == "1" else "ssd"
-        found.append(FoundDisk(name=name, size=size, kind=kind, mount=_mount(mounts.get(name, []))))
+        place = _mount(mounts.get(name, []))
+        found.append(FoundDisk(name=name, size=size, kind=_kind(name, entry), mount=place))
     return tuple(found) or _from_df(tables)
+
+
+def _kind(name: str, entry: dict[str, str]) -> str:
+    """A virtual disk calls itself rotational whatever is under it, and is taken for an SSD."""
+    if name.startswith("nvme"):
+        return "nvme"
+    virtual = name.startswith(VIRTUAL)
+    return "hdd" if entry.get("ROTA") == "1" and not virtual else "ssd"
 
 
 def _root(name: str, parents: dict[str, str]) -> str:
@@ -220,15 +232,21 @@ def _from_df(lines: Iterable[str]) -> tuple[FoundDisk, ...]:
 def read_outside(
     processes: Iterable[str], listening: Iterable[str], contained: Iterable[str]
 ) -> tuple[Outside, ...]:
-    """Programs outside of containers that keep memory or listen, the largest first."""
+    """Services outside of containers, the largest first: known ones, those that listen, and
+    those started by init that keep memory.
+    """
     inside = {line.strip() for line in contained}
     memory: dict[str, int] = {}
     names: dict[str, str] = {}
+    daemons: set[str] = set()
     for line in processes:
-        parts = line.split(None, 2)
-        if len(parts) == 3 and parts[0] not in inside and _number(parts[1]):
-            memory[parts[2]] = memory.get(parts[2], 0) + _number(parts[1]) * 1024
-            names[parts[0]] = parts[2]
+        parts = line.split(None, 3)
+        if len(parts) == 4 and parts[0] not in inside and _number(parts[2]):
+            name = parts[3]
+            memory[name] = memory.get(name, 0) + _number(parts[2]) * 1024
+            names[parts[0]] = name
+            if parts[1] == "1":
+                daemons.add(name)
     ports: dict[str, set[int]] = {}
     for line in listening:
         parts = line.split()
@@ -243,7 +261,8 @@ def read_outside(
         known = KNOWN_SERVICES.get(name)
         if name.split(":")[0] in _ENGINE or name.startswith("kworker"):
             continue
-        if known or name in ports or memory.get(name, 0) >= NOTEWORTHY:
+        large = name in daemons and memory.get(name, 0) >= NOTEWORTHY
+        if known or name in ports or large:
             shown = f"{known} ({name})" if known else name
             found[shown] = Outside(
                 name=shown, memory=memory.get(name, 0), ports=tuple(sorted(ports.get(name, ())))

@@ -1,0 +1,94 @@
+"""Changes to the servers of a fleet file's text; comments and layout stay. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from quorate.fleet.imports.compare import Difference
+
+INDENTS = ((2, 4, 2), (2, 2, 0), (4, 6, 4), (4, 4, 0), (4, 4, 2))
+"""Ways to indent mappings, sequences and dashes; the one that changes least is taken."""
+
+
+def edited(text: str, changes: Mapping[str, Sequence[Difference]]) -> str:
+    """The fleet file with those differences written into its servers.
+
+    Args:
+        text: the fleet file; it must be valid YAML with these servers in it.
+        changes: by server; those with `advice` are left alone.
+    """
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    for server, found in changes.items():
+        entry = document["servers"][server]
+        for difference in found:
+            if difference.value is not None and not difference.advice:
+                _apply(entry, difference)
+    return _dumped(yaml, document)
+
+
+def _apply(entry: CommentedMap, difference: Difference) -> None:
+    section, _, name = difference.key.partition(".")
+    if section not in ("disks", "reserved"):
+        _put(entry, section, difference.value)
+        return
+    items = entry.get(section)
+    if not isinstance(items, list):
+        items = entry[section] = CommentedSeq()
+    for item in items:
+        if section == "disks" and item.get("name") == name:
+            for key, value in difference.value.items():
+                _put(item, key, value)
+            return
+    added = CommentedMap(difference.value)
+    added.fa.set_flow_style()
+    items.append(added)
+
+
+def _put(entry: CommentedMap, key: str, value: Any) -> None:
+    """Set a key; a new one goes before the first section, where the single values are."""
+    if key in entry or not isinstance(entry, CommentedMap) or entry.fa.flow_style():
+        entry[key] = value
+        return
+    names = list(entry)
+    single = [i for i, k in enumerate(names) if not isinstance(entry[k], dict | list)]
+    entry.insert(single[-1] + 1 if single else len(names), key, value)
+
+
+def _fitting(text: str) -> YAML:
+    """A YAML that writes the unchanged text back with the fewest changed lines."""
+    best, least = _yaml(INDENTS[0]), None
+    for indents in INDENTS:
+        yaml = _yaml(indents)
+        changed = _changed(text, _dumped(yaml, yaml.load(text)))
+        if least is None or changed < least:
+            best, least = _yaml(indents), changed
+        if changed == 0:
+            break
+    return best
+
+
+def _yaml(indents: tuple[int, int, int]) -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 2**20
+    mapping, sequence, offset = indents
+    yaml.indent(mapping=mapping, sequence=sequence, offset=offset)
+    return yaml
+
+
+def _dumped(yaml: YAML, document: Any) -> str:
+    out = StringIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _changed(before: str, after: str) -> int:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+    return sum(line[:1] in "+-" for line in lines)
