@@ -40,6 +40,8 @@ run up "$fleet" --lab --yes
 healthy=$((SECONDS - started))
 say "All healthy $healthy s after the start"
 run status "$fleet" --lab
+printf '\033[36m$ quorate lab status %s | head -n 6\033[0m\n' "$fleet"
+"$quorate" lab status "$fleet" | sed -n 1,6p
 
 say "5  $worker (a worker) loses power"
 run lab power-off "$worker" "$fleet" --measure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -378,7 +378,8 @@ class Loss:
     `missing` are those that did not within the time; `stayed` are services that
     cannot move (their data is on that server, or every other one holds its
     replica already); `noticed` is when Swarm marked
-    the server as down, None if it did not.
+    the server as down, None if it did not. `late` are those of the recovered that took
+    longer than their recovery target; `target` is that of services without one of their own.
     """
 
     server: str
@@ -387,6 +388,8 @@ class Loss:
     recovered: dict[str, float]
     missing: tuple[str, ...]
     stayed: tuple[str, ...]
+    target: float
+    late: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -442,7 +445,16 @@ def lose_power(opened: Opened, server: str, *, limit: float, report: Reporter) -
         recovered=recovered,
         missing=tuple(sorted(set(movable) - set(recovered))),
         stayed=tuple(item.swarm_name for item in affected if not item.may_move),
+        target=opened.fleet.policy.recovery_target,
+        late=late(opened.fleet, recovered),
     )
+
+
+def late(fleet: Fleet, recovered: Mapping[str, float]) -> tuple[str, ...]:
+    """The services (swarm names) that took longer than their recovery target. Pure."""
+    targets = {s.swarm_name: s.recovery_target for s in fleet.swarm_services()}
+    general = fleet.policy.recovery_target
+    return tuple(sorted(n for n, took in recovered.items() if took > (targets.get(n) or general)))
 
 
 def _observe_or_none(client: DockerClient) -> Snapshot | None:

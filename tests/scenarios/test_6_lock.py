@@ -6,8 +6,6 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-import pytest
-
 from quorate.tools import process
 from tests.scenarios import steps
 
@@ -45,7 +43,6 @@ def test_two_at_once(shop: Office) -> None:
     steps.then_all_at_home(shop)
 
 
-@pytest.mark.drill
 def test_the_lock_of_a_killed_one_is_taken_over(shop: Office) -> None:
     release = {"RELEASE": "killed midway"}
     first = shop.start("up", str(shop.fleet), *UP, environment=release)

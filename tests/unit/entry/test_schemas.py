@@ -79,6 +79,7 @@ def test_history() -> None:
 
 def test_a_measured_loss() -> None:
     loss = Loss(
-        server="a", leader=True, noticed=None, recovered={"x": 2.5}, missing=("y",), stayed=()
-    )
+        server="a", leader=True, noticed=None, recovered={"x": 2.5}, missing=("y",), stayed=(),
+        target=2.0, late=("x",),
+    )  # fmt: skip
     jsonschema.validate(json.loads(json.dumps(loss.as_json())), schema("lab-power-off"))

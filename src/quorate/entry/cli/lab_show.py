@@ -72,7 +72,9 @@ def _row(node: NodeStatus) -> tuple[str, ...]:
 def _remarks(seen: LabStatus, lab: Lab) -> list[str]:
     from quorate.lab.up import feature_words
 
+    used = sum(node.memory_used for node in seen.nodes) / GIBIBYTE
     out = [
+        f"together the nodes take {used:.1f} GiB of this machine's memory",
         f"memory is the fleet's × {seen.memory_factor:.3f}, CPUs × {seen.cpu_factor:.3f} "
         "(at least one each)",
         f"this machine: {'; '.join(feature_words(lab))}",
@@ -148,6 +150,15 @@ def show_loss(loss: Loss) -> None:
         + (f", the last after {last:.1f} s" if loss.recovered else ""),
         markup=False,
     )
+    if loss.late:
+        out.print(
+            f"after their recovery target ({loss.target:g} s, or their own): "
+            f"{len(loss.late)}: {', '.join(loss.late)}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif loss.recovered:
+        out.print(f"all of these within their recovery targets ({loss.target:g} s, or their own)")
     if loss.missing:
         out.print(f"not back yet: {', '.join(loss.missing)}", markup=False, soft_wrap=True)
     if loss.stayed:
