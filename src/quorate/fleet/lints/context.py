@@ -38,10 +38,20 @@ class Context:
 
     @cached_property
     def _eligible(self) -> dict[str, tuple[Server, ...]]:
-        return {
-            service.id: eligible_servers(service, self.fleet.servers)
-            for service in self.fleet.services
-        }
+        # Thousands of services share a few sets of rules: each set is looked at once.
+        alike: dict[tuple[object, ...], tuple[Server, ...]] = {}
+        found = {}
+        for service in self.fleet.services:
+            key = (service.engine, service.pins, service.constraints)
+            if key not in alike:
+                alike[key] = eligible_servers(service, self.fleet.servers)
+            found[service.id] = alike[key]
+        return found
+
+    @cached_property
+    def server_names(self) -> frozenset[str]:
+        """Every server's name in small letters, as Swarm compares them."""
+        return frozenset(server.name.lower() for server in self.fleet.servers)
 
     def project(self, service: Service) -> Project:
         """The project a service belongs to."""

@@ -24,12 +24,11 @@ def lint(context: Context) -> None:
 def _pins(context: Context, service: Service) -> None:
     if context.view(service).value(EXTENSION, "pin") is None:
         return
-    names = [server.name for server in context.fleet.servers]
-    lowered = [name.lower() for name in names]
     known = True
     for pin in service.pins:
-        if pin.lower() not in lowered:
+        if pin.lower() not in context.server_names:
             known = False
+            names = [server.name for server in context.fleet.servers]
             what = f"`{service.id}` is pinned to the unknown server `{pin}`"
             mark = context.mark(service, EXTENSION, "pin")
             context.problems.add("Q304", mark, what + did_you_mean(pin, names))

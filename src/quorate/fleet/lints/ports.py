@@ -45,7 +45,7 @@ def lint(context: Context) -> None:
 def _uses(context: Context) -> Iterator[_Use]:
     all_servers = frozenset(server.name for server in context.fleet.servers)
     for service in context.fleet.services:
-        if context.tasks(service) == 0:
+        if not service.ports or context.tasks(service) == 0:
             continue
         eligible = frozenset(server.name for server in context.eligible(service))
         for port in service.ports:

@@ -39,7 +39,7 @@ def _contradictions(context: Context, service: Service, by_id: dict[str, Service
             context.mark(service, EXTENSION, "near"),
             f"`{service.id}` must be both near `{name}` and apart from it",
         )
-    mine = {server.name for server in context.eligible(service)}
+    mine = {server.name for server in context.eligible(service)} if service.near else set()
     for name in service.near:
         other = by_id.get(name)
         if other is None or name == service.id:
