@@ -3,6 +3,7 @@
 ::
 
     QuorateError                    1   anything expected that has no class of its own
+    ├── StoppedError                1   a search was stopped before it had found anything
     ├── UsageError                  2   wrong arguments
     ├── CheckError                  2   problems in the fleet or compose files, all at once
     ├── InfeasibleError             3   no placement satisfies the rules
@@ -19,8 +20,9 @@
 An error says what happened, the likely cause and what to do next, in that
 order. An expected error prints as such, without a traceback; anything else is
 a defect and exits with 1, a traceback and where to report it. Ctrl-C exits
-with 130. Exit code 4 belongs to checks with a verdict (`predict --fail-on`,
-drills) and has no error class here yet.
+with 130, also when it ended a search early and the best plan found is shown.
+Exit code 4 belongs to checks with a verdict (`predict --fail-on`, drills) and has no
+error class here yet.
 """
 
 from __future__ import annotations
@@ -63,6 +65,10 @@ class QuorateError(Exception):
             "todo": self.todo,
             "exit_code": self.exit_code,
         }
+
+
+class StoppedError(QuorateError):
+    """A search was asked to stop before it had found anything (Ctrl-C: the command exits 130)."""
 
 
 class UsageError(QuorateError):

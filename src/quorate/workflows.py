@@ -59,12 +59,12 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class UpOptions:
-    """`wait_lock` and `time_limit` (of the planner) in seconds."""
+    """`wait_lock` and `time_limit` (of the planner; None: by the fleet's size) in seconds."""
 
     dry_run: bool = False
     plan: Plan | None = None
     wait_lock: float = 0.0
-    time_limit: float = 10.0
+    time_limit: float | None = None
 
 
 def open_fleet(path: Path, *, lab: bool = False) -> Opened:
@@ -256,7 +256,7 @@ def homes_live(opened: Opened) -> dict[str, tuple[str, ...]]:
 
 
 def running_and_planned(
-    opened: Opened, *, time_limit: float
+    opened: Opened, *, time_limit: float | None
 ) -> tuple[dict[str, tuple[str, ...]], Plan]:
     """Service id → the servers it runs on now; and the plan that `up` would make.
 

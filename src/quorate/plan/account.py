@@ -12,12 +12,10 @@ from pydantic import Field
 
 from quorate.errors import UsageError
 from quorate.fleet.model import Engine, Fleet, Model, Service
-from quorate.plan.cost import costs
+from quorate.plan.assemble import moves
 from quorate.plan.explain import Explainer
 from quorate.plan.margin import Margin, margins
 from quorate.plan.model import Plan
-from quorate.plan.pool import pools
-from quorate.plan.rules import all_rules
 from quorate.plan.whatif.names import find_server, find_service
 from quorate.plan.whatif.side import Side, side_of
 from quorate.plan.whynot.answer import why_not
@@ -101,14 +99,15 @@ def _require_elsewhere(service: Service, side: Side, target: str) -> None:
 
 
 def _elsewhere(side: Side, service: Service) -> Iterator[Elsewhere]:
-    explainer = Explainer(side.problem, side.counts, all_rules(side.problem), costs(side.problem))
+    there = side.occupancy
+    explainer = Explainer(there, moves(there))
     if service.id not in side.problem.item_of:
-        pool = pools(side.problem, side.counts)[service.id]
+        pool = side.pools[service.id]
         for server, words in explainer.explain(service, pool).rejected.items():
             rule = "compose" if service.engine is Engine.COMPOSE else "constraint"
             yield Elsewhere(server=server, possible=False, rule=rule, words=words)
         return
-    for one in explainer.alternatives(service):
+    for one in explainer.moves.alternatives(service):
         if one.rule is not None:
             yield Elsewhere(server=one.server, possible=False, rule=one.rule.kind, words=one.words)
         else:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from quorate.fleet.model import Engine, Service
-from quorate.plan.constraints import holds
 from quorate.plan.cost import costs
 from quorate.plan.explain import Explainer
 from quorate.plan.model import Placement, Plan, snapshot_of
-from quorate.plan.pool import Pool, homes, pools
-from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Counts, Problem
+from quorate.plan.moves import ExactMoves, Moves
+from quorate.plan.occupancy import Occupancy
+from quorate.plan.pool import Pool, pools
+from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Problem, is_large
 from quorate.plan.rules import all_rules, figure
 from quorate.plan.survive import survival
 from quorate.plan.survive_words import warnings as survival_warnings
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
     from quorate.plan.solve import Solution
 
 
+ONE_BY_ONE = 1_000
+"""Items × hosts from which alternatives are priced on arrays: the same figures, without
+evaluating the whole fleet for each; below, importing NumPy would take longer."""
+
+
 def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan:
     """The plan of an answer."""
-    counts = solution.counts
-    chosen = pools(problem, counts)
-    explainer = Explainer(problem, counts, all_rules(problem), costs(problem))
+    there = Occupancy(problem, solution.counts)
+    chosen = pools(there)
+    large = is_large(problem)
+    explainer = Explainer(there, moves(there), brief=large)
+    names = Names(problem)
     services = {
-        service.id: _placement(problem, counts, service, chosen[service.id], explainer)
+        service.id: _placement(names, service, chosen[service.id], explainer)
         for service in problem.fleet.services
         if chosen[service.id].hosts
     }
@@ -41,8 +49,9 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
         bound=solution.bound,
         gap=round(gap, 6),
         seconds=round(solution.seconds, 3),
+        stopped=solution.stopped,
         services=services,
-        servers=uses(problem, counts),
+        servers=uses(there),
         snapshot=snapshot_of(
             {
                 service: [problem.hosts[host].server.name for host in where]
@@ -61,25 +70,48 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
     return plan.model_copy(update={"survival": survived, "warnings": warned})
 
 
-def _placement(
-    problem: Problem, counts: Counts, service: Service, pool: Pool, explainer: Explainer
-) -> Placement:
-    names = [host.server.name for host in problem.hosts]
-    at = sorted(names[host] for host in homes(problem, counts, service))
+def moves(there: Occupancy) -> Moves:
+    """What looks at the alternatives of a placement; on arrays where the fleet is large."""
+    problem = there.problem
+    if len(problem.items) * len(problem.hosts) < ONE_BY_ONE:
+        return ExactMoves(there, all_rules(problem), costs(problem))
+    from quorate.plan.bulk.moves import TOLD, BulkMoves
+
+    return BulkMoves(there, told=TOLD if is_large(problem) else None)
+
+
+class Names:
+    """The servers' names by host."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._names = [host.server.name for host in problem.hosts]
+        self._sorted: dict[tuple[int, ...], tuple[str, ...]] = {}
+
+    def of(self, hosts: tuple[int, ...]) -> tuple[str, ...]:
+        """Sorted; one tuple for all that ask for the same hosts."""
+        if hosts not in self._sorted:
+            self._sorted[hosts] = tuple(sorted(self._names[host] for host in hosts))
+        return self._sorted[hosts]
+
+
+def _placement(names: Names, service: Service, pool: Pool, explainer: Explainer) -> Placement:
+    at = names.of(explainer.there.homes(service))
+    where = names.of(pool.hosts)
     explanation = explainer.explain(service, pool)
     return Placement(
         id=service.id,
         stack=service.stack,
         name=service.name,
         mode=service.mode.value,
-        home=at[0] if at else names[pool.hosts[0]],
-        homes=tuple(at),
-        pool=tuple(sorted(names[host] for host in pool.hosts)),
+        home=at[0] if at else explainer.problem.hosts[pool.hosts[0]].server.name,
+        homes=at,
+        pool=where,
         pinned=bool(service.pins),
         movable=pool.movable,
         outgrown=pool.outgrown,
         reasons=explanation.reasons,
         rejected=explanation.rejected,
+        rejected_more=explanation.rejected_more,
         assumed=service.assumed,
     )
 
@@ -96,7 +128,7 @@ def _warnings(problem: Problem, chosen: dict[str, Pool]) -> Iterator[str]:
         elif service.replicas == 0 and service.mode not in GLOBAL_MODES:
             yield f"{service.id} is scaled to 0 replicas: not placed"
         for expression in service.constraints:
-            if any(holds(expression, host.server) is None for host in problem.hosts):
+            if problem.unclear(expression):
                 yield (
                     f"{service.id}: the fleet file cannot tell which servers satisfy "
                     f"{expression}: taken as satisfied everywhere"

@@ -169,8 +169,8 @@ def costs(problem: Problem) -> Costs:
             tuple(_single(problem, index, host) for host in range(len(problem.hosts)))
             for index in range(len(problem.items))
         ),
-        together=tuple(_together(problem)),
-        links=tuple(_links(problem)),
+        together=tuple(groups(problem)),
+        links=tuple(links(problem)),
         bursts=tuple(_bursts(problem)),
         fills=tuple(_fills(problem)),
     )
@@ -233,25 +233,23 @@ def _single(problem: Problem, index: int, host: int) -> dict[str, int]:
     if stateful(service):
         production = service.workload_class in problem.fleet.policy.production_classes
         weight = UNSTABLE * (PRODUCTION_DATA if production else 1)
-        price["stability"] = round(weight * risk(target.server) / _of_one(problem, service))
-        price["room"] = _share(item.ask.memory_peak, target.total[MEMORY]) // ROOM_DIVISOR
+        price["stability"] = round(weight * risk(target.server) / of_one(problem, service))
+        price["room"] = share_of(item.ask.memory_peak, target.total[MEMORY]) // ROOM_DIVISOR
     now = problem.current.get(service.id)
     if now and host not in now:
         price["move"] = MOVE_DATA if stateful(service) else MOVE
     return price
 
 
-def _of_one(problem: Problem, service: Service) -> int:
+def of_one(problem: Problem, service: Service) -> int:
     """How many services keep parts of the same data as this one."""
     if service.group is None:
         return 1
-    return sum(
-        stateful(other) and (other.stack, other.group) == (service.stack, service.group)
-        for other in problem.fleet.services
-    )
+    return problem.data_groups[service.stack, service.group]
 
 
-def _together(problem: Problem) -> Iterator[Together]:
+def groups(problem: Problem) -> Iterator[Together]:
+    """The classes and stacks that are dearer the more servers they are on."""
     by_class: dict[str, list[int]] = defaultdict(list)
     by_stack: dict[str, list[int]] = defaultdict(list)
     given: dict[str, set[int]] = defaultdict(set)
@@ -277,7 +275,8 @@ def _together(problem: Problem) -> Iterator[Together]:
             )
 
 
-def _links(problem: Problem) -> Iterator[Link]:
+def links(problem: Problem) -> Iterator[Link]:
+    """Who pays for being away from whom."""
     for index, item in enumerate(problem.items):
         service = item.service
         needed = [problem.find(service, name) for name in service.needs]
@@ -311,13 +310,19 @@ def _links_of_compose(problem: Problem) -> Iterator[Link]:
 
 
 def _bursts(problem: Problem) -> Iterator[Burst]:
+    for isolation, index, hosts, ask in bursting(problem):
+        yield _burst(problem, isolation, index, hosts, ask)
+
+
+def bursting(problem: Problem) -> Iterator[tuple[Isolation, int | None, frozenset[int], Ask]]:
+    """The spiky services the policy names: by item, or by the hosts they are given."""
     for isolation in problem.fleet.policy.isolation:
         for index, item in enumerate(problem.items):
             if _bursts_of(item.service, item.ask, isolation):
-                yield _burst(problem, isolation, index, frozenset(), item.ask)
+                yield isolation, index, frozenset(), item.ask
         for fixed in problem.fixed:
             if _bursts_of(fixed.service, fixed.ask, isolation) and fixed.hosts:
-                yield _burst(problem, isolation, None, frozenset(fixed.hosts), fixed.ask)
+                yield isolation, None, frozenset(fixed.hosts), fixed.ask
 
 
 def _bursts_of(service: Service, ask: Ask, isolation: Isolation) -> bool:
@@ -365,22 +370,22 @@ def _fill(
 ) -> Fill:
     target = problem.hosts[host]
     whole = target.total[resource]
-    amount = _peak if term.startswith("peak") else _baseline
+    amount = busy_hour if term.startswith("peak") else baseline_of
     fixed = sum(amount(f.ask, resource) * f.hosts.count(host) for f in problem.fixed)
     return Fill(
         term=term,
         host=host,
-        shares=tuple(_share(amount(item.ask, resource), whole) for item in problem.items),
-        start=_share(target.beside[resource] + fixed, whole),
+        shares=tuple(share_of(amount(item.ask, resource), whole) for item in problem.items),
+        start=share_of(target.beside[resource] + fixed, whole),
         steps=steps,
     )
 
 
-def _baseline(ask: Ask, resource: int) -> int:
+def baseline_of(ask: Ask, resource: int) -> int:
     return ask.resources[resource]
 
 
-def _peak(ask: Ask, resource: int) -> int:
+def busy_hour(ask: Ask, resource: int) -> int:
     """What a task is taken to use in a busy hour."""
     peak, meet = (
         (ask.memory_peak, COINCIDENCE_MEMORY)
@@ -391,7 +396,7 @@ def _peak(ask: Ask, resource: int) -> int:
     return baseline + (peak - baseline) * meet // 100
 
 
-def _share(amount: int, whole: int) -> int:
+def share_of(amount: int, whole: int) -> int:
     """Hundredths of a percent, rounded to the nearest; a server without any is full."""
     return (FULL * amount + whole // 2) // whole if whole > 0 else FULL * min(1, amount)
 

@@ -8,12 +8,16 @@ protocol buffers with the package's compiled half, which imports in 0.1 s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Thread
 from typing import Any
 
 from ortools.sat.python import cp_model_helper as native
 
 MINUS_INFINITY = -(2**62)
+
+POLL_SECONDS = 0.05
+"""How often somebody is asked whether to stop."""
 
 Term = tuple[int, int]
 """A coefficient and a variable's index."""
@@ -24,7 +28,8 @@ class Answer:
     """What the solver found. `status`: optimal, feasible, infeasible or unknown.
 
     `values` by variable; `core` are the assumed variables that together are
-    impossible (a superset of some minimal set), when infeasible.
+    impossible (a superset of some minimal set), when infeasible. `stopped`: ended by
+    request, before its time and without a proof.
     """
 
     status: str
@@ -33,6 +38,7 @@ class Answer:
     seconds: float = 0.0
     values: tuple[int, ...] = ()
     core: tuple[int, ...] = ()
+    stopped: bool = False
 
 
 class Model:
@@ -81,11 +87,13 @@ class Model:
         workers: int = 1,
         parameters: str = "",
         on_solution: Callable[[float, float], None] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Answer:
         """Solve; deterministic for the same model, seed and workers within the time limit.
 
         `parameters` are further solver parameters in text format; `on_solution`
-        receives the objective and the bound of each better solution.
+        receives the objective and the bound of each better solution. `stop` is asked
+        while solving; with it, Ctrl-C too ends the search at once.
         """
         if self._objective:
             self._proto.objective.vars.extend(list(self._objective))
@@ -100,14 +108,18 @@ class Model:
             raise ValueError(f"not understood by the solver: {text}{parameters}")
         wrapper: Any = native.SolveWrapper()
         wrapper.set_parameters(settings)
-        if on_solution is None:
-            return self._answer(wrapper.solve(self._proto))
         # The wrapper does not keep the listener alive: hold it until the end.
-        listener = _listener(on_solution)
-        wrapper.add_solution_callback(listener)
-        answer = self._answer(wrapper.solve(self._proto))
-        wrapper.clear_solution_callback(listener)
-        return answer
+        listener = None if on_solution is None else _listener(on_solution)
+        if listener is not None:
+            wrapper.add_solution_callback(listener)
+        if stop is None:
+            response, stopped = wrapper.solve(self._proto), False
+        else:
+            response, stopped = _watched(wrapper, self._proto, stop)
+        if listener is not None:
+            wrapper.clear_solution_callback(listener)
+        answer = self._answer(response)
+        return replace(answer, stopped=stopped and answer.status in ("feasible", "unknown"))
 
     def _answer(self, response: Any) -> Answer:
         status = str(response.status.name).lower()
@@ -136,6 +148,41 @@ class Model:
         constraint.linear.vars.extend(list(merged))
         constraint.linear.coeffs.extend(list(merged.values()))
         constraint.linear.domain.extend([lower, upper])
+
+
+def _watched(wrapper: Any, proto: Any, stop: Callable[[], bool]) -> tuple[Any, bool]:
+    """The solver's response, and whether it was stopped.
+
+    It runs on a thread of its own: Python handles signals on the main thread only,
+    and not while that is inside the solver.
+    """
+    found: list[Any] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(wrapper.solve(proto))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = Thread(target=run, name="cp-sat", daemon=True)
+    thread.start()
+    stopped = False
+    try:
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            # Asked again each time: a search that has not begun yet does not hear it.
+            if stopped or (thread.is_alive() and stop()):
+                stopped = True
+                wrapper.stop_search()
+    except BaseException:
+        while thread.is_alive():
+            wrapper.stop_search()
+            thread.join(POLL_SECONDS)
+        raise
+    if failed:
+        raise failed[0]
+    return found[0], stopped
 
 
 def _listener(on_solution: Callable[[float, float], None]) -> Any:

@@ -11,6 +11,7 @@ from functools import partial
 
 from quorate.fleet.model import Fleet, Role, Server, Service
 from quorate.plan.model import LossOutcome, Plan, Survival
+from quorate.plan.occupancy import Occupancy
 from quorate.plan.pool import pools
 from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.scene import scene
@@ -94,7 +95,7 @@ def moved_in(fleet: Fleet, plan: Plan, homes: Mapping[str, tuple[str, ...]]) -> 
     problem = build(fleet)
     now = {name: homes.get(name, placement.homes) for name, placement in plan.services.items()}
     counts = _counts(problem, now)
-    chosen = pools(problem, counts)
+    chosen = pools(Occupancy(problem, counts))
     names = [server.name for server in fleet.servers]
     services = {
         name: placement.model_copy(
@@ -107,7 +108,9 @@ def moved_in(fleet: Fleet, plan: Plan, homes: Mapping[str, tuple[str, ...]]) -> 
         )
         for name, placement in plan.services.items()
     }
-    return plan.model_copy(update={"services": services, "servers": uses(problem, counts)})
+    return plan.model_copy(
+        update={"services": services, "servers": uses(Occupancy(problem, counts))}
+    )
 
 
 def _counts(problem: Problem, homes: Mapping[str, Sequence[str]]) -> Counts:

@@ -3,141 +3,69 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from quorate.fleet.model import Engine, Service
-from quorate.plan.cost import TERMS, Costs, evaluate, stateful
-from quorate.plan.pool import Pool, homes
-from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Counts, Problem
-from quorate.plan.rules import Limit, Rule, capacity_of, figure, forbidden, value
-from quorate.plan.use import residents
+from quorate.plan.cost import stateful
+from quorate.plan.moves import Moves, Survey
+from quorate.plan.occupancy import Occupancy
+from quorate.plan.pool import Pool
+from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Problem
+from quorate.plan.rules import forbidden
 from quorate.plan.words import count, listed, size, threads
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alternative:
-    """One task on another server, in thought.
-
-    `rule` is the first hard rule that forbids it, None when none does; then `points` is
-    what it would add to the price, term by term.
-    """
-
-    server: str
-    rule: Rule | None
-    words: str
-    points: Mapping[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.points.values())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Reasons, the one that decided first; `rejected` by the name of every other server."""
+    """Reasons, the one that decided first; `rejected` by the name of other servers.
+
+    `rejected_more`: of the servers that are not named, how many for each reason.
+    """
 
     reasons: tuple[str, ...]
     rejected: dict[str, str]
+    rejected_more: dict[str, int] = field(default_factory=dict)
 
 
 class Explainer:
     """Explains one answer: moves each service in thought and looks what happens."""
 
-    def __init__(
-        self, problem: Problem, counts: Counts, rules: tuple[Rule, ...], costs: Costs
-    ) -> None:
-        self.problem = problem
-        self.counts = counts
-        self.costs = costs
-        self.price = evaluate(costs, counts)
-        self._limits: dict[tuple[int, int], list[tuple[Rule, Limit]]] = {}
-        for rule in rules:
-            for limit in rule.limits:
-                for place in {(item, host) for _, (_, item, host) in limit.terms}:
-                    self._limits.setdefault(place, []).append((rule, limit))
+    def __init__(self, there: Occupancy, moves: Moves, *, brief: bool = False) -> None:
+        """`brief`: servers that a service does not reach are counted, not named."""
+        self.problem = there.problem
+        self.there = there
+        self.moves = moves
+        self.brief = brief
 
     def explain(self, service: Service, pool: Pool) -> Explanation:
         """The reasons of a service's homes."""
         index = self.problem.item_of.get(service.id)
         if index is None:
+            out = self._unreached(service)
             return Explanation(
-                reasons=self._given(service, pool), rejected=self._unreached(service)
+                reasons=(pool.why,),
+                rejected={} if self.brief else out,
+                rejected_more=dict(Counter(out.values())) if self.brief else {},
             )
-        here = homes(self.problem, self.counts, service)
-        found = list(self.alternatives(service))
-        rejected = {one.server: one.words for one in found}
-        extra = [one.points for one in found if one.rule is None]
-        reasons = list(self._reasons(service, index, here, extra, rejected))
-        return Explanation(reasons=(*reasons, f"pool: {pool.why}"), rejected=rejected)
-
-    def alternatives(self, service: Service) -> Iterator[Alternative]:
-        """Every other server, for a service that has a home chosen by the planner."""
-        index = self.problem.item_of[service.id]
-        here = homes(self.problem, self.counts, service)
-        for host, target in enumerate(self.problem.hosts):
-            if host in here or not here:
-                continue
-            name = target.server.name
-            broken = self._broken(index, here[-1], host)
-            if broken is not None:
-                rule, words = broken
-                yield Alternative(server=name, rule=rule, words=words, points={})
-            else:
-                points = self._difference(index, here[-1], host)
-                yield Alternative(server=name, rule=None, words=_priced(points), points=points)
-
-    def _broken(self, item: int, home: int, host: int) -> tuple[Rule, str] | None:
-        """The first hard rule that moving one task breaks, and its words."""
-        row = self.counts[item]
-        row[home] -= 1
-        row[host] += 1
-        try:
-            for rule, limit in [
-                *self._limits.get((item, host), ()),
-                *self._limits.get((item, home), ()),
-            ]:
-                if not limit.holds(self.counts):
-                    return rule, self._words(rule, limit, item, host)
-            return None
-        finally:
-            row[home] += 1
-            row[host] -= 1
-
-    def _words(self, rule: Rule, limit: Limit, item: int, host: int) -> str:
-        resource = capacity_of(rule)
-        if resource is None:
-            return rule.short
-        asked = self.problem.items[item].ask.resources[resource]
-        used = sum(c * value(self.counts, v) for c, v in limit.terms)
-        free = limit.bound - used + asked
-        takes, left = figure(resource, asked), figure(resource, max(0, free))
-        return f"{rule.short}: it takes {takes}, {left} is free"
-
-    def _difference(self, item: int, home: int, host: int) -> Counter[str]:
-        row = self.counts[item]
-        row[home] -= 1
-        row[host] += 1
-        price = evaluate(self.costs, self.counts)
-        row[home] += 1
-        row[host] -= 1
-        price.subtract(self.price)
-        return price
+        here = self.there.homes(service)
+        survey = self.moves.survey(service)
+        reasons = list(self._reasons(service, index, here, survey))
+        return Explanation(
+            reasons=(*reasons, f"pool: {pool.why}"),
+            rejected={one.server: one.words for one in survey.told},
+            rejected_more=dict(survey.more),
+        )
 
     def _reasons(
-        self,
-        service: Service,
-        index: int,
-        here: tuple[int, ...],
-        extra: Sequence[Mapping[str, int]],
-        rejected: Mapping[str, str],
+        self, service: Service, index: int, here: tuple[int, ...], survey: Survey
     ) -> Iterator[str]:
         said = dict(self._facts(service, index, here))
-        if not extra and rejected:
-            yield _only(self.problem, service, rejected)
-        elif extra:
-            nearest = min(extra, key=lambda terms: (sum(terms.values()), sorted(terms.items())))
-            deciding = sorted(nearest.items(), key=lambda pair: -pair[1])
+        if survey.best is None:
+            if survey.causes:
+                yield _only(self.problem, service, survey.causes)
+        else:
+            deciding = sorted(survey.best.items(), key=lambda pair: -pair[1])
             order = [term for term, points in deciding if points > 0]
             for term in order:
                 if term in said:
@@ -179,11 +107,11 @@ class Explainer:
         for isolation in self.problem.fleet.policy.isolation:
             if service.workload_class != isolation.spiky or not service.load.spiky:
                 continue
+            at = frozenset(here)
             away = [
                 other
                 for other in self.problem.fleet.services
-                if other.workload_class == isolation.away_from
-                and not set(here) & set(homes(self.problem, self.counts, other))
+                if other.workload_class == isolation.away_from and not self.there.meets(other, at)
             ]
             use = sum(other.load.cpu * other.replicas for other in away)
             if away:
@@ -208,32 +136,27 @@ class Explainer:
         found = []
         for name in service.needs:
             other = self.problem.find(service, name)
-            if other is not None and set(here) & set(homes(self.problem, self.counts, other)):
+            if other is not None and self.there.meets(other, frozenset(here)):
                 found.append(other.id)
         return found
 
     def _mates(self, service: Service, here: tuple[int, ...], attribute: str) -> int:
+        """How many other placed services on the homes are alike in an attribute."""
+        items = self.problem.items
+        found = {index for host in set(here) for index in self.there.items_at[host]}
+        wanted = getattr(service, attribute)
         return sum(
-            1
-            for other in self.problem.fleet.services
-            if other.id != service.id
-            and getattr(other, attribute) == getattr(service, attribute)
-            and other.id in self.problem.item_of
-            and set(here) & set(homes(self.problem, self.counts, other))
+            items[index].service.id != service.id
+            and getattr(items[index].service, attribute) == wanted
+            for index in found
         )
 
     def _free(self, index: int, host: int) -> int:
         """Memory left at baseline on a host without this item, in MiB."""
         target = self.problem.hosts[host]
-        used = sum(
-            tasks * ask.resources[MEMORY]
-            for _, _, ask, _, tasks in residents(self.problem, self.counts, host)
-        )
-        mine = self.counts[index][host] * self.problem.items[index].ask.resources[MEMORY]
+        used = self.there.memory[host]
+        mine = self.there.counts[index][host] * self.problem.items[index].ask.resources[MEMORY]
         return target.total[MEMORY] - target.beside[MEMORY] - used + mine
-
-    def _given(self, service: Service, pool: Pool) -> tuple[str, ...]:
-        return (pool.why,)
 
     def _unreached(self, service: Service) -> dict[str, str]:
         out: dict[str, str] = {}
@@ -250,25 +173,11 @@ class Explainer:
         return out
 
 
-def _only(problem: Problem, service: Service, rejected: Mapping[str, str]) -> str:
+def _only(problem: Problem, service: Service, causes: Counter[str]) -> str:
     if service.pins:
         return f"pinned by its owner to {listed(service.pins)}"
     constraints = [words for kind, words, _ in forbidden(problem, service) if kind == "constraint"]
-    if constraints and set(rejected.values()) <= set(constraints):
+    if constraints and set(causes) <= set(constraints):
         given = [words.removesuffix(" excludes it") for words in constraints]
         return f"{listed(given)} leaves nowhere else"
-    causes = Counter(rejected.values()).most_common()
-    return f"nowhere else: {listed([words for words, _ in causes], most=2)}"
-
-
-def _priced(extra: Counter[str]) -> str:
-    """The cost a move would add, term by term, the heaviest first."""
-    more = sorted(((points, term) for term, points in extra.items() if points > 0), reverse=True)
-    less = sum(points for points in extra.values() if points < 0)
-    if not more:
-        return "as good: the difference is nothing"
-    text = ", ".join(f"{TERMS[term]} +{points}" for points, term in more[:4])
-    rest = sum(points for points, _ in more[4:])
-    text += f", others +{rest}" if rest else ""
-    text += f", gains {less}" if less else ""
-    return f"costs {extra.total()} points more: {text}"
+    return f"nowhere else: {listed([words for words, _ in causes.most_common()], most=2)}"

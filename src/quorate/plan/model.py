@@ -20,7 +20,9 @@ class Placement(Model):
     `homes` has one entry per replica (for a global service one per server it
     reaches), sorted; `home` is the first. `pool` are the servers Swarm may use
     when a home is gone, homes included. `reasons` say why here; `rejected` maps
-    each other server to the first rule that forbids it or the cost it would add.
+    each other server to the first rule that forbids it or the cost it would add; on
+    large fleets only the few it would cost least on, and `rejected_more` says how many
+    of the others there are for each reason.
     `outgrown`: not movable only because every other server is too small.
     """
 
@@ -36,6 +38,7 @@ class Placement(Model):
     outgrown: bool = False
     reasons: tuple[str, ...] = ()
     rejected: dict[str, str] = Field(default_factory=dict)
+    rejected_more: dict[str, int] = Field(default_factory=dict)
     assumed: tuple[str, ...] = ()
 
 
@@ -94,12 +97,14 @@ class LossOutcome(Model):
 class Survival(Model):
     """Every loss of so many servers, replayed as Swarm would act.
 
-    `losses`: one per combination of servers. `holds`: after each of them,
-    everything that may move still fits. `sampled`: there were too many
-    combinations, or too many orders in which Swarm might go on, to try them all.
+    `losses`: one per combination of servers; `possible`: how many combinations there
+    are. `holds`: after each of those replayed, everything that may move still fits.
+    `sampled`: there were too many combinations, or too many orders in which Swarm
+    might go on, to try them all.
     """
 
     losses: tuple[LossOutcome, ...] = ()
+    possible: int = 0
     holds: bool = True
     sampled: bool = False
 
@@ -179,7 +184,8 @@ class Plan(Model):
     """The answer of the planner.
 
     `status` is `optimal` (proven) or `feasible` (best found in the time given,
-    `gap` relative to the proven bound). `fleet_digest` says what files it was made
+    `gap` relative to the proven bound); `stopped`: by hand, before that time.
+    `fleet_digest` says what files it was made
     from, `snapshot` where services were at home then (empty: from the files alone).
     `survival`: every loss of as many servers as `policy.survive` says; None when it is 0.
     `measured`: with a measurement, the plan as measured beside this one, as declared.
@@ -194,6 +200,7 @@ class Plan(Model):
     bound: float
     gap: float = 0.0
     seconds: float = 0.0
+    stopped: bool = False
     services: dict[str, Placement]
     servers: dict[str, ServerUse]
     warnings: tuple[str, ...] = ()

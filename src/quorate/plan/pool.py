@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from quorate.fleet.model import Engine, Service
-from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Counts, Problem
+from quorate.fleet.model import Engine, Isolation, Service
+from quorate.plan.occupancy import Occupancy
+from quorate.plan.problem import MEMORY, RESERVED_MEMORY, Problem
 from quorate.plan.rules import allowed, sharing
 from quorate.plan.words import listed
 
@@ -24,8 +27,9 @@ class Pool:
     outgrown: bool = False
 
 
-def pools(problem: Problem, counts: Counts) -> dict[str, Pool]:
+def pools(there: Occupancy) -> dict[str, Pool]:
     """Every service's pool, by id."""
+    problem = there.problem
     found: dict[str, Pool] = {}
     for fixed in problem.fixed:
         compose = fixed.service.engine is Engine.COMPOSE
@@ -38,31 +42,95 @@ def pools(problem: Problem, counts: Counts) -> dict[str, Pool]:
             hosts=tuple(sorted(set(fixed.hosts))), why=why, movable=False
         )
     bound = _bound_together(problem)
+    view = _View(there)
     for item in problem.items:
         if item.service.id not in found:
             group = bound.get(item.service.id, [item.service])
             for service in group:
-                found[service.id] = _pool(problem, counts, service, group)
+                found[service.id] = _pool(view, service, group)
     for service in problem.fleet.services:
         if service.id not in found:
-            hosts = tuple(sorted(allowed(problem, service)))
+            hosts = view.sorted(allowed(problem, service))
             found[service.id] = Pool(hosts=hosts, why="scaled to 0 replicas", movable=True)
     return found
 
 
-def homes(problem: Problem, counts: Counts, service: Service) -> tuple[int, ...]:
-    """The host of every task of a service, in order."""
-    fixed = problem.fixed_of.get(service.id)
-    if fixed is not None:
-        return tuple(sorted(fixed.hosts))
-    if service.id not in problem.item_of:
-        return ()
-    row = counts[problem.item_of[service.id]]
-    return tuple(host for host, tasks in enumerate(row) for _ in range(tasks))
+class _View:
+    """A placement, and what is asked of it again and again."""
+
+    def __init__(self, there: Occupancy) -> None:
+        self.there = there
+        self.problem = there.problem
+        self._sorted: dict[frozenset[int], tuple[int, ...]] = {}
+        self._homes_of: dict[Isolation, frozenset[int]] = {}
+
+    def sorted(self, hosts: frozenset[int]) -> tuple[int, ...]:
+        """Hosts in order; one tuple for all services with the same."""
+        if hosts not in self._sorted:
+            self._sorted[hosts] = tuple(sorted(hosts))
+        return self._sorted[hosts]
+
+    def protected(self, isolation: Isolation) -> frozenset[int]:
+        """The hosts where services that the policy protects live."""
+        if isolation not in self._homes_of:
+            self._homes_of[isolation] = frozenset(
+                host
+                for other in self.problem.fleet.services
+                if other.workload_class == isolation.away_from
+                and not _everywhere(self.problem, other)
+                for host in self.there.homes(other)
+            )
+        return self._homes_of[isolation]
+
+    def could_hold(self, service: Service) -> frozenset[int]:
+        """Allowed by its own rules, and large enough if it were alone there."""
+        index = self.problem.item_of.get(service.id)
+        hosts = allowed(self.problem, service)
+        if index is None:
+            return hosts
+        reserved = self.problem.items[index].ask.resources[RESERVED_MEMORY]
+        if reserved <= self._least_usable:
+            return hosts
+        return frozenset(host for host in hosts if reserved <= self._usable[host])
+
+    def free(self, host: int) -> int:
+        """Memory left at baseline, headroom kept."""
+        target = self.problem.hosts[host]
+        used = self.there.memory[host] - self._outside[host]
+        return target.usable(MEMORY) - self.problem.taken(host, MEMORY) - used
+
+    @cached_property
+    def _outside(self) -> list[int]:
+        """By host: memory of what is given there, in MiB."""
+        return [
+            sum(f.ask.resources[MEMORY] * f.hosts.count(host) for f in given)
+            for host, given in enumerate(self.problem.fixed_at)
+        ]
+
+    @cached_property
+    def apart(self) -> dict[str, dict[str, Service]]:
+        """By id: the services it must be apart from, either way it was said."""
+        found: dict[str, dict[str, Service]] = defaultdict(dict)
+        for one in self.problem.fleet.services:
+            for name in one.apart:
+                other = self.problem.find(one, name)
+                if other is not None and other.id != one.id:
+                    found[one.id][other.id] = other
+                    found[other.id][one.id] = one
+        return found
+
+    @cached_property
+    def _usable(self) -> list[int]:
+        return [host.usable(RESERVED_MEMORY) for host in self.problem.hosts]
+
+    @cached_property
+    def _least_usable(self) -> int:
+        return min(self._usable, default=0)
 
 
-def _pool(problem: Problem, counts: Counts, service: Service, group: list[Service]) -> Pool:
-    home = frozenset(homes(problem, counts, service))
+def _pool(view: _View, service: Service, group: list[Service]) -> Pool:
+    problem, homes = view.problem, view.there.homes(service)
+    home = frozenset(homes)
     names = [problem.hosts[host].server.name for host in sorted(home)]
     if not service.movable:
         why = f"its data is on {listed(names)}: elsewhere it would start empty"
@@ -75,13 +143,13 @@ def _pool(problem: Problem, counts: Counts, service: Service, group: list[Servic
     if fixed:
         why = f"stays with {listed(fixed)}, whose servers are given"
         return Pool(hosts=tuple(sorted(home)), why=why, movable=False)
-    hosts = _could_hold(problem, service) | home
+    hosts = view.could_hold(service) | home
     for other in group:
-        hosts &= _could_hold(problem, other) | home
+        hosts &= view.could_hold(other) | home
     outgrown = hosts == home and bool(allowed(problem, service) - home)
-    hosts, said = _narrow(problem, counts, service, home, hosts)
+    hosts, said = _narrow(view, service, home, hosts)
     if len(group) > 1 and len(hosts - home) > 1:
-        hosts = home | {_roomiest(problem, counts, hosts - home)}
+        hosts = home | {max(sorted(hosts - home), key=view.free)}
         others = listed([other.id for other in group if other.id != service.id])
         said.append(f"one fallback, so that it meets {others} there")
     left_out = len(problem.hosts) - len(hosts)
@@ -90,36 +158,36 @@ def _pool(problem: Problem, counts: Counts, service: Service, group: list[Servic
         why = "; ".join(said)
     elif hosts == home:
         why = "every other server is too small" if outgrown else "no other server may have it"
-    movable = _returns(service, homes(problem, counts, service), hosts)
+    movable = _returns(service, homes, hosts)
     if not movable and len(hosts) > 1:
         most = service.max_replicas_per_node
         why += f"; with max_replicas_per_node {most} no server has room for a lost replica"
-    return Pool(hosts=tuple(sorted(hosts)), why=why, movable=movable, outgrown=outgrown)
+    return Pool(hosts=view.sorted(hosts), why=why, movable=movable, outgrown=outgrown)
 
 
 def _returns(service: Service, home: tuple[int, ...], hosts: frozenset[int]) -> bool:
     """Whether, whichever home is lost, its tasks may all run on other hosts of the pool."""
     most = service.max_replicas_per_node or service.replicas
+    # Homes are of the pool: what the others hold is all tasks but those that are lost.
     return all(
-        sum(most - home.count(other) for other in hosts - {lost}) >= home.count(lost)
+        most * (len(hosts) - 1) - (len(home) - home.count(lost)) >= home.count(lost)
         for lost in set(home)
     )
 
 
 def _narrow(
-    problem: Problem,
-    counts: Counts,
+    view: _View,
     service: Service,
     home: frozenset[int],
     hosts: frozenset[int],
 ) -> tuple[frozenset[int], list[str]]:
     """Leave out servers that isolation and `apart` speak against, while one fallback stays."""
     said: list[str] = []
-    for avoided, words in _avoided(problem, counts, service):
+    for avoided, words in _avoided(view, service):
         out = avoided - home
         if not out & hosts:
             continue
-        names = listed([problem.hosts[host].server.name for host in sorted(out & hosts)])
+        names = listed([view.problem.hosts[host].server.name for host in sorted(out & hosts)])
         if (hosts - out) - home:
             hosts -= out
             said.append(f"kept off {names}: {words}")
@@ -128,40 +196,17 @@ def _narrow(
     return hosts, said
 
 
-def _avoided(
-    problem: Problem, counts: Counts, service: Service
-) -> Iterator[tuple[frozenset[int], str]]:
-    for isolation in problem.fleet.policy.isolation:
-        if service.workload_class != isolation.spiky:
-            continue
-        there = {
-            host
-            for other in problem.fleet.services
-            if other.workload_class == isolation.away_from and not _everywhere(problem, other)
-            for host in homes(problem, counts, other)
-        }
-        yield frozenset(there), f"{isolation.away_from} services live there"
-    for other in _apart_from(problem, service):
-        yield frozenset(homes(problem, counts, other)), f"it must be apart from {other.id}"
+def _avoided(view: _View, service: Service) -> Iterator[tuple[frozenset[int], str]]:
+    for isolation in view.problem.fleet.policy.isolation:
+        if service.workload_class == isolation.spiky:
+            yield view.protected(isolation), f"{isolation.away_from} services live there"
+    for other in view.apart.get(service.id, {}).values():
+        yield frozenset(view.there.homes(other)), f"it must be apart from {other.id}"
 
 
 def _everywhere(problem: Problem, service: Service) -> bool:
     """Global services reach every server and so make none special."""
     return service.id in problem.fixed_of and service.engine is Engine.SWARM
-
-
-def _apart_from(problem: Problem, service: Service) -> list[Service]:
-    others: dict[str, Service] = {}
-    for one in problem.fleet.services:
-        for name in one.apart:
-            other = problem.find(one, name)
-            if other is None or other.id == one.id:
-                continue
-            if one.id == service.id:
-                others[other.id] = other
-            elif other.id == service.id:
-                others[one.id] = one
-    return list(others.values())
 
 
 def _bound_together(problem: Problem) -> dict[str, list[Service]]:
@@ -185,28 +230,3 @@ def _bound_together(problem: Problem) -> dict[str, list[Service]]:
     for service in problem.fleet.services:
         groups.setdefault(find(service.id), []).append(service)
     return {service.id: group for group in groups.values() for service in group}
-
-
-def _could_hold(problem: Problem, service: Service) -> frozenset[int]:
-    """Allowed by its own rules, and large enough if it were alone there."""
-    index = problem.item_of.get(service.id)
-    hosts = allowed(problem, service)
-    if index is None:
-        return hosts
-    reserved = problem.items[index].ask.resources[RESERVED_MEMORY]
-    return frozenset(
-        host for host in hosts if reserved <= problem.hosts[host].usable(RESERVED_MEMORY)
-    )
-
-
-def _roomiest(problem: Problem, counts: Counts, hosts: frozenset[int]) -> int:
-    """The host with the most memory left at baseline."""
-
-    def free(host: int) -> int:
-        used = sum(
-            row[host] * item.ask.resources[MEMORY]
-            for item, row in zip(problem.items, counts, strict=True)
-        )
-        return problem.hosts[host].usable(MEMORY) - problem.taken(host, MEMORY) - used
-
-    return max(sorted(hosts), key=free)

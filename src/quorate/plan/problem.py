@@ -8,6 +8,7 @@ up, what is offered is rounded down, so a plan never depends on rounding.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,16 +117,87 @@ class Problem:
         return self.by_id[found] if found else None
 
     @cached_property
+    def data_groups(self) -> Counter[tuple[str, str | None]]:
+        """By stack and group: how many of its services keep data."""
+        return Counter((s.stack, s.group) for s in self.fleet.services if s.state.keeps_data)
+
+    @cached_property
     def by_id(self) -> dict[str, Service]:
         return {service.id: service for service in self.fleet.services}
 
     def taken(self, host: int, resource: int) -> int:
         """What fixed Swarm services take of a host."""
-        return sum(
-            fixed.ask.resources[resource]
-            for fixed in self.fixed
-            if fixed.service.engine is Engine.SWARM and host in fixed.hosts
-        )
+        return self._taken[host][resource]
+
+    @cached_property
+    def _taken(self) -> list[list[int]]:
+        taken = [[0] * len(RESOURCES) for _ in self.hosts]
+        for fixed in self.fixed:
+            if fixed.service.engine is Engine.SWARM:
+                for host in set(fixed.hosts):
+                    for resource, amount in enumerate(fixed.ask.resources):
+                        taken[host][resource] += amount
+        return taken
+
+    @cached_property
+    def fixed_at(self) -> tuple[tuple[Fixed, ...], ...]:
+        """By host: the services that are given there."""
+        return _by_host(self.fixed, len(self.hosts))
+
+    def excluded(self, expression: str) -> frozenset[int]:
+        """The hosts that surely do not satisfy a constraint; looked at once."""
+        return self._judged(expression)[0]
+
+    def unclear(self, expression: str) -> bool:
+        """Whether there are hosts of which the fleet file cannot tell if they satisfy it."""
+        return self._judged(expression)[1]
+
+    def _judged(self, expression: str) -> tuple[frozenset[int], bool]:
+        if expression not in self._judgements:
+            found = [holds(expression, host.server) for host in self.hosts]
+            out = frozenset(index for index, one in enumerate(found) if one is False)
+            self._judgements[expression] = out, None in found
+        return self._judgements[expression]
+
+    @cached_property
+    def _judgements(self) -> dict[str, tuple[frozenset[int], bool]]:
+        return {}
+
+    def unpinned(self, pins: tuple[str, ...]) -> frozenset[int]:
+        """The hosts outside pins; looked at once."""
+        if pins not in self._unpinned:
+            self._unpinned[pins] = frozenset(
+                index for index, host in enumerate(self.hosts) if host.server.name not in pins
+            )
+        return self._unpinned[pins]
+
+    @cached_property
+    def _unpinned(self) -> dict[tuple[str, ...], frozenset[int]]:
+        return {}
+
+    def allowed(self, pins: tuple[str, ...], constraints: tuple[str, ...]) -> frozenset[int]:
+        """The hosts that pins and constraints leave; services alike share one answer."""
+        key = (pins, constraints)
+        if key not in self._allowed:
+            out = [self.excluded(expression) for expression in constraints]
+            if pins:
+                out.append(self.unpinned(pins))
+            self._allowed[key] = frozenset(range(len(self.hosts))).difference(*out)
+        return self._allowed[key]
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[tuple[str, ...], tuple[str, ...]], frozenset[int]]:
+        return {}
+
+
+LARGE = 20_000
+"""Items × hosts from which a fleet is large: it is solved by search instead of exactly, and
+what is told of it is bounded (docs/adr/0016)."""
+
+
+def is_large(problem: Problem) -> bool:
+    """Whether a problem is beyond what is solved, and explained, pair by pair."""
+    return len(problem.items) * len(problem.hosts) >= LARGE
 
 
 Counts = list[list[int]]
@@ -139,10 +211,8 @@ def build(fleet: Fleet, *, current: Mapping[str, tuple[str, ...]] | None = None)
     """
     names = {server.name: index for index, server in enumerate(fleet.servers)}
     fixed = tuple(_fixed(fleet, names))
-    hosts = tuple(
-        _host(fleet, server, [f for f in fixed if index in f.hosts])
-        for index, server in enumerate(fleet.servers)
-    )
+    given_at = _by_host(fixed, len(fleet.servers))
+    hosts = tuple(_host(fleet, index, given_at[index]) for index in range(len(fleet.servers)))
     given = {f.service.id for f in fixed}
     items = tuple(
         Item(services=(service,), count=service.replicas, ask=ask(service))
@@ -195,8 +265,16 @@ def _fixed(fleet: Fleet, names: Mapping[str, int]) -> Iterable[Fixed]:
             yield Fixed(service=service, hosts=reach(fleet, service), ask=ask(service))
 
 
-def _host(fleet: Fleet, server: Server, fixed: Iterable[Fixed]) -> Host:
-    index = fleet.servers.index(server)
+def _by_host(fixed: Iterable[Fixed], hosts: int) -> tuple[tuple[Fixed, ...], ...]:
+    found: list[list[Fixed]] = [[] for _ in range(hosts)]
+    for one in fixed:
+        for host in dict.fromkeys(one.hosts):
+            found[host].append(one)
+    return tuple(map(tuple, found))
+
+
+def _host(fleet: Fleet, index: int, fixed: Iterable[Fixed]) -> Host:
+    server = fleet.servers[index]
     memory, disk = server.memory // MIB, server.disk // MIB
     total = (memory, memory, int(server.cpus * 1000), int(server.cpus * server.speed * 1000), disk)
     beside = (

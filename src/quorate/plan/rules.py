@@ -11,12 +11,11 @@ tasks of an item on a host (`COUNT`), or whether there is any (`PRESENT`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from quorate.fleet.model import Engine, Location, Service
-from quorate.plan.constraints import holds
 from quorate.plan.problem import (
     CPU,
     DISK,
@@ -79,33 +78,36 @@ def all_rules(problem: Problem) -> tuple[Rule, ...]:
 
 def forbidden(problem: Problem, service: Service) -> Iterator[tuple[str, str, frozenset[int]]]:
     """What the service itself rules out: (kind, words, hosts ruled out)."""
-    servers = [host.server for host in problem.hosts]
     if service.pins:
-        out = frozenset(i for i, server in enumerate(servers) if server.name not in service.pins)
-        yield "pin", f"its owner pins it to {listed(service.pins)}", out
+        words = f"its owner pins it to {listed(service.pins)}"
+        yield "pin", words, problem.unpinned(service.pins)
     for expression in service.constraints:
-        out = frozenset(i for i, s in enumerate(servers) if holds(expression, s) is False)
+        out = problem.excluded(expression)
         if out:
             yield "constraint", f"its constraint {expression} excludes it", out
 
 
 def allowed(problem: Problem, service: Service) -> frozenset[int]:
     """The hosts the service's own rules leave."""
-    out = [hosts for _, _, hosts in forbidden(problem, service)]
-    return frozenset(range(len(problem.hosts))).difference(*out)
+    return problem.allowed(service.pins, service.constraints)
 
 
 def _of_each_item(problem: Problem) -> Iterator[Rule]:
-    for index, item in enumerate(problem.items):
-        service = item.service
-        for kind, words, out in forbidden(problem, service):
-            yield Rule(
-                kind=kind,
-                words=_unary_words(problem, service, kind, words, out),
-                short=words,
-                where=(service.location,),
-                limits=tuple(_limit([(1, (COUNT, index, host))], 0) for host in sorted(out)),
-            )
+    for index in range(len(problem.items)):
+        yield from own_rules(problem, index)
+
+
+def own_rules(problem: Problem, index: int) -> Iterator[Rule]:
+    """The pins and constraints of an item."""
+    service = problem.items[index].service
+    for kind, words, out in forbidden(problem, service):
+        yield Rule(
+            kind=kind,
+            words=_unary_words(problem, service, kind, words, out),
+            short=words,
+            where=(service.location,),
+            limits=tuple(_limit([(1, (COUNT, index, host))], 0) for host in sorted(out)),
+        )
 
 
 def _unary_words(
@@ -119,39 +121,60 @@ def _unary_words(
 
 
 def _copies(problem: Problem) -> Iterator[Rule]:
-    """At most ceil(replicas / servers allowed) per server, and at most what the user says."""
+    for index in range(len(problem.items)):
+        for kind, text, most in copies_allowed(problem, index):
+            yield copies_rule(problem, index, kind, text, most)
+
+
+def copies_allowed(problem: Problem, index: int) -> Iterator[tuple[str, str, int]]:
+    """At most ceil(replicas / servers allowed) per server, and at most what the user says.
+
+    By kind of rule: its words, and how many.
+    """
+    item = problem.items[index]
+    service = item.service
+    if len(item.services) > 1:
+        return
+    if service.max_replicas_per_node:
+        most = service.max_replicas_per_node
+        yield "max-replicas", f"max_replicas_per_node is {most}", most
+    left = len(allowed(problem, service))
+    if service.replicas > 1 and left:
+        most = -(-service.replicas // left)
+        replicas = number(service.replicas, "replica")
+        yield "spread", f"its {replicas} are spread, at most {most} on a server", most
+
+
+def copies_rule(problem: Problem, index: int, kind: str, text: str, most: int) -> Rule:
+    """One of `copies_allowed` for every host."""
+    service = problem.items[index].service
     hosts = range(len(problem.hosts))
-    for index, item in enumerate(problem.items):
-        service = item.service
-        if len(item.services) > 1:
-            continue
-        if service.max_replicas_per_node:
-            most = service.max_replicas_per_node
-            text = f"max_replicas_per_node is {most}"
-            yield _copies_rule("max-replicas", service, text, index, most, hosts)
-        left = len(allowed(problem, service))
-        if service.replicas > 1 and left:
-            most = -(-service.replicas // left)
-            text = (
-                f"its {number(service.replicas, 'replica')} are spread, at most {most} on a server"
-            )
-            yield _copies_rule("spread", service, text, index, most, hosts)
-
-
-def _copies_rule(
-    kind: str, service: Service, text: str, index: int, most: int, hosts: Iterable[int]
-) -> Rule:
-    limits = tuple(_limit([(1, (COUNT, index, host))], most) for host in hosts)
     return Rule(
         kind=kind,
         words=f"{service.id}: {text}",
         short=text,
         where=(service.location,),
-        limits=limits,
+        limits=tuple(_limit([(1, (COUNT, index, host))], most) for host in hosts),
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two services that must share a server, and why; the rule is made of it."""
+
+    kind: str
+    words: str
+    first: Service
+    second: Service
+    where: tuple[Location, ...]
+
+
 def _near(problem: Problem) -> Iterator[Rule]:
+    for pair in near_pairs(problem):
+        yield from together_rules(problem, pair)
+
+
+def near_pairs(problem: Problem) -> Iterator[Pair]:
     """`near`: every server that runs the one with fewer tasks also runs the other."""
     seen: set[frozenset[str]] = set()
     for first, second in _pairs(problem, "near"):
@@ -159,17 +182,23 @@ def _near(problem: Problem) -> Iterator[Rule]:
         if first.id != second.id and pair not in seen:
             seen.add(pair)
             words = f"{first.id}: near {second.id} (on the same server)"
-            yield from _together(problem, "near", words, [first, second], (first.location,))
+            where = (first.location,)
+            yield Pair(kind="near", words=words, first=first, second=second, where=where)
 
 
 def _shared_volumes(problem: Problem) -> Iterator[Rule]:
+    for pair in volume_pairs(problem):
+        yield from together_rules(problem, pair)
+
+
+def volume_pairs(problem: Problem) -> Iterator[Pair]:
     """Services that share a local named volume must share a server, or each gets its own."""
     for volume, services in sharing(problem).items():
         names = [service.id for service in services]
         where = tuple(service.location for service in services)
         words = f"{listed(names)} share the local volume {volume}, so they need one server"
         for first, second in pairwise(services):
-            yield from _together(problem, "volume", words, [first, second], where)
+            yield Pair(kind="volume", words=words, first=first, second=second, where=where)
 
 
 def sharing(problem: Problem) -> dict[str, list[Service]]:
@@ -198,18 +227,27 @@ def sharing(problem: Problem) -> dict[str, list[Service]]:
     }
 
 
-def _together(
-    problem: Problem, kind: str, words: str, pair: Sequence[Service], where: tuple[Location, ...]
-) -> Iterator[Rule]:
+def together_rules(problem: Problem, pair: Pair) -> Iterator[Rule]:
     """The smaller of two services lives only where the larger does; alike ones both ways."""
-    tasks = {s.id: _tasks(problem, s) for s in pair}
-    small, large = sorted(pair, key=lambda s: tasks[s.id])
+    small, large, both = ordered(problem, pair)
     limits = list(_within(problem, small, large))
-    if tasks[small.id] == tasks[large.id]:
+    if both:
         limits += _within(problem, large, small)
     if limits:
-        short = f"{small.id} must be on the same server as {large.id}"
-        yield Rule(kind=kind, words=words, short=short, where=where, limits=tuple(limits))
+        yield Rule(
+            kind=pair.kind,
+            words=pair.words,
+            short=f"{small.id} must be on the same server as {large.id}",
+            where=pair.where,
+            limits=tuple(limits),
+        )
+
+
+def ordered(problem: Problem, pair: Pair) -> tuple[Service, Service, bool]:
+    """The one with fewer tasks, the other, and whether they have equally many."""
+    tasks = {s.id: _tasks(problem, s) for s in (pair.first, pair.second)}
+    small, large = sorted((pair.first, pair.second), key=lambda s: tasks[s.id])
+    return small, large, tasks[small.id] == tasks[large.id]
 
 
 def _tasks(problem: Problem, service: Service) -> int:
@@ -230,37 +268,58 @@ def _within(problem: Problem, inner: Service, outer: Service) -> Iterator[Limit]
 
 
 def _apart(problem: Problem) -> Iterator[Rule]:
+    for first, second in apart_pairs(problem):
+        yield apart_rule(problem, first, second)
+
+
+def apart_pairs(problem: Problem) -> Iterator[tuple[Service, Service]]:
+    """The services that must not share a server; one and the same: its own replicas."""
     seen: set[frozenset[str]] = set()
     for first, second in _pairs(problem, "apart"):
         pair = frozenset((first.id, second.id))
-        if pair in seen:
-            continue
-        seen.add(pair)
-        limits = []
-        for host in range(len(problem.hosts)):
-            if first.id == second.id:
-                terms, bound = _tally(problem, [first], host, COUNT), 1
-            else:
-                terms, bound = _tally(problem, [first, second], host, PRESENT), 1
-            bound -= sum(
-                min(1, problem.fixed_of[s.id].hosts.count(host))
-                for s in {first.id: first, second.id: second}.values()
-                if s.id in problem.fixed_of
-            )
-            if terms:
-                limits.append(_limit(terms, bound))
-        others = "its own replicas" if first.id == second.id else second.id
-        yield Rule(
-            kind="apart",
-            words=f"{first.id}: apart from {others} (never on the same server)",
-            short=f"{first.id} must be apart from {others}, which is there",
-            where=(first.location,),
-            limits=tuple(limits),
+        if pair not in seen:
+            seen.add(pair)
+            yield first, second
+
+
+def apart_rule(problem: Problem, first: Service, second: Service) -> Rule:
+    """The rule that two services never share a server."""
+    limits = []
+    for host in range(len(problem.hosts)):
+        if first.id == second.id:
+            terms, bound = _tally(problem, [first], host, COUNT), 1
+        else:
+            terms, bound = _tally(problem, [first, second], host, PRESENT), 1
+        bound -= sum(
+            min(1, problem.fixed_of[s.id].hosts.count(host))
+            for s in {first.id: first, second.id: second}.values()
+            if s.id in problem.fixed_of
         )
+        if terms:
+            limits.append(_limit(terms, bound))
+    others = "its own replicas" if first.id == second.id else second.id
+    return Rule(
+        kind="apart",
+        words=f"{first.id}: apart from {others} (never on the same server)",
+        short=f"{first.id} must be apart from {others}, which is there",
+        where=(first.location,),
+        limits=tuple(limits),
+    )
 
 
 def _ports(problem: Problem) -> Iterator[Rule]:
     """A host-mode port once per server; an ingress port once in the fleet."""
+    direct, ingress = published_ports(problem)
+    for name, users in direct.items():
+        yield from host_port_rules(problem, name, users)
+    for name, users in ingress.items():
+        yield from ingress_port_rules(name, users)
+
+
+def published_ports(
+    problem: Problem,
+) -> tuple[dict[str, list[Service]], dict[str, list[Service]]]:
+    """Who publishes each port on its server; and who in the routing mesh."""
     host_mode: dict[tuple[str, int], dict[str, Service]] = defaultdict(dict)
     ingress: dict[tuple[str, int], dict[str, Service]] = defaultdict(dict)
     for service in problem.fleet.services:
@@ -271,21 +330,28 @@ def _ports(problem: Problem) -> Iterator[Rule]:
             direct = port.mode == "host" or service.engine is Engine.COMPOSE
             table = host_mode if direct else ingress
             table[port.protocol, port.published][service.id] = service
-    for (protocol, published), users in sorted(host_mode.items()):
-        yield from _host_port(problem, f"{published}/{protocol}", list(users.values()))
-    for (protocol, published), users in sorted(ingress.items()):
-        if len(users) > 1:
-            text = f"{listed(list(users))} all publish port {published}/{protocol}"
-            yield Rule(
-                kind="ingress-port",
-                words=f"{text}, which Swarm gives to one service only",
-                short=text,
-                where=tuple(service.location for service in users.values()),
-                limits=(_limit([], -1),),
-            )
+    named = [
+        {f"{port}/{kind}": list(users.values()) for (kind, port), users in sorted(table.items())}
+        for table in (host_mode, ingress)
+    ]
+    return named[0], named[1]
 
 
-def _host_port(problem: Problem, name: str, users: list[Service]) -> Iterator[Rule]:
+def ingress_port_rules(name: str, users: list[Service]) -> Iterator[Rule]:
+    """A port of the routing mesh that several services publish: never allowed."""
+    if len(users) > 1:
+        text = f"{listed([s.id for s in users])} all publish port {name}"
+        yield Rule(
+            kind="ingress-port",
+            words=f"{text}, which Swarm gives to one service only",
+            short=text,
+            where=tuple(service.location for service in users),
+            limits=(_limit([], -1),),
+        )
+
+
+def host_port_rules(problem: Problem, name: str, users: list[Service]) -> Iterator[Rule]:
+    """A port that each server has once."""
     limits = []
     for host in range(len(problem.hosts)):
         terms = _tally(problem, users, host, COUNT)
@@ -318,24 +384,30 @@ def _tally(
 
 
 def _capacity(problem: Problem) -> Iterator[Rule]:
-    for index, host in enumerate(problem.hosts):
-        for resource, name in enumerate(RESOURCES):
-            if resource == DISK and not host.disk_known:
-                continue
-            terms = [
-                (item.ask.resources[resource], (COUNT, i, index))
-                for i, item in enumerate(problem.items)
-                if item.ask.resources[resource]
-            ]
-            bound = host.usable(resource) - problem.taken(index, resource)
-            if terms or bound < 0:
-                yield Rule(
-                    kind=f"capacity:{name}",
-                    words=_capacity_words(problem, index, resource),
-                    short=f"no {CAPACITY_SHORT[resource]} left there",
-                    where=(host.server.location,),
-                    limits=(_limit(terms, bound),),
-                )
+    for index in range(len(problem.hosts)):
+        for resource in range(len(RESOURCES)):
+            yield from capacity_rules(problem, index, resource)
+
+
+def capacity_rules(problem: Problem, index: int, resource: int) -> Iterator[Rule]:
+    """What all items together may take of a resource of a host."""
+    host = problem.hosts[index]
+    if resource == DISK and not host.disk_known:
+        return
+    terms = [
+        (item.ask.resources[resource], (COUNT, i, index))
+        for i, item in enumerate(problem.items)
+        if item.ask.resources[resource]
+    ]
+    bound = host.usable(resource) - problem.taken(index, resource)
+    if terms or bound < 0:
+        yield Rule(
+            kind=f"capacity:{RESOURCES[resource]}",
+            words=_capacity_words(problem, index, resource),
+            short=f"no {CAPACITY_SHORT[resource]} left there",
+            where=(host.server.location,),
+            limits=(_limit(terms, bound),),
+        )
 
 
 CAPACITY_SHORT = {

@@ -72,10 +72,11 @@ def scene(fleet: Fleet, plan: Plan) -> Scene:
         homes[service.id] = mine
         for index in mine:
             at[index].append(service.id)
+    steering = _Steering(fleet, everyone)
     inside = [service for service in placed if service.engine is Engine.SWARM]
     state = swarm.State(
         nodes=tuple(_nodes(fleet, plan, inside, everyone)),
-        services=tuple(_service(fleet, s, plan.services[s.id], everyone) for s in inside),
+        services=tuple(_service(s, plan.services[s.id], steering) for s in inside),
         tasks=tuple(
             swarm.Task(id=f"{s.id}.{slot}", service=s.id, node=name)
             for s in inside
@@ -129,8 +130,9 @@ def _nodes(
         for server in fleet.servers
     }
     for pool in {plan.services[service.id].pool for service in services}:
+        label = pool_label(pool)
         for name in pool:
-            labels[name][pool_label(pool)] = "yes"
+            labels[name][label] = "yes"
     for server in fleet.servers:
         yield _node(server, labels[server.name])
 
@@ -148,19 +150,39 @@ def _node(server: Server, labels: dict[str, str]) -> swarm.Node:
     )
 
 
-def _service(
-    fleet: Fleet, service: Service, placement: Placement, everyone: tuple[str, ...]
-) -> swarm.Service:
-    fastest = max((server.speed for server in fleet.servers), default=1.0)
-    reserved = reservation(service, fastest)
-    ours = constraint_for(placement.pool, everyone)
+class _Steering:
+    """What a pool becomes, once for all services that share it."""
+
+    def __init__(self, fleet: Fleet, everyone: tuple[str, ...]) -> None:
+        self._zone = {server.name: server.zone for server in fleet.servers}
+        self._everyone = everyone
+        self._constraints: dict[tuple[str, ...], str | None] = {}
+        self._zoned: dict[tuple[str, ...], bool] = {}
+        self.fastest = max((server.speed for server in fleet.servers), default=1.0)
+
+    def constraint(self, pool: tuple[str, ...]) -> str | None:
+        if pool not in self._constraints:
+            self._constraints[pool] = constraint_for(pool, self._everyone)
+        return self._constraints[pool]
+
+    def zoned(self, pool: tuple[str, ...]) -> bool:
+        """Whether its servers are in several zones, each in a known one."""
+        if pool not in self._zoned:
+            zones = {self._zone[name] for name in pool if name in self._zone}
+            self._zoned[pool] = None not in zones and len(zones) > 1
+        return self._zoned[pool]
+
+
+def _service(service: Service, placement: Placement, steering: _Steering) -> swarm.Service:
+    reserved = reservation(service, steering.fastest)
+    ours = steering.constraint(placement.pool)
     users = [text for text in service.constraints if not is_hostname_pin(text)]
     return swarm.Service(
         id=service.id,
         cpu=reserved.cpu * NANO,
         memory=reserved.memory,
         constraints=(*([ours] if ours else []), *users),
-        preferences=_preferences(fleet, service, placement),
+        preferences=_preferences(service, placement, steering),
         max_replicas=service.max_replicas_per_node,
         host_ports=tuple(
             (port.protocol, port.published)
@@ -170,9 +192,7 @@ def _service(
     )
 
 
-def _preferences(fleet: Fleet, service: Service, placement: Placement) -> tuple[str, ...]:
-    if service.preferences:
+def _preferences(service: Service, placement: Placement, steering: _Steering) -> tuple[str, ...]:
+    if service.preferences or service.replicas < 2:
         return service.preferences
-    zones = {server.zone for server in fleet.servers if server.name in placement.pool}
-    zoned = None not in zones and len(zones) > 1
-    return (f"node.labels.{ZONE_LABEL}",) if zoned and service.replicas > 1 else ()
+    return (f"node.labels.{ZONE_LABEL}",) if steering.zoned(placement.pool) else ()

@@ -1,4 +1,4 @@
-"""From a fleet to a plan: build, merge, solve exactly, explain.
+"""From a fleet to a plan: build, solve (exactly, or by search when large), explain.
 
 Deterministic: the same fleet, seed and time limit (unless the limit is hit) give
 the same plan; one worker, fixed seed.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from quorate.errors import InfeasibleError, QuorateError
+from quorate.errors import InfeasibleError, QuorateError, StoppedError
 from quorate.fleet.model import Fleet
 from quorate.plan.cost import costs
 from quorate.plan.encode import Encoding, highest
 from quorate.plan.merge import merge, split
 from quorate.plan.model import Plan
-from quorate.plan.problem import Counts, Problem, build
+from quorate.plan.problem import Problem, build, is_large
 from quorate.plan.rules import all_rules
+from quorate.plan.solution import Solution as Solution
 from quorate.plan.start import start
 
 WORKERS = 1
@@ -26,29 +26,30 @@ WORKERS = 1
 PARAMETERS = "linearization_level: 2"
 """Every constraint into the linear relaxation: on the office without pins 0.4 s instead of 10 s."""
 
+SECONDS, SECONDS_LARGE = 10.0, 30.0
+"""For the solver, when nobody says: small fleets are mostly proven optimal long before."""
+
 OnSolution = Callable[[float, float], None]
 """Receives the price of each better placement and the proven lower bound."""
 
+Stop = Callable[[], bool]
+"""Whether somebody asked for the best found so far."""
 
-@dataclass(frozen=True, kw_only=True)
-class Solution:
-    """The solver's answer. `objective` and `bound` in points."""
 
-    status: str
-    counts: Counts
-    objective: float
-    bound: float
-    seconds: float
+def never() -> bool:
+    """Nobody asks."""
+    return False
 
 
 def make_plan(
     fleet: Fleet,
     *,
     current: Mapping[str, tuple[str, ...]] | None = None,
-    time_limit: float = 10.0,
+    time_limit: float | None = None,
     seed: int = 0,
     made_at: str = "",
     on_solution: OnSolution | None = None,
+    stop: Stop = never,
 ) -> Plan:
     """The best placement of a fleet, with its reasons.
 
@@ -56,10 +57,11 @@ def make_plan(
         fleet: what to place.
         current: service id → servers where it runs now; moves cost.
         time_limit: seconds for the solver; a plan not proven optimal by then has
-            status `feasible`.
+            status `feasible`. None: `SECONDS`, or `SECONDS_LARGE` for a large fleet.
         seed: of the solver's random choices.
         made_at: recorded in the plan.
         on_solution: told of each better placement while solving.
+        stop: asked while solving; once it says so, the best placement found so far is taken.
 
     Raises:
         InfeasibleError: no placement satisfies the rules; names a minimal conflict.
@@ -68,27 +70,50 @@ def make_plan(
     from quorate.plan.assemble import assemble
 
     problem = build(fleet, current=current)
-    solution = solve(problem, time_limit=time_limit, seed=seed, on_solution=on_solution)
+    solution = solve(problem, time_limit=time_limit, seed=seed, on_solution=on_solution, stop=stop)
     return assemble(problem, solution, made_at=made_at)
 
 
 def solve(
     problem: Problem,
     *,
-    time_limit: float = 10.0,
+    time_limit: float | None = None,
     seed: int = 0,
     on_solution: OnSolution | None = None,
+    stop: Stop = never,
 ) -> Solution:
-    """Place every item of a problem at the least price.
+    """Place every item of a problem at the least price: exactly, or by search where it is large.
+
+    Raises:
+        InfeasibleError, QuorateError: as `make_plan`.
+    """
+    if not problem.hosts:
+        raise InfeasibleError(
+            "there is no server to plan for", todo="add servers to the fleet file"
+        )
+    if is_large(problem):
+        limit = SECONDS_LARGE if time_limit is None else time_limit
+        from quorate.plan.bulk.greedy import solve_large
+
+        return solve_large(problem, time_limit=limit, seed=seed, on_progress=on_solution, stop=stop)
+    limit = SECONDS if time_limit is None else time_limit
+    return solve_exactly(problem, time_limit=limit, seed=seed, on_solution=on_solution, stop=stop)
+
+
+def solve_exactly(
+    problem: Problem,
+    *,
+    time_limit: float = SECONDS,
+    seed: int = 0,
+    on_solution: OnSolution | None = None,
+    stop: Stop = never,
+) -> Solution:
+    """The solver's answer over every pair of an item and a host.
 
     Raises:
         InfeasibleError, QuorateError: as `make_plan`.
     """
     started = time.perf_counter()
-    if not problem.hosts:
-        raise InfeasibleError(
-            "there is no server to plan for", todo="add servers to the fleet file"
-        )
     small = merge(problem)
     rules = all_rules(small)
     most, prices = highest(small, rules), costs(small)
@@ -104,12 +129,15 @@ def solve(
         workers=WORKERS,
         parameters=PARAMETERS,
         on_solution=on_solution,
+        stop=stop,
     )
     if answer.status == "infeasible":
         from quorate.plan.conflict import conflict
 
         raise conflict(problem)
     if answer.status not in ("optimal", "feasible"):
+        if answer.stopped:
+            raise StoppedError("no placement was found before that")
         raise QuorateError(
             f"no placement was found within {time_limit:g} s",
             cause="the fleet is large or its rules are very tight",
@@ -121,4 +149,5 @@ def solve(
         objective=answer.objective,
         bound=answer.bound,
         seconds=time.perf_counter() - started,
+        stopped=answer.stopped,
     )

@@ -8,8 +8,9 @@ and numbers of tasks, not at what would be best.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from math import comb, inf
 from random import Random
 
 from quorate.fleet.model import Fleet
@@ -19,14 +20,39 @@ from quorate.plan.model import Plan
 from quorate.plan.model import Survival as Survival
 from quorate.plan.scene import Scene, scene
 from quorate.swarm.board import Board
-from quorate.swarm.outcomes import Certainty, Outcomes, explore
+from quorate.swarm.outcomes import LIMIT, SAMPLES, Certainty, Outcomes, explore
 
-MOST_LOSSES = 5_000
-"""Combinations of lost servers that are replayed; of more, so many are drawn."""
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is replayed on a fleet of up to so many servers.
+
+    `losses`: combinations of lost servers; of more, the fullest servers' and drawn ones.
+    `placings`, `samples`: as `swarm.outcomes` takes them.
+    """
+
+    servers: float
+    losses: int
+    placings: int = LIMIT
+    samples: int = SAMPLES
+
+
+EFFORTS = (
+    Effort(servers=16, losses=5_000),
+    Effort(servers=64, losses=200, placings=200, samples=16),
+    Effort(servers=200, losses=64, placings=100, samples=16),
+    Effort(servers=inf, losses=24, placings=0, samples=8),
+)
+"""Some seconds of work each: one placing looks at every server."""
+
+
+def effort_for(servers: int) -> Effort:
+    """What is affordable on so many servers."""
+    return next(effort for effort in EFFORTS if servers <= effort.servers)
 
 
 def survival(fleet: Fleet, plan: Plan, losses: int) -> Survival:
-    """What comes of every loss of so many servers.
+    """What comes of every loss of so many servers, or of some where there are too many.
 
     Args:
         losses: servers lost at once; 0, or as many as there are, loses nothing.
@@ -35,24 +61,34 @@ def survival(fleet: Fleet, plan: Plan, losses: int) -> Survival:
     if not 0 < losses < len(names):
         return Survival()
     start = scene(fleet, plan)
-    few = comb(len(names), losses) <= MOST_LOSSES
-    chosen = combinations(names, losses) if few else _drawn(names, losses)
+    possible, most = comb(len(names), losses), effort_for(len(names)).losses
+    few = possible <= most
+    chosen = combinations(names, losses) if few else _chosen(plan, names, losses, most)
     outcomes = tuple(replay(start, lost) for lost in chosen)
     return Survival(
         losses=outcomes,
+        possible=possible,
         holds=all(outcome.holds for outcome in outcomes),
         sampled=not few or any(outcome.sampled for outcome in outcomes),
     )
 
 
-def _drawn(names: list[str], losses: int) -> Iterator[tuple[str, ...]]:
+def _chosen(plan: Plan, names: list[str], losses: int, most: int) -> Iterator[tuple[str, ...]]:
+    """Half of them of the servers with most reserved, the rest drawn; always the same."""
     dice = Random(0)
-    seen: set[tuple[int, ...]] = set()
-    while len(seen) < MOST_LOSSES:
-        lost = tuple(sorted(dice.sample(range(len(names)), losses)))
-        if lost not in seen:
-            seen.add(lost)
-            yield tuple(names[number] for number in lost)
+    fullest = sorted(range(len(names)), key=lambda n: (-_reserved(plan, names[n]), n))
+    count = losses
+    while comb(count + 1, losses) <= most // 2:
+        count += 1
+    seen: set[tuple[int, ...]] = set(combinations(sorted(fullest[:count]), losses))
+    while len(seen) < most:
+        seen.add(tuple(sorted(dice.sample(range(len(names)), losses))))
+    for lost in sorted(seen):
+        yield tuple(names[number] for number in lost)
+
+
+def _reserved(plan: Plan, name: str) -> float:
+    return plan.servers[name].memory.reserved if name in plan.servers else 0.0
 
 
 def replay(start: Scene, lost: Iterable[str]) -> LossOutcome:
@@ -67,7 +103,8 @@ def replay(start: Scene, lost: Iterable[str]) -> LossOutcome:
         found: Outcomes | None = None
     else:
         board = _without(start, numbers)
-        found = explore(board, groups)
+        effort = effort_for(len(start.at))
+        found = explore(board, groups, limit=effort.placings, samples=effort.samples)
         short = {name: found.pending(name) for name in groups}
         left = [name for name in groups if short[name] is Certainty.ALWAYS]
         pending = [name for name in left if _may_move(start, name, numbers)]

@@ -17,6 +17,11 @@ def warnings(survival: Survival | None) -> Iterator[str]:
     for loss in failing[:MOST_WARNINGS]:
         text = f"without {listed(loss.servers)}, {'; '.join(troubles(loss))}"
         yield text + (f"; what would help: {', or '.join(loss.cures)}" if loss.cures else "")
+    if survival and len(survival.losses) < survival.possible:
+        yield (
+            f"{len(survival.losses)} of {survival.possible:,} possible losses were replayed, half "
+            "of them of the fullest servers; of the others nothing is known"
+        )
     if len(failing) > MOST_WARNINGS:
         rest = len(failing) - MOST_WARNINGS
         losses = "1 more loss is" if rest == 1 else f"{rest} more losses are"

@@ -4,53 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 
-from quorate.fleet.model import Engine
 from quorate.plan.model import ServerUse, Use
+from quorate.plan.occupancy import Occupancy, Resident
 from quorate.plan.problem import (
     CPU,
     DISK,
     MEMORY,
     RESERVED_CPU,
     RESERVED_MEMORY,
-    Ask,
-    Counts,
-    Problem,
+    Host,
 )
 from quorate.plan.words import MIB
 
 
-def uses(problem: Problem, counts: Counts) -> dict[str, ServerUse]:
+def uses(there: Occupancy) -> dict[str, ServerUse]:
     """Every server's bars, by name."""
     return {
-        host.server.name: _use(problem, counts, index) for index, host in enumerate(problem.hosts)
+        host.server.name: _use(host, there.residents(index))
+        for index, host in enumerate(there.problem.hosts)
     }
 
 
-def residents(problem: Problem, counts: Counts, host: int) -> list[tuple[str, str, Ask, bool, int]]:
-    """Who is on a host: (id, class, what one task takes, whether Swarm runs it, tasks)."""
-    placed = [
-        (item.service.id, item.service.workload_class, item.ask, True, row[host])
-        for item, row in zip(problem.items, counts, strict=True)
-        if row[host]
-    ]
-    given = [
-        (
-            fixed.service.id,
-            fixed.service.workload_class,
-            fixed.ask,
-            fixed.service.engine is Engine.SWARM,
-            fixed.hosts.count(host),
-        )
-        for fixed in problem.fixed
-        if host in fixed.hosts
-    ]
-    return placed + given
-
-
-def _use(problem: Problem, counts: Counts, index: int) -> ServerUse:
-    host = problem.hosts[index]
-    here = residents(problem, counts, index)
-
+def _use(host: Host, here: list[Resident]) -> ServerUse:
     def load(resource: int) -> float:
         return sum(tasks * ask.resources[resource] for _, _, ask, _, tasks in here)
 

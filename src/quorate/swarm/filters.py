@@ -6,6 +6,8 @@ Those that depend on what runs there are `Board.feasible`. The order of filters
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from quorate.swarm.constraint import matches, parse
 from quorate.swarm.model import Node, Service
 
@@ -15,12 +17,17 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
 
 
+Branches = Mapping[tuple[str, ...], frozenset[int]]
+
+
 class Roster:
     """The nodes, and for each kind of service those that its fixed filters let through."""
 
     def __init__(self, nodes: tuple[Node, ...]) -> None:
         self.nodes = nodes
         self._found: dict[_Key, frozenset[int]] = {}
+        self.branches: dict[tuple[str, ...], Branches] = {}
+        """By preferences: the nodes of each branch, as `tree` finds them once."""
 
     def candidates(self, service: Service) -> frozenset[int]:
         """The numbers of the nodes that the service may run on, were they empty and ready."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from quorate.swarm.board import Board
 from quorate.swarm.choice import Chooser
 from quorate.swarm.constraint import ENGINE_LABELS, NODE_LABELS
+from quorate.swarm.filters import Branches
 from quorate.swarm.model import Node, Service
 from quorate.swarm.rank import best
 
@@ -29,26 +30,35 @@ class Branch:
 def grow(board: Board, service: Service, tasks: int, chooser: Chooser) -> Branch:
     """The tree for a group of so many tasks; each leaf keeps its best `tasks` nodes."""
     root = Branch()
-    leaves: dict[int, tuple[Branch, set[int]]] = {}
     candidates = board.roster.candidates(service)
     preferences = [text for text in service.preferences if _is_label(text)]
     if not preferences:
         root.tasks = sum(board.active.get(service.id, {}).values())
         root.nodes = best(board, service, candidates, tasks, chooser)
         return root
-    for number, node in enumerate(board.roster.nodes):
+    active = board.active.get(service.id, {})
+    for path, nodes in _branches(board, tuple(preferences)).items():
+        running = sum(active[number] for number in nodes & active.keys())
         branch = root
-        active = board.count(service.id, number)
-        branch.tasks += active
-        for text in preferences:
-            branch = branch.children.setdefault(_label(node, text), Branch())
-            branch.tasks += active
-        members = leaves.setdefault(id(branch), (branch, set()))[1]
-        if number in candidates:
-            members.add(number)
-    for leaf, members in leaves.values():
-        leaf.nodes = best(board, service, members, tasks, chooser)
+        branch.tasks += running
+        for label in path:
+            branch = branch.children.setdefault(label, Branch())
+            branch.tasks += running
+        members = nodes & candidates
+        branch.nodes = best(board, service, members, tasks, chooser)
     return root
+
+
+def _branches(board: Board, preferences: tuple[str, ...]) -> Branches:
+    """The nodes of each branch, in the order in which the branches first appear."""
+    known = board.roster.branches
+    if preferences not in known:
+        found: dict[tuple[str, ...], set[int]] = {}
+        for number, node in enumerate(board.roster.nodes):
+            path = tuple(_label(node, text) for text in preferences)
+            found.setdefault(path, set()).add(number)
+        known[preferences] = {path: frozenset(nodes) for path, nodes in found.items()}
+    return known[preferences]
 
 
 def _is_label(descriptor: str) -> bool:

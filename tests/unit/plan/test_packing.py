@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quorate.plan.occupancy import Occupancy
 from quorate.plan.packing import after
 from quorate.plan.pool import pools
 from quorate.plan.problem import build
@@ -17,7 +18,7 @@ def test_a_loss_is_packed_exactly() -> None:
     parts = [service(f"s{i}", memory=m, pins=THREE) for i, m in enumerate((3, 3, 2, 2, 2))]
     problem = build(fleet(machines, parts))
     counts = [[1, 0, 0] for _ in parts]
-    assert after(problem, counts, pools(problem, counts), (0,)) == []
+    assert after(problem, counts, pools(Occupancy(problem, counts)), (0,)) == []
     small = build(fleet([machines[0], server("b", memory=5), machines[2]], parts))
-    left = after(small, counts, pools(small, counts), (0,))
+    left = after(small, counts, pools(Occupancy(small, counts)), (0,))
     assert sum(refugee.memory for refugee in left) == 2 * 1024

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quorate.fleet.model import Fleet
     from quorate.plan.model import Plan
     from quorate.plan.whatif.side import Homes
-
-PROGRESS_AFTER_SECONDS = 1.0
-"""A plan that takes longer than this says how it is doing."""
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
@@ -34,8 +27,12 @@ def plan(
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Also write the plan to this file, as JSON."
     ),
-    time_limit: float = typer.Option(
-        10.0, "--time-limit", min=0.1, help="Seconds to search for the best placement."
+    time_limit: float | None = typer.Option(
+        None,
+        "--time-limit",
+        min=0.1,
+        help="Seconds to search for the best placement: 10, or 30 for a large fleet. Ctrl-C "
+        "ends the search earlier and shows the best one found (exit code 130).",
     ),
     seed: int = typer.Option(0, "--seed", min=0, help="Seed of the search."),
     live: bool = typer.Option(
@@ -58,20 +55,27 @@ def plan(
     """
     from datetime import UTC, datetime
 
+    from quorate.entry.cli.anytime import INTERRUPTED, interruptible, said_of, searching
     from quorate.entry.cli.output import print_json
+    from quorate.errors import StoppedError
     from quorate.plan.select import select
 
     desired, current = _from_swarm(fleet, lab=lab) if live or lab else _from_files(fleet)
-    with _progress(quiet=as_json) as on_solution:
-        made = _make(
-            desired,
-            measured,
-            current=current,
-            time_limit=time_limit,
-            seed=seed,
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            on_solution=on_solution,
-        )
+    with interruptible() as stop, searching() as on_solution:
+        try:
+            made = _make(
+                desired,
+                measured,
+                current=current,
+                time_limit=time_limit,
+                seed=seed,
+                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                on_solution=on_solution,
+                stop=stop,
+            )
+        except StoppedError as error:
+            sys.stderr.write(f"stopped by Ctrl-C: {error.what}\n")
+            raise typer.Exit(INTERRUPTED) from None
     if output is not None:
         # As declared: what was measured is for looking at, and deploys nothing.
         written = made.model_copy(update={"measured": None})
@@ -79,10 +83,13 @@ def plan(
     shown = select(made, only) if only else made
     if as_json:
         print_json(shown)
-        return
-    _show(shown, in_full=bool(only))
-    if output is not None:
+    else:
+        _show(shown, in_full=bool(only))
+    if output is not None and not as_json:
         sys.stderr.write(f"plan written to {output}\n")
+    if stop():
+        sys.stderr.write(f"stopped by Ctrl-C: {said_of(made)}\n")
+        raise typer.Exit(INTERRUPTED)
 
 
 def _make(desired: Fleet, measured: Path | None, **how: Any) -> Plan:
@@ -127,28 +134,3 @@ def _show(made: Plan, *, in_full: bool) -> None:
         from quorate.entry.cli.beside_view import render as render_beside
 
         render_beside(made.measured, console())
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[float, float], None] | None]:
-    """A live line on standard error about a search that takes more than a second."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from threading import Timer
-
-    from quorate.entry.cli.output import console
-
-    status = console(stderr=True).status("planning")
-    timer = Timer(PROGRESS_AFTER_SECONDS, status.start)
-    timer.daemon = True
-    timer.start()
-
-    def tell(cost: float, bound: float) -> None:
-        status.update(f"planning: cost {cost:,.0f}, at best {bound:,.0f}")
-
-    try:
-        yield tell
-    finally:
-        timer.cancel()
-        status.stop()

@@ -44,11 +44,13 @@ def render(plan: Plan, console: Console, *, in_full: bool = False) -> None:
 
 
 def _head(plan: Plan) -> Text:
-    proof = "proven optimal" if plan.status == "optimal" else f"within {plan.gap:.1%} of the best"
+    optimal = plan.status == "optimal"
+    proof = "proven optimal" if optimal else f"not proven optimal, gap {plan.gap:.1%}"
+    least = "" if optimal else f", at least {plan.bound:,.0f}"
     text = Text.assemble((plan.fleet, "bold"))
     text.append(
         f": {count(len(plan.services), 'service')} on {count(len(plan.servers), 'server')}, "
-        f"{proof} (cost {plan.objective:,.0f}, {plan.seconds:.2f} s)"
+        f"{proof} (cost {plan.objective:,.0f}{least}, {plan.seconds:.2f} s)"
     )
     return text
 

@@ -10,7 +10,8 @@ from functools import cached_property
 from quorate.fleet.model import Engine, Fleet, Server, Service
 from quorate.plan.cost import Costs, costs, evaluate
 from quorate.plan.model import Placement, Plan, ServerUse
-from quorate.plan.pool import Pool, homes, pools
+from quorate.plan.occupancy import Occupancy
+from quorate.plan.pool import Pool, pools
 from quorate.plan.problem import GLOBAL_MODES, Counts, Problem, build
 from quorate.plan.rules import Rule, all_rules
 from quorate.plan.use import uses
@@ -54,18 +55,23 @@ class Side:
 
     @cached_property
     def pools(self) -> dict[str, Pool]:
-        return pools(self.problem, self.counts)
+        return pools(self.occupancy)
 
     @cached_property
     def uses(self) -> dict[str, ServerUse]:
-        return uses(self.problem, self.counts)
+        return uses(self.occupancy)
+
+    @cached_property
+    def occupancy(self) -> Occupancy:
+        """Who is where."""
+        return Occupancy(self.problem, self.counts)
 
     @cached_property
     def homes(self) -> dict[str, tuple[str, ...]]:
         """Every service's servers, one entry a task."""
         names = [host.server.name for host in self.problem.hosts]
         return {
-            service.id: tuple(sorted(names[h] for h in homes(self.problem, self.counts, service)))
+            service.id: tuple(sorted(names[h] for h in self.occupancy.homes(service)))
             for service in self.fleet.services
         }
 

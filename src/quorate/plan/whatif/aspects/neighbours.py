@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from quorate.plan.problem import CPU, Ask
-from quorate.plan.use import residents
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope
 from quorate.plan.whatif.side import Side
@@ -42,7 +41,7 @@ class Meeting:
 def meetings(side: Side, subjects: tuple[str, ...] = ()) -> Iterator[Meeting]:
     """Every meeting the policy wants to avoid; with subjects, those they take part in."""
     for index, host in enumerate(side.problem.hosts):
-        here = residents(side.problem, side.counts, index)
+        here = side.occupancy.residents(index)
         for isolation in side.fleet.policy.isolation:
             for name, workload_class, ask, _, _ in here:
                 if workload_class != isolation.spiky or not _spiky(side, name, ask):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from quorate.fleet.model import Service
 from quorate.plan.problem import GLOBAL_MODES
-from quorate.plan.use import residents
 from quorate.plan.whatif.model import Reading
 from quorate.plan.whatif.scope import Scope
 from quorate.plan.whatif.side import Side
@@ -121,7 +120,7 @@ def busy(side: Side, scope: Scope) -> Reading:
 
 
 def _network(side: Side, server: str, without: tuple[str, ...]) -> float:
-    here = residents(side.problem, side.counts, side.host(server))
+    here = side.occupancy.residents(side.host(server))
     return sum(
         side.services[name].load.network * tasks for name, *_, tasks in here if name not in without
     )
