@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import fleets, machine, picture
+from benchmarks import fleets, machine, picture, scale_report
 from benchmarks.measure import Case, FailedError, Figures, measure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,10 +43,16 @@ def growth(place: Path) -> tuple[str, list[Case]]:
     return "Reading fleets of growing size", cases
 
 
+REPORTS: dict[str, Callable[[Path, Path], None]] = {"scale": scale_report.write}
+"""Benchmarks that measure and write in their own way: (evidence, a place to work)."""
+
 BENCHMARKS: dict[str, Callable[[Path], tuple[str, list[Case]]]] = {
     "commands": commands,
     "growth": growth,
 }
+
+
+EVERY = (*BENCHMARKS, *REPORTS)
 
 
 def page(title: str, name: str, figures: Sequence[Figures], where: dict[str, object]) -> str:
@@ -83,6 +89,9 @@ def page(title: str, name: str, figures: Sequence[Figures], where: dict[str, obj
 
 def run(name: str, rounds: int, place: Path) -> None:
     """Measure one benchmark and write its three files."""
+    if name in REPORTS:
+        REPORTS[name](EVIDENCE, place)
+        return
     where = machine.describe()
     title, cases = BENCHMARKS[name](place)
     figures = measure(cases, rounds=rounds, directory=place)
@@ -96,14 +105,14 @@ def run(name: str, rounds: int, place: Path) -> None:
 def main() -> int:
     """Run what is named, or all; 1 when a measured command failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EVERY))
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    unknown = set(options.names) - set(BENCHMARKS)
+    unknown = set(options.names) - set(EVERY)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as place:
-        for name in options.names or BENCHMARKS:
+        for name in options.names or EVERY:
             print(f"evidence: {name}")
             try:
                 run(name, options.rounds, Path(place))
