@@ -9,7 +9,15 @@ from pathlib import Path
 from quorate.fleet.check import check
 from quorate.fleet.imports.compose_draft import draft_from_compose
 from quorate.fleet.imports.live_draft import draft_live
-from quorate.fleet.imports.model import FLEET_FILE, Draft, ImportOptions, ImportReport
+from quorate.fleet.imports.model import (
+    FLEET_FILE,
+    IGNORE_FILE,
+    VALUES_FILE,
+    Draft,
+    ImportOptions,
+    ImportReport,
+    Note,
+)
 from quorate.fleet.problems import Severity
 from quorate.intake.write import write
 from quorate.observe.inventory import Progress, Reading, read_engines, read_swarm
@@ -71,6 +79,7 @@ def finish(draft: Draft, directory: Path, *, force: bool, dry_run: bool) -> Impo
     Raises:
         UsageError: files are in the way and `force` is not given.
     """
+    draft = _without_ignore_file(draft, directory)
     drafts = {directory / name: text for name, text in draft.files.items()}
     found = check(directory / FLEET_FILE, drafts=drafts)
     errors = tuple(p for p in found.problems if p.severity is Severity.ERROR)
@@ -84,4 +93,22 @@ def finish(draft: Draft, directory: Path, *, force: bool, dry_run: bool) -> Impo
         notes=draft.notes,
         problems=errors,
         checked=not errors,
+    )
+
+
+def _without_ignore_file(draft: Draft, directory: Path) -> Draft:
+    """A `.gitignore` that is there already is its owner's: what is missing in it is only told."""
+    path = directory / IGNORE_FILE
+    if IGNORE_FILE not in draft.files or not path.exists():
+        return draft
+    files = {name: text for name, text in draft.files.items() if name != IGNORE_FILE}
+    try:
+        known = VALUES_FILE in path.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        known = False
+    note = Note(
+        subject=str(path), what=f"does not name {VALUES_FILE}", todo="add it before you commit"
+    )
+    return draft.model_copy(
+        update={"files": files, "notes": draft.notes if known else (*draft.notes, note)}
     )

@@ -20,6 +20,8 @@ from quorate.fleet.imports.guesses import Guesser, guess_service, service_class,
 from quorate.fleet.imports.model import (
     FILL_IN,
     FLEET_FILE,
+    GUESSES_FILE,
+    IGNORE_FILE,
     VALUES_FILE,
     Draft,
     DraftStack,
@@ -94,13 +96,14 @@ def draft_from_compose(
     for read, server in zip(reads, _hosts(reads, largest), strict=True):
         entry, overlay = _stack(read, server, options.directory, guesses)
         if overlay is not None:
-            files[f"{read.name}.quorate.yaml"] = overlay
+            files[f"{read.name}{GUESSES_FILE}"] = overlay
         stacks[read.name] = _named(read, entry, guesses)
         drafted.append(_drafted(read, entry))
         notes += _notes(read)
     values = [value for read in reads for value in _values(read)]
     if values:
         files[VALUES_FILE] = values_text(values)
+        files[IGNORE_FILE] = f"{VALUES_FILE}\n"
         notes.append(_unset_note(values))
     whole = Guesser(FLEET_FILE, "fleet")
     spiky = any(service_class(s)[0] == "ci" for read in reads for s in read.services)
@@ -212,7 +215,7 @@ def _stack(
     """The stack's entry in the fleet file, and the file with its services' guesses."""
     guesser = Guesser(FLEET_FILE, read.name)
     name, why = stack_class(read.services)
-    file = f"{read.name}.quorate.yaml"
+    file = f"{read.name}{GUESSES_FILE}"
     services: dict[str, Any] = {}
     for service in read.services:
         own = Guesser(file, f"{read.name}/{service.name}")

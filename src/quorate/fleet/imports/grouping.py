@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from quorate.fleet.imports.model import Note
+from quorate.fleet.imports.model import GUESSES_FILE, Note
 from quorate.fleet.positions import Map, Seq
 from quorate.fleet.sources import tidy
 
@@ -47,6 +47,10 @@ def group(heads: list[Head], notes: list[Note]) -> list[Group]:
     alone: list[Head] = []
     for head in heads:
         base = bases.get(head.path.parent)
+        if head.path.name.endswith(GUESSES_FILE):
+            what = "holds the guesses of an earlier import; left out"
+            notes.append(Note(subject=str(head.path), what=what))
+            continue
         if "services" not in head.document and "include" not in head.document:
             what = "has no `services`, so it is no compose file; left out"
             notes.append(Note(subject=str(head.path), what=what))

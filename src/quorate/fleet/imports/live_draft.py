@@ -21,6 +21,7 @@ from quorate.fleet.imports.live_stacks import Builder, LiveService, LiveStack, a
 from quorate.fleet.imports.model import (
     FILL_IN,
     FLEET_FILE,
+    IGNORE_FILE,
     VALUES_FILE,
     Draft,
     DraftStack,
@@ -81,7 +82,7 @@ def draft_live(inventory: Inventory, options: ImportOptions) -> Draft:
     )
     if scrub.values:
         files[VALUES_FILE] = values_text(scrub.values)
-        files[".gitignore"] = f"{VALUES_FILE}\n"
+        files[IGNORE_FILE] = f"{VALUES_FILE}\n"
         notes.append(_secret_note(scrub))
     whole = Guesser(FLEET_FILE, "fleet")
     name: Any = options.name or _name(options.directory)

@@ -12,6 +12,9 @@ from quorate.fleet.problems import Problem
 
 FLEET_FILE = "fleet.yaml"
 VALUES_FILE = "values.env"
+IGNORE_FILE = ".gitignore"
+GUESSES_FILE = ".quorate.yaml"
+"""How the files with the guesses about a stack's services end."""
 FILL_IN = "__fill_in__"
 """The value of a variable that an import could not or must not know. `up` refuses it."""
 

@@ -193,7 +193,7 @@ def _entry(
         else guesser.say("cpus", size[1], why, Kind.PLACEHOLDER)
     )
     entry["memory"] = (
-        write_size(server.memory)
+        _whole(server.memory)
         if server.memory is not None
         else guesser.say("memory", write_size(size[0]), why, Kind.PLACEHOLDER)
     )
@@ -206,6 +206,12 @@ def _entry(
             for key, value in labels.items()
         }
     return entry
+
+
+def _whole(memory: int) -> str:
+    """Memory in whole MiB: an engine counts pages, and nobody plans by them."""
+    mib = 2**20
+    return write_size(memory // mib * mib if memory >= mib else memory)
 
 
 def _roles(servers: tuple[GivenServer, ...]) -> dict[str, str]:
