@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,30 @@ def test_override_files_belong_to_their_base(tmp_path: Path) -> None:
     assert fleet.service("shop/web").environment == {"A": "prod"}
     told = {Path(note.subject).name for note in draft.notes}
     assert told == {"compose.dev.yaml", "prometheus.yml", "part.yaml"}
+
+
+def test_many_services_take_time_in_proportion(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        document = {
+            "services": {
+                f"app{n}": {
+                    "image": IMAGES[n % len(IMAGES)],
+                    "volumes": [f"v{n}:/data"],
+                    "environment": {"KEY": f"${{KEY{n % 50}}}"},
+                    "depends_on": [f"app{max(0, n - 1)}"] if n else [],
+                    "ports": [f"{10000 + n}:80"],
+                }
+                for n in range(count)
+            },
+            "volumes": {f"v{n}": None for n in range(count)},
+        }
+        (path,) = written(tmp_path, {"compose.yaml": yaml.safe_dump(document)})
+        started = time.process_time()
+        draft = draft_from_compose([path], ImportOptions(directory=tmp_path / "out"), {})
+        drafts = {tmp_path / "out" / name: text for name, text in draft.files.items()}
+        assert check(tmp_path / "out" / FLEET_FILE, drafts=drafts, environment={}).fleet
+        return time.process_time() - started
+
+    few = seconds(200)
+    # Four times as many take four times as long; were it by the square, sixteen times.
+    assert seconds(800) < 8 * few
