@@ -1,0 +1,179 @@
+"""Simulated annealing by shifts and swaps. Compiled by Numba; the same seed, the same run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from quorate.plan.search.arrays import Instance, Smalls
+from quorate.plan.search.kernels import (
+    fits,
+    machine_cost,
+    may_enter,
+    may_leave,
+    move,
+    points,
+    rules_hold,
+)
+from quorate.plan.search.state import State
+
+
+@njit(cache=True, nogil=True)
+def draw(seed: object) -> float:
+    """A number in [0, 1) by xorshift64*; `seed` [1] of 64 bits, not 0, changes."""
+    x = seed[0]  # type: ignore[index]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    seed[0] = x  # type: ignore[index]
+    return float((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True)
+def below(seed: object, count: int) -> int:
+    """A whole number from 0 to count - 1."""
+    return int(draw(seed) * count)
+
+
+@njit(cache=True, nogil=True)
+def try_shift(of: Instance, state: State, task: int, to: int, limit: float) -> tuple[bool, int]:
+    """Move a task if the rules allow and it costs at most `limit`; whether it was, and the cost."""
+    kind, here = of.kind[task], state.place[task]
+    service = of.service[kind]
+    if here == to or not of.allowed[kind, to] or state.present[service, to] >= of.most[service]:
+        return False, 0
+    if not fits(of, state, to, -1, task):
+        return False, 0
+    cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
+    cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
+    cost += points(of, state, task, here, to)
+    if cost > limit:
+        return False, 0
+    if not may_enter(of, state, service, to) or not may_leave(of, state, service, here, to):
+        return False, 0
+    move(of, state, task, to)
+    return True, cost
+
+
+@njit(cache=True, nogil=True)
+def try_swap(of: Instance, state: State, task: int, other: int, limit: float) -> tuple[bool, int]:
+    """Exchange two tasks' places if the rules allow and it costs at most `limit`."""
+    here, there = state.place[task], state.place[other]
+    kind, kind_other = of.kind[task], of.kind[other]
+    if here == there or kind == kind_other:
+        return False, 0
+    if not of.allowed[kind, there] or not of.allowed[kind_other, here]:
+        return False, 0
+    service, service_other = of.service[kind], of.service[kind_other]
+    if service != service_other and (
+        state.present[service, there] >= of.most[service]
+        or state.present[service_other, here] >= of.most[service_other]
+    ):
+        return False, 0
+    if not fits(of, state, there, other, task) or not fits(of, state, here, task, other):
+        return False, 0
+    cost = machine_cost(of, state, there, kind_other, kind) - state.cost[there]
+    cost += machine_cost(of, state, here, kind, kind_other) - state.cost[here]
+    plain = len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
+    if plain:
+        # Only the points for moved tasks depend on which goes first, and by little.
+        early = cost + of.price[kind, there] - of.price[kind, here]
+        early += of.price[kind_other, here] - of.price[kind_other, there]
+        if early - 2 * of.moved_weight > limit:
+            return False, 0
+    cost += points(of, state, task, here, there)
+    move(of, state, task, there)
+    cost += points(of, state, other, there, here)
+    move(of, state, other, here)
+    if cost <= limit and (
+        service == service_other
+        or (
+            rules_hold(of, state, service, here)
+            and rules_hold(of, state, service, there)
+            and rules_hold(of, state, service_other, here)
+            and rules_hold(of, state, service_other, there)
+        )
+    ):
+        return True, cost
+    move(of, state, other, there)
+    move(of, state, task, here)
+    return False, 0
+
+
+@njit(cache=True, nogil=True)
+def anneal(
+    of: Instance,
+    state: State,
+    seed: object,
+    steps: int,
+    heat: tuple[float, float],
+    swaps: float,
+    best: Smalls,
+    best_cost: int,
+    cost: int,
+) -> tuple[int, int]:
+    """Go `steps` steps while the temperature falls geometrically; keeps the best placement seen.
+
+    `heat` are the first and the last temperature in points, `swaps` the share of
+    steps that try a swap; `best` [P] and `best_cost` what was best before. Returns
+    the cost now and the best.
+    """
+    tasks, machines = len(of.kind), len(of.capacity)
+    fall = math.log(heat[1] / heat[0]) / max(1, steps)
+    temperature = heat[0]
+    # `best` differs from where tasks are only at these, so keeping it is cheap.
+    differ, known = np.empty(2 * tasks, np.int32), np.zeros(tasks, np.bool_)
+    count_differ = 0
+    for task in range(tasks):
+        if best[task] != state.place[task]:
+            known[task] = True
+            differ[count_differ] = task
+            count_differ += 1
+    at_best = False
+    for step in range(steps):
+        if step % 256 == 0:
+            temperature = heat[0] * math.exp(fall * step)
+        limit = -temperature * math.log(1.0 - draw(seed))
+        task, other = below(seed, tasks), -1
+        if draw(seed) < swaps:
+            other = below(seed, tasks)
+            here, there = state.place[task], state.place[other]
+            done, change = try_swap(of, state, task, other, limit)
+        else:
+            if of.everywhere:
+                to = below(seed, machines)
+            else:
+                first = of.choices.start[of.kind[task]]
+                to = of.choices.items[
+                    first + below(seed, of.choices.start[of.kind[task] + 1] - first)
+                ]
+            here, there = state.place[task], -1
+            done, change = try_shift(of, state, task, to, limit)
+        if not done:
+            continue
+        if change > 0 and at_best:
+            for i in range(count_differ):
+                best[differ[i]] = state.place[differ[i]]
+                known[differ[i]] = False
+            count_differ = 0
+            best[task] = here
+            if other >= 0:
+                best[other] = there
+            at_best = False
+        if not known[task]:
+            known[task] = True
+            differ[count_differ] = task
+            count_differ += 1
+        if other >= 0 and not known[other]:
+            known[other] = True
+            differ[count_differ] = other
+            count_differ += 1
+        cost += change
+        if cost < best_cost:
+            best_cost = cost
+            at_best = True
+    if at_best:
+        best[:] = state.place
+    return cost, best_cost
