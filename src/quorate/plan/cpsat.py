@@ -29,13 +29,14 @@ class Answer:
 
     `values` by variable; `core` are the assumed variables that together are
     impossible (a superset of some minimal set), when infeasible. `stopped`: ended by
-    request, before its time and without a proof.
+    request, before its time and without a proof. `effort` in the solver's deterministic seconds.
     """
 
     status: str
     objective: int = 0
     bound: int = 0
     seconds: float = 0.0
+    effort: float = 0.0
     values: tuple[int, ...] = ()
     core: tuple[int, ...] = ()
     stopped: bool = False
@@ -132,6 +133,7 @@ class Model:
             objective=round(response.objective_value) if self._objective else self._offset,
             bound=round(response.best_objective_bound) if self._objective else self._offset,
             seconds=response.wall_time,
+            effort=response.deterministic_time,
             values=tuple(response.solution) if found else (),
             core=tuple(helper.sufficient_assumptions_for_infeasibility(response))
             if status == "infeasible"

@@ -13,7 +13,9 @@ from quorate.plan.search.kernels import (
     machine_cost,
     may_enter,
     may_leave,
+    may_move,
     move,
+    move_cost,
     points,
     rules_hold,
 )
@@ -177,3 +179,18 @@ def anneal(
     if at_best:
         best[:] = state.place
     return cost, best_cost
+
+
+@njit(cache=True, nogil=True)
+def sample(of: Instance, state: State, seed: object, tries: int) -> float:
+    """The mean cost of a random shift for the worse that the rules allow, in points; 0 when none."""
+    worse, found = 0.0, 0
+    for _ in range(tries):
+        task = below(seed, len(of.kind))
+        to = below(seed, len(of.capacity))
+        if to != state.place[task] and may_move(of, state, task, to):
+            cost = move_cost(of, state, task, to)
+            if cost > 0:
+                worse += cost
+                found += 1
+    return worse / max(1, found)

@@ -1,0 +1,230 @@
+"""The search as a whole: two annealings side by side, then neighbourhoods solved exactly.
+
+Rounds of a planned length run on two threads and meet, so that the same seed gives the
+same answer however fast the machine is; only when the time runs out before the
+planned rounds have does the clock decide, and the result says so.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from quorate.plan.search import compiled, lns
+from quorate.plan.search.anneal import anneal, sample
+from quorate.plan.search.arrays import Instance, Smalls
+from quorate.plan.search.kernels import load_state, move
+from quorate.plan.search.state import State, empty
+
+CHAINS = 2
+"""Annealings side by side: one for each core of a small machine."""
+
+STEPS_PER_SECOND = 2_000_000
+"""Steps a chain is planned to make in a second. Measured: 6 to 10 million on one core."""
+
+ROUND_SECONDS = 1.0
+"""Planned length of a round."""
+
+ANNEALING = 0.7
+"""The share of the rounds that anneal; the rest solves neighbourhoods."""
+
+SWAPS = 0.5
+"""The share of steps that try to exchange two tasks."""
+
+HOT, COLD = 1.0, 0.0005
+"""First and last temperature, in the mean cost of a random change for the worse."""
+
+FREE_TASKS = 40
+"""Tasks of a neighbourhood at first; grows while they are solved to the end, else shrinks."""
+
+EFFORT = 0.3
+"""CP-SAT's deterministic seconds for one neighbourhood."""
+
+OnProgress = Callable[[float, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The best found. `place` [P]; `rounds` done of `planned`; `clock`: time ran out before."""
+
+    place: Smalls
+    cost: int
+    rounds: int
+    planned: int
+    seconds: float
+    clock: bool
+
+
+class Chain:
+    """One search of its own: a state, its cost, its best, its random numbers."""
+
+    def __init__(self, of: Instance, place: Smalls, seed: int) -> None:
+        self.of, self.shared = of, compiled.instance(of)
+        self.state = empty(of)
+        self.inside = compiled.state(self.state)
+        self.seed = np.array([(seed * 2654435761 + 88172645463325252) % 2**64], np.uint64)
+        self.random = random.Random(seed)
+        self.size = FREE_TASKS
+        load_state(self.shared, self.inside, place)
+        self.cost = total(of, self.state)
+        self.best, self.best_cost = place.copy(), self.cost
+
+    def heat(self) -> float:
+        """The mean cost of a random change for the worse, in points; 1 when none is found."""
+        return max(1.0, float(sample(self.shared, self.inside, self.seed, 20_000)))
+
+    def anneal(self, steps: int, hot: float, cold: float) -> None:
+        """Steps at falling temperature, in points."""
+        self.cost, self.best_cost = anneal(
+            self.shared,
+            self.inside,
+            self.seed,
+            steps,
+            (hot, cold),
+            SWAPS,
+            self.best,
+            self.best_cost,
+            self.cost,
+        )
+
+    def take(self, place: Smalls, cost: int) -> None:
+        """Go on from another place."""
+        load_state(self.shared, self.inside, place)
+        self.cost = cost
+        if cost < self.best_cost:
+            self.best[:] = place
+            self.best_cost = cost
+
+    def solve(self, seconds: float, until: float) -> None:
+        """Solve neighbourhoods for about so many of CP-SAT's deterministic seconds."""
+        effort = 0.0
+        while effort < seconds and time.perf_counter() < until:
+            tasks, machines = lns.choose(self.of, self.state, self.random, self.size)
+            near = lns.Neighbourhood(self.of, self.state, tasks, machines)
+            limit = max(0.01, until - time.perf_counter())
+            moves, spent, ended = near.solve(
+                effort=EFFORT, time_limit=limit, seed=self.random.randrange(2**31)
+            )
+            effort += max(spent, 0.02)
+            self.size = min(120, self.size + 1) if ended else max(12, self.size - 2)
+            if moves:
+                self._keep(moves)
+
+    def _keep(self, moves: list[tuple[int, int]]) -> None:
+        back = [(task, int(self.state.place[task])) for task, _ in moves]
+        for task, machine in moves:
+            move(self.shared, self.inside, task, machine)
+        cost = total(self.of, self.state)
+        if cost > self.cost:
+            for task, machine in back:
+                move(self.shared, self.inside, task, machine)
+            return
+        self.cost = cost
+        if cost < self.best_cost:
+            self.best_cost = cost
+            self.best[:] = self.state.place
+
+
+def improve(
+    of: Instance,
+    place: Smalls,
+    *,
+    time_limit: float,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+    bound: float = 0.0,
+) -> Result:
+    """A better placement than the feasible one given, `place` [P] machines by task.
+
+    `on_progress` gets the best cost and the bound after each round that found
+    better; `stop` is asked before each round. Never worse than what was given.
+    """
+    started = time.perf_counter()
+    until = started + time_limit
+    chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
+    planned = max(4, round(time_limit / ROUND_SECONDS))
+    worse = chains[0].heat()
+    told, done = chains[0].best_cost, 0
+
+    def share_done() -> float:
+        return max(done / planned, (time.perf_counter() - started) / time_limit)
+
+    with ThreadPoolExecutor(CHAINS) as pool:
+        while done < planned and time.perf_counter() < until and not (stop and stop()):
+            part, following = share_done() / ANNEALING, (done + 1) / planned / ANNEALING
+            if part < 1.0:
+                hot = worse * HOT * (COLD / HOT) ** part
+                cold = worse * HOT * (COLD / HOT) ** min(1.0, max(part, following))
+                steps = int(ROUND_SECONDS * STEPS_PER_SECOND)
+                work = [pool.submit(chain.anneal, steps, hot, cold) for chain in chains]
+            else:
+                work = [pool.submit(chain.solve, ROUND_SECONDS, until) for chain in chains]
+            for each in work:
+                each.result()
+            done += 1
+            _exchange(chains, part)
+            best = min(chain.best_cost for chain in chains)
+            if on_progress is not None and best < told:
+                told = best
+                on_progress(best, bound)
+    winner = min(chains, key=lambda chain: chain.best_cost)
+    return Result(
+        place=winner.best,
+        cost=winner.best_cost,
+        rounds=done,
+        planned=planned,
+        seconds=time.perf_counter() - started,
+        clock=done < planned,
+    )
+
+
+def _exchange(chains: list[Chain], part: float) -> None:
+    """At the end of annealing, and after each round of neighbourhoods, all go on from the best."""
+    if part >= 1.0 or part >= 0.9:
+        winner = min(chains, key=lambda chain: chain.best_cost)
+        for chain in chains:
+            if chain.cost != winner.best_cost or chain is not winner:
+                chain.take(winner.best, winner.best_cost)
+
+
+def total(of: Instance, state: State) -> int:
+    """What a whole placement costs, from the sums of a state."""
+    placed = state.place >= 0
+    kinds, places = of.kind[placed], state.place[placed]
+    cost = int(state.cost.sum()) + int(of.price[kinds, places].sum())
+    cost += of.moved_weight * int(state.moved_most[0])
+    cost += int((of.group_points * np.maximum(0, state.span - 1)).sum())
+    return cost + _links(of, state) + _bursts(of, state)
+
+
+def _links(of: Instance, state: State) -> int:
+    cost = 0
+    for service in np.flatnonzero(np.diff(of.links.start)).tolist():
+        pairs = lns.listed(of.links, service)
+        for target, each in zip(pairs[::2], pairs[1::2], strict=True):
+            cost += each * int(state.present[service][state.present[target] == 0].sum())
+    return cost
+
+
+def _bursts(of: Instance, state: State) -> int:
+    from quorate.plan.search.kernels import STARVE
+
+    cost = 0
+    for spiky in np.flatnonzero(of.spiky >= 0).tolist():
+        row = int(of.spiky[spiky])
+        rules = of.spiky_rules[spiky] & of.victim_rules
+        victims = np.flatnonzero(rules)
+        for machine in np.flatnonzero(state.present[spiky]).tolist():
+            cost += int(of.burst_present[row, machine])
+            for victim in victims[state.present[victims, machine] > 0].tolist():
+                if victim != spiky:
+                    part = of.burst_share[row, machine]
+                    each = round(STARVE * part * int(of.victim_cpu[victim]) / 1000)
+                    cost += int(rules[victim]).bit_count() * each * int(state.present[victim, machine])
+    return cost
