@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from quorate.plan.search.arrays import Instance, Smalls
+from quorate.plan.search.arrays import Flags, Instance, Smalls
 from quorate.plan.search.kernels import (
     fits,
     machine_cost,
@@ -44,7 +44,12 @@ def try_shift(of: Instance, state: State, task: int, to: int, limit: float) -> t
     """Move a task if the rules allow and it costs at most `limit`; whether it was, and the cost."""
     kind, here = of.kind[task], state.place[task]
     service = of.service[kind]
-    if here == to or not of.allowed[kind, to] or state.present[service, to] >= of.most[service]:
+    if (
+        here < 0
+        or here == to
+        or not of.allowed[kind, to]
+        or state.present[service, to] >= of.most[service]
+    ):
         return False, 0
     if not fits(of, state, to, -1, task):
         return False, 0
@@ -64,7 +69,7 @@ def try_swap(of: Instance, state: State, task: int, other: int, limit: float) ->
     """Exchange two tasks' places if the rules allow and it costs at most `limit`."""
     here, there = state.place[task], state.place[other]
     kind, kind_other = of.kind[task], of.kind[other]
-    if here == there or kind == kind_other:
+    if here == there or here < 0 or there < 0 or kind == kind_other:
         return False, 0
     if not of.allowed[kind, there] or not of.allowed[kind_other, here]:
         return False, 0
@@ -105,6 +110,45 @@ def try_swap(of: Instance, state: State, task: int, other: int, limit: float) ->
 
 
 @njit(cache=True, nogil=True)
+def somewhere(of: Instance, task: int, seed: object) -> int:
+    """A random machine of those a task is allowed on."""
+    if of.everywhere:
+        return below(seed, len(of.capacity))
+    kind = of.kind[task]
+    first = of.choices.start[kind]
+    chosen: int = of.choices.items[first + below(seed, of.choices.start[kind + 1] - first)]
+    return chosen
+
+
+@njit(cache=True, nogil=True)
+def note(task: int, differ: Smalls, known: Flags, many: int) -> int:
+    """Add a task to those that differ, `many` so far; how many then."""
+    if known[task]:
+        return many
+    known[task] = True
+    differ[many] = task
+    return many + 1
+
+
+@njit(cache=True, nogil=True)
+def keep(best: Smalls, place: Smalls, differ: Smalls, known: Flags) -> None:
+    """Make `best` what is now, where it differs."""
+    for task in differ:
+        best[task] = place[task]
+        known[task] = False
+
+
+@njit(cache=True, nogil=True)
+def attempt(
+    of: Instance, state: State, seed: object, pair: tuple[int, int], limit: float
+) -> tuple[bool, int]:
+    """Try to swap two tasks, or to shift the first when there is no second (-1)."""
+    if pair[1] >= 0:
+        return try_swap(of, state, pair[0], pair[1], limit)
+    return try_shift(of, state, pair[0], somewhere(of, pair[0], seed), limit)
+
+
+@njit(cache=True, nogil=True)
 def anneal(
     of: Instance,
     state: State,
@@ -122,56 +166,38 @@ def anneal(
     steps that try a swap; `best` [P] and `best_cost` what was best before. Returns
     the cost now and the best.
     """
-    tasks, machines = len(of.kind), len(of.capacity)
+    tasks = len(of.kind)
     fall = math.log(heat[1] / heat[0]) / max(1, steps)
     temperature = heat[0]
-    # `best` differs from where tasks are only at these, so keeping it is cheap.
-    differ, known = np.empty(2 * tasks, np.int32), np.zeros(tasks, np.bool_)
-    count_differ = 0
+    # Tasks that may be elsewhere than in `best`: few, so keeping it is cheap.
+    differ, known = np.empty(tasks, np.int32), np.zeros(tasks, np.bool_)
+    many = 0
     for task in range(tasks):
         if best[task] != state.place[task]:
-            known[task] = True
-            differ[count_differ] = task
-            count_differ += 1
+            many = note(task, differ, known, many)
     at_best = False
     for step in range(steps):
         if step % 256 == 0:
             temperature = heat[0] * math.exp(fall * step)
         limit = -temperature * math.log(1.0 - draw(seed))
         task, other = below(seed, tasks), -1
+        here, there = state.place[task], -1
         if draw(seed) < swaps:
             other = below(seed, tasks)
-            here, there = state.place[task], state.place[other]
-            done, change = try_swap(of, state, task, other, limit)
-        else:
-            if of.everywhere:
-                to = below(seed, machines)
-            else:
-                first = of.choices.start[of.kind[task]]
-                to = of.choices.items[
-                    first + below(seed, of.choices.start[of.kind[task] + 1] - first)
-                ]
-            here, there = state.place[task], -1
-            done, change = try_shift(of, state, task, to, limit)
+            there = state.place[other]
+        done, change = attempt(of, state, seed, (task, other), limit)
         if not done:
             continue
         if change > 0 and at_best:
-            for i in range(count_differ):
-                best[differ[i]] = state.place[differ[i]]
-                known[differ[i]] = False
-            count_differ = 0
+            keep(best, state.place, differ[:many], known)
+            many = 0
             best[task] = here
             if other >= 0:
                 best[other] = there
             at_best = False
-        if not known[task]:
-            known[task] = True
-            differ[count_differ] = task
-            count_differ += 1
-        if other >= 0 and not known[other]:
-            known[other] = True
-            differ[count_differ] = other
-            count_differ += 1
+        many = note(task, differ, known, many)
+        if other >= 0:
+            many = note(other, differ, known, many)
         cost += change
         if cost < best_cost:
             best_cost = cost
@@ -183,12 +209,12 @@ def anneal(
 
 @njit(cache=True, nogil=True)
 def sample(of: Instance, state: State, seed: object, tries: int) -> float:
-    """The mean cost of a random shift for the worse that the rules allow, in points; 0 when none."""
+    """The mean cost of a random allowed shift for the worse, in points; 0 when none is found."""
     worse, found = 0.0, 0
     for _ in range(tries):
         task = below(seed, len(of.kind))
         to = below(seed, len(of.capacity))
-        if to != state.place[task] and may_move(of, state, task, to):
+        if state.place[task] >= 0 and to != state.place[task] and may_move(of, state, task, to):
             cost = move_cost(of, state, task, to)
             if cost > 0:
                 worse += cost

@@ -86,7 +86,7 @@ def _instance(
     spiky_rules,
     victim_rules,
     victim_cpu,
-):  # type: ignore[no-untyped-def]
+):
     return _Instance(
         kind,
         origin,
@@ -157,7 +157,7 @@ def _state(
     first,
     next,
     previous,
-):  # type: ignore[no-untyped-def]
+):
     return _State(
         place,
         used,

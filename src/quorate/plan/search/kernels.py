@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from quorate.plan.search.arrays import Instance
+from quorate.plan.search.arrays import Instance, Lists, Smalls
 from quorate.plan.search.state import State
 
 FULL = 10_000
@@ -32,7 +32,7 @@ def share(of: Instance, kind: int, machine: int, load: int) -> int:
 
 @njit(cache=True, nogil=True)
 def machine_cost(of: Instance, state: State, machine: int, out: int, into: int) -> int:
-    """What a machine's loads and balance cost with kind `out` gone and kind `into` there (-1: none)."""
+    """What loads and balance cost once kind `out` is gone and `into` there (-1: none)."""
     cost = 0
     for load in range(len(of.load_resource)):
         value = state.load[machine, load]
@@ -76,6 +76,15 @@ def fits(of: Instance, state: State, machine: int, out: int, into: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def any_on(lists: Lists, service: int, counts: Smalls, place: int, wanted: bool) -> bool:
+    """Whether any service of a list has tasks at a place (`wanted`), or any has none."""
+    for i in range(lists.start[service], lists.start[service + 1]):
+        if (counts[lists.items[i], place] > 0) == wanted:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
 def may_enter(of: Instance, state: State, service: int, machine: int) -> bool:
     """Whether the rules between services let one more task of a service onto a machine."""
     here = state.present[service, machine]
@@ -86,32 +95,33 @@ def may_enter(of: Instance, state: State, service: int, machine: int) -> bool:
             return False
     if here > 0:
         return True
-    for i in range(of.apart.start[service], of.apart.start[service + 1]):
-        if state.present[of.apart.items[i], machine] > 0:
-            return False
+    if any_on(of.apart, service, state.present, machine, True):
+        return False
     for i in range(of.near.start[service], of.near.start[service + 1]):
-        if state.present[of.near.items[i], machine] == 0:
+        other = of.near.items[i]
+        # Nobody has to be near a service of which nothing is placed yet.
+        if state.present[other, machine] == 0 and state.spread[other] > 0:
             return False
     hood = of.neighbourhood[machine]
-    if state.in_neighbourhood[service, hood] == 0:
-        for i in range(of.needs.start[service], of.needs.start[service + 1]):
-            if state.in_neighbourhood[of.needs.items[i], hood] == 0:
-                return False
-    return True
+    return state.in_neighbourhood[service, hood] > 0 or not any_on(
+        of.needs, service, state.in_neighbourhood, hood, False
+    )
 
 
 @njit(cache=True, nogil=True)
 def may_leave(of: Instance, state: State, service: int, machine: int, to: int) -> bool:
     """Whether the rules let a task of a service go from a machine to another."""
-    if state.present[service, machine] == 1:
-        for i in range(of.nearby.start[service], of.nearby.start[service + 1]):
-            if state.present[of.nearby.items[i], machine] > 0:
-                return False
+    if state.present[service, machine] == 1 and any_on(
+        of.nearby, service, state.present, machine, True
+    ):
+        return False
     hood = of.neighbourhood[machine]
-    if hood != of.neighbourhood[to] and state.in_neighbourhood[service, hood] == 1:
-        for i in range(of.needed.start[service], of.needed.start[service + 1]):
-            if state.in_neighbourhood[of.needed.items[i], hood] > 0:
-                return False
+    if (
+        hood != of.neighbourhood[to]
+        and state.in_neighbourhood[service, hood] == 1
+        and any_on(of.needed, service, state.in_neighbourhood, hood, True)
+    ):
+        return False
     here, there = of.location[machine], of.location[to]
     if of.locations[service] > 1 and here != there:
         used = state.spread[service]
@@ -132,26 +142,16 @@ def rules_hold(of: Instance, state: State, service: int, machine: int) -> bool:
         if state.exclusive[of.exclusive.items[i], machine] > 1:
             return False
     if here > 0:
-        for i in range(of.apart.start[service], of.apart.start[service + 1]):
-            if state.present[of.apart.items[i], machine] > 0:
-                return False
-        for i in range(of.near.start[service], of.near.start[service + 1]):
-            if state.present[of.near.items[i], machine] == 0:
-                return False
-    else:
-        for i in range(of.nearby.start[service], of.nearby.start[service + 1]):
-            if state.present[of.nearby.items[i], machine] > 0:
-                return False
+        if any_on(of.apart, service, state.present, machine, True):
+            return False
+        if any_on(of.near, service, state.present, machine, False):
+            return False
+    elif any_on(of.nearby, service, state.present, machine, True):
+        return False
     hood = of.neighbourhood[machine]
     if state.in_neighbourhood[service, hood] > 0:
-        for i in range(of.needs.start[service], of.needs.start[service + 1]):
-            if state.in_neighbourhood[of.needs.items[i], hood] == 0:
-                return False
-    else:
-        for i in range(of.needed.start[service], of.needed.start[service + 1]):
-            if state.in_neighbourhood[of.needed.items[i], hood] > 0:
-                return False
-    return True
+        return not any_on(of.needs, service, state.in_neighbourhood, hood, False)
+    return not any_on(of.needed, service, state.in_neighbourhood, hood, True)
 
 
 @njit(cache=True, nogil=True)
@@ -177,7 +177,7 @@ def starved(of: Instance, spiky: int, victim: int, machine: int) -> int:
         rules += common & 1
         common >>= 1
     part = of.burst_share[of.spiky[spiky], machine]
-    return rules * int(round(STARVE * part * of.victim_cpu[victim] / 1000))
+    return rules * round(STARVE * part * of.victim_cpu[victim] / 1000)
 
 
 @njit(cache=True, nogil=True)
@@ -218,15 +218,9 @@ def burst_points(of: Instance, state: State, service: int, machine: int, others:
 
 
 @njit(cache=True, nogil=True)
-def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
-    """What moving a task changes beside loads and balance (-1: from or to nowhere)."""
-    kind = of.kind[task]
-    service = of.service[kind]
-    change = moved_points(of, state, task, here, to)
-    if here >= 0:
-        change -= of.price[kind, here]
-    if to >= 0:
-        change += of.price[kind, to]
+def group_points(of: Instance, state: State, service: int, here: int, to: int) -> int:
+    """What a move changes in the points for the machines that groups are on."""
+    change = 0
     for i in range(of.groups.start[service], of.groups.start[service + 1]):
         group = of.groups.items[i]
         span = state.span[group]
@@ -236,6 +230,13 @@ def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
         if to >= 0:
             after += state.group[group, to] == 0
         change += of.group_points[group] * (max(0, after - 1) - max(0, span - 1))
+    return change
+
+
+@njit(cache=True, nogil=True)
+def link_points(of: Instance, state: State, service: int, here: int, to: int) -> int:
+    """What a move changes in the points for being away from what is needed."""
+    change = 0
     for i in range(of.links.start[service], of.links.start[service + 1], 2):
         target, each = of.links.items[i], of.links.items[i + 1]
         if here >= 0 and state.present[target, here] == 0:
@@ -248,6 +249,21 @@ def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
             change += each * state.present[source, here]
         if to >= 0 and state.present[service, to] == 0:
             change -= each * state.present[source, to]
+    return change
+
+
+@njit(cache=True, nogil=True)
+def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
+    """What moving a task changes beside loads and balance (-1: from or to nowhere)."""
+    kind = of.kind[task]
+    service = of.service[kind]
+    change = moved_points(of, state, task, here, to)
+    if here >= 0:
+        change -= of.price[kind, here]
+    if to >= 0:
+        change += of.price[kind, to]
+    change += group_points(of, state, service, here, to)
+    change += link_points(of, state, service, here, to)
     if of.spiky[service] >= 0 or of.victim_rules[service] != 0:
         if here >= 0:
             change -= burst_points(of, state, service, here, state.present[service, here] - 1)

@@ -23,7 +23,7 @@ PARAMETERS = "linearization_level: 1 cp_model_probing_level: 0 symmetry_level: 0
 
 def listed(of: Lists, index: int) -> list[int]:
     """The list of a number."""
-    return of.items[of.start[index] : of.start[index + 1]].tolist()  # type: ignore[no-any-return]
+    return of.items[of.start[index] : of.start[index + 1]].tolist()
 
 
 class Neighbourhood:
@@ -53,7 +53,7 @@ class Neighbourhood:
     def solve(
         self, *, effort: float, time_limit: float, seed: int
     ) -> tuple[list[tuple[int, int]], float, bool]:
-        """The moves (task, machine) that lower the cost most, what it took, and whether it is proven.
+        """The moves (task, machine) that lower the cost most, what it took, and if it is proven.
 
         `effort` in CP-SAT's deterministic seconds, as what it took; `time_limit` in real ones.
         """
@@ -70,7 +70,11 @@ class Neighbourhood:
         self._exclusive()
         self._moved()
         self._model.hint(
-            {v: int(m == self.state.place[task]) for task, row in self._at.items() for m, v in row.items()}
+            {
+                v: int(m == self.state.place[task])
+                for task, row in self._at.items()
+                for m, v in row.items()
+            }
         )
         answer = self._model.solve(
             time_limit=time_limit,
@@ -149,9 +153,7 @@ class Neighbourhood:
     def _balance(self, machine: int) -> None:
         of, state = self.of, self.state
         for first, second, target, weight in of.balance.tolist():
-            free = [
-                int(of.capacity[machine, r] - state.used[machine, r]) for r in (first, second)
-            ]
+            free = [int(of.capacity[machine, r] - state.used[machine, r]) for r in (first, second)]
             terms: list[Term] = []
             for task, kind, variable in self._on(machine):
                 uses = int(of.use[kind, first]), int(of.use[kind, second])
@@ -250,7 +252,7 @@ class Neighbourhood:
             self._model.at_most(used, sure - wanted)
 
     def _links(self, service: int) -> None:
-        of, state = self.of, self.state
+        of = self.of
         pairs = listed(of.links, service)
         for target, each in zip(pairs[::2], pairs[1::2], strict=True):
             for machine in self.machines:

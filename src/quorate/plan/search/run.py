@@ -19,6 +19,7 @@ from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Instance, Smalls
 from quorate.plan.search.kernels import load_state, move
+from quorate.plan.search.repair import insert_all
 from quorate.plan.search.state import State, empty
 
 CHAINS = 2
@@ -38,6 +39,9 @@ SWAPS = 0.5
 
 HOT, COLD = 1.0, 0.0005
 """First and last temperature, in the mean cost of a random change for the worse."""
+
+SHAKING_STEPS, SHAKEN = 200_000, 0.1
+"""Steps between two tries to place what is left out, and how far the temperature falls."""
 
 FREE_TASKS = 40
 """Tasks of a neighbourhood at first; grows while they are solved to the end, else shrinks."""
@@ -91,6 +95,21 @@ class Chain:
             self.best_cost,
             self.cost,
         )
+
+    def complete(self, order: Smalls, ends: float, stop: Callable[[], bool]) -> bool:
+        """Place the tasks that are nowhere, in an order [P], shaking the others between tries.
+
+        Whether all are; not when it took beyond `ends` or was stopped.
+        """
+        while insert_all(self.shared, self.inside, order, self.seed):
+            if time.perf_counter() > ends or stop():
+                return False
+            hot = self.heat()
+            self.best_cost = total(self.of, self.state)
+            self.anneal(SHAKING_STEPS, hot, hot * SHAKEN)
+        self.cost = self.best_cost = total(self.of, self.state)
+        self.best[:] = self.state.place
+        return True
 
     def take(self, place: Smalls, cost: int) -> None:
         """Go on from another place."""
@@ -151,6 +170,8 @@ def improve(
     planned = max(4, round(time_limit / ROUND_SECONDS))
     worse = chains[0].heat()
     told, done = chains[0].best_cost, 0
+    if on_progress is not None:
+        on_progress(told, bound)
 
     def share_done() -> float:
         return max(done / planned, (time.perf_counter() - started) / time_limit)
@@ -226,5 +247,7 @@ def _bursts(of: Instance, state: State) -> int:
                 if victim != spiky:
                     part = of.burst_share[row, machine]
                     each = round(STARVE * part * int(of.victim_cpu[victim]) / 1000)
-                    cost += int(rules[victim]).bit_count() * each * int(state.present[victim, machine])
+                    cost += (
+                        int(rules[victim]).bit_count() * each * int(state.present[victim, machine])
+                    )
     return cost

@@ -1,0 +1,67 @@
+"""A first placement: each task where it costs least, others making way. Compiled by Numba."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from quorate.plan.search.anneal import below
+from quorate.plan.search.arrays import Instance, Smalls
+from quorate.plan.search.kernels import fits, may_enter, may_move, move, move_cost
+from quorate.plan.search.state import State
+
+TRIES = 64
+"""Machines tried, from a random one on, for a task that others have to make way for."""
+
+
+@njit(cache=True, nogil=True)
+def insert(of: Instance, state: State, task: int, seed: object) -> bool:
+    """Place a task where it costs least; else where one other task can make way for it."""
+    kind = of.kind[task]
+    best, least = -1, 0
+    for machine in range(len(of.capacity)):
+        if of.allowed[kind, machine] and may_move(of, state, task, machine):
+            cost = move_cost(of, state, task, machine)
+            if best < 0 or cost < least:
+                best, least = machine, cost
+    if best >= 0:
+        move(of, state, task, best)
+        return True
+    first, tried = below(seed, len(of.capacity)), 0
+    for step in range(len(of.capacity)):
+        machine = (first + step) % len(of.capacity)
+        if not of.allowed[kind, machine] or not may_enter(of, state, of.service[kind], machine):
+            continue
+        tried += 1
+        if tried > TRIES:
+            return False
+        other = state.first[machine]
+        while other >= 0:
+            following = state.next[other]
+            if fits(of, state, machine, other, task) and make_way(of, state, other, machine, seed):
+                move(of, state, task, machine)
+                return True
+            other = following
+    return False
+
+
+@njit(cache=True, nogil=True)
+def make_way(of: Instance, state: State, task: int, machine: int, seed: object) -> bool:
+    """Move a task away from a machine, to the first other that takes it, from a random one on."""
+    machines = len(of.capacity)
+    first = below(seed, machines)
+    for step in range(machines):
+        to = (first + step) % machines
+        if to != machine and may_move(of, state, task, to):
+            move(of, state, task, to)
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def insert_all(of: Instance, state: State, order: Smalls, seed: object) -> int:
+    """Try to place every task that is nowhere, in an order [P]; how many still are."""
+    missing = 0
+    for task in order:
+        if state.place[task] < 0 and not insert(of, state, task, seed):
+            missing += 1
+    return missing
