@@ -93,7 +93,7 @@ def solve(
         )
     if is_large(problem):
         limit = SECONDS_LARGE if time_limit is None else time_limit
-        from quorate.plan.bulk.greedy import solve_large
+        from quorate.plan.search.fleet import solve_large
 
         return solve_large(problem, time_limit=limit, seed=seed, on_progress=on_solution, stop=stop)
     limit = SECONDS if time_limit is None else time_limit

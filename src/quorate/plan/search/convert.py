@@ -108,9 +108,9 @@ def _apart(problem: Problem, table: Table, permitted: Flags) -> tuple[Lists, Int
             most[index] = min(most[index], number)
     for first, second in table.apart:
         for mine, other in ((first, second), (second, first)):
-            index = problem.item_of.get(mine.id)
-            if index is None:
+            if mine.id not in problem.item_of:
                 continue
+            index = problem.item_of[mine.id]
             if mine.id == other.id:
                 most[index] = min(most[index], 1)
             elif other.id in problem.item_of:

@@ -17,12 +17,12 @@ from quorate.plan.bulk.fit import tightest_first
 from quorate.plan.bulk.ledger import Ledger
 from quorate.plan.bulk.table import Table
 from quorate.plan.problem import RESOURCES, Problem
-from quorate.plan.rules import CAPACITY_SHORT
+from quorate.plan.rules import CAPACITY_SHORT, CAPACITY_WHAT, figure, forbidden
 from quorate.plan.search.arrays import Instance, Smalls
 from quorate.plan.search.bound import lower_bound
 from quorate.plan.search.convert import build
 from quorate.plan.search.lns import listed
-from quorate.plan.search.run import Chain, improve
+from quorate.plan.search.run import ROUND_SECONDS, Chain, improve
 from quorate.plan.search.state import NOWHERE
 from quorate.plan.solution import Solution
 
@@ -30,8 +30,11 @@ Stop = Callable[[], bool]
 
 OnProgress = Callable[[float, float], None]
 
-GREEDY_SHARE = 0.6
+FIRST_SHARE = 0.6
 """The share of the time that the first placement may take; the rest is search."""
+
+PLANNED_SHARE = 0.8
+"""The share of the time for which search is planned: what comes before it takes some."""
 
 
 def solve_large(
@@ -55,8 +58,9 @@ def solve_large(
     table = Table(problem)
     _overfull(problem, table)
     of, offset = build(problem, table)
+    _impossible(problem, of)
     bound = lower_bound(of) + offset
-    first = _first(problem, of, seed, started + GREEDY_SHARE * time_limit, stop)
+    first = _first(problem, of, seed, started + FIRST_SHARE * time_limit, stop)
     left = time_limit - (time.perf_counter() - started)
     place = first
     if left > 0 and not stop() and len(of.kind):
@@ -68,6 +72,7 @@ def solve_large(
             on_progress=_shifted(on_progress, offset),
             stop=stop,
             bound=bound - offset,
+            planned=max(4, round(PLANNED_SHARE * time_limit / ROUND_SECONDS)),
         ).place
     counts = tallied(of, place)
     objective = Ledger(problem, counts).price().total()
@@ -97,6 +102,33 @@ def _overfull(problem: Problem, table: Table) -> None:
         raise InfeasibleError(
             f"{name} has too little {CAPACITY_SHORT[resource]} for the global services it runs",
             todo="give the server more, or keep a global service away from it",
+        )
+
+
+def _impossible(problem: Problem, of: Instance) -> None:
+    """Items that no server may take, and more of a resource than all servers have."""
+    for index in np.flatnonzero(~of.allowed.any(axis=1)).tolist():
+        service = problem.items[index].service
+        raise InfeasibleError(
+            f"{service.id} has no server that its rules leave",
+            conflict=[words for _, words, _ in forbidden(problem, service)],
+            todo="loosen a pin or a constraint, or what it has to be near or apart from",
+        )
+    fits = (of.use[:, None, :] <= of.capacity).all(axis=2) & of.allowed
+    for index in np.flatnonzero(~fits.any(axis=1)).tolist():
+        service = problem.items[index].service
+        raise InfeasibleError(
+            f"{service.id} is larger than what any server it may use has for it",
+            todo="lower its reservations or its load, or give a server more",
+        )
+    use = (of.use * np.bincount(of.kind, minlength=len(of.use))[:, None]).sum(axis=0)
+    short = use - of.capacity.sum(axis=0)
+    for resource in np.flatnonzero(short > 0).tolist():
+        raise InfeasibleError(
+            f"all services take {figure(resource, use[resource])} of "
+            f"{CAPACITY_WHAT[resource]}, all servers have "
+            f"{figure(resource, use[resource] - short[resource])}",
+            todo="add a server, or lower reservations or loads",
         )
 
 

@@ -158,16 +158,18 @@ def improve(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
     bound: float = 0.0,
+    planned: int | None = None,
 ) -> Result:
     """A better placement than the feasible one given, `place` [P] machines by task.
 
     `on_progress` gets the best cost and the bound after each round that found
-    better; `stop` is asked before each round. Never worse than what was given.
+    better; `stop` is asked before each round. Never worse than what was given. `planned`
+    rounds, where not as many as fit the time by `ROUND_SECONDS`.
     """
     started = time.perf_counter()
     until = started + time_limit
     chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
-    planned = max(4, round(time_limit / ROUND_SECONDS))
+    planned = planned or max(4, round(time_limit / ROUND_SECONDS))
     worse = chains[0].heat()
     told, done = chains[0].best_cost, 0
     if on_progress is not None:
