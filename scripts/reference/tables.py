@@ -18,6 +18,7 @@ GROUPS = {
     "Q3": "`x-quorate`",
     "Q4": "Compose keys that Swarm ignores or refuses",
     "Q5": "What surprises people on Swarm",
+    "Q6": "With a measurement (`--measured`)",
 }
 
 

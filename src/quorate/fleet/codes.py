@@ -367,4 +367,22 @@ _LINTS = {
     ),
 }  # fmt: skip
 
-CODES: dict[str, Code] = {**_READING, **_FLEET, **_COMPOSE, **_X, **_KEYS, **_LINTS}
+_MEASURED = {
+    "Q601": Code(
+        "declared figures are far from measured ones", _W,
+        "the plan and Swarm's scheduler count with the declared ones",
+        "see `quorate suggest`; --write writes the measured ones",
+    ),
+    "Q602": Code(
+        "a service was not measured", _N,
+        "whether its figures are right is not known", "measure while it runs",
+    ),
+    "Q603": Code(
+        "something about the measurement as a whole", _N,
+        "its figures may say less than they seem to", "measure again where that matters",
+    ),
+}  # fmt: skip
+
+CODES: dict[str, Code] = {
+    **_READING, **_FLEET, **_COMPOSE, **_X, **_KEYS, **_LINTS, **_MEASURED
+}  # fmt: skip

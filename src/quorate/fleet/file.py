@@ -33,8 +33,9 @@ _URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.IGNORECASE)
 
 def _url(value: Any) -> Any:
     if isinstance(value, str) and not _URL.fullmatch(value):
-        hint = "; no user and password in it" if "@" in value else ""
-        raise ValueError(f"`{value}` is not a URL; write http://HOST:PORT{hint}")
+        if "@" in value:  # not shown: it may hold a password
+            raise ValueError("write http://HOST:PORT, with no user and password in it")
+        raise ValueError(f"`{value}` is not a URL; write http://HOST:PORT")
     return value
 
 

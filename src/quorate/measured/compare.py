@@ -33,6 +33,7 @@ FAR_CPU = 0.1
 """Smaller differences are not worth a word, whatever their ratio."""
 
 UNEVEN = 2.0
+"""Times that the busiest task of a service uses of the mean."""
 
 
 class Flag(StrEnum):

@@ -127,6 +127,12 @@ def _gather(
             done += 1
             watcher.progress(done, total, f"{name} until {_time(last)}")
         gathering.fold()
+    if odd and not gathering.seen():
+        raise MachineError(
+            f"all {odd} values that Prometheus at {address} has are no figures",
+            cause="they are NaN, infinite or negative",
+            todo="see what exports them: `measure.prometheus` may name the wrong metrics",
+        )
     if odd:
         told[f"{odd} values were no figures (NaN, infinite or negative) and were left out"] = None
     return tuple(told)

@@ -123,6 +123,7 @@ def test_figures_of_the_lab_are_written_on_demand_only(shop: Path) -> None:
         (("plan", "--measured", "none.json"), "no such file"),
         (("what-if", "--move", "worker=one", "--measured", "none.json"), "no such file"),
         (("explain", "web", "--measured", "none.json"), "no such file"),
+        (("check", "--measured", "none.json"), "no such file"),
     ],
 )
 def test_no_measurement(shop: Path, command: tuple[str, ...], what: str) -> None:
@@ -144,6 +145,23 @@ def test_plan_as_measured_beside_as_declared(shop: Path) -> None:
     shown = run("plan", "--measured", "measured.json").stdout
     assert "as measured (prometheus, 2026-02-23 12:00 to 2026-03-02 12:00)" in shown
     assert "nothing of this is applied" in shown
+
+
+def test_check_says_what_the_measurement_says_otherwise(shop: Path) -> None:
+    printed = json.loads(run("check", "--measured", "measured.json", "--json").stdout)
+    jsonschema.validate(printed, schema("check"))
+    by_code: dict[str, list[str]] = {}
+    for problem in printed["problems"]:
+        by_code.setdefault(problem["code"], []).append(problem["what"])
+    assert "`mailer` was not seen in the measurement" in by_code["Q602"]
+    assert any(
+        what.startswith("`web` as measured: reserves too little") for what in by_code["Q601"]
+    )
+    assert any("not seen, so as declared: mailer" in what for what in by_code["Q603"])
+    web = next(p for p in printed["problems"] if p["what"].startswith("`web` as"))
+    assert web["location"]["file"].endswith("shop.yaml") and web["location"]["line"] > 1
+    assert run("check", "--measured", "measured.json", "--strict").exit_code == 2
+    assert run("check", "--measured", "measured.json").exit_code == 0
 
 
 def test_what_if_and_explain_with_measured_figures(shop: Path) -> None:

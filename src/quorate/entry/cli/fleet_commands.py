@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from quorate.fleet.report import CheckReport
+    from quorate.fleet.model import Fleet
+    from quorate.fleet.report import CheckReport, Report
 
 DEFAULT_FLEET = Path("fleet.yaml")
 PROBLEMS_EXIT_CODE = 2
@@ -22,6 +23,7 @@ class Subject(StrEnum):
     X_QUORATE = "x-quorate"
     CHECK = "check"
     PLAN = "plan"
+    MEASUREMENT = "measurement"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,19 +37,34 @@ def check(
     as_json: bool = typer.Option(False, "--json", help="Print the problems as JSON."),
     strict: bool = typer.Option(False, "--strict", help="Let warnings fail, too."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Leave out notes."),
+    measured: Path | None = typer.Option(
+        None, "--measured", metavar="FILE", help="Also say what this measurement says otherwise."
+    ),
 ) -> None:
     """Find every problem in the fleet file and its compose files."""
     from quorate.entry.cli.output import print_json
     from quorate.fleet.check import check as check_fleet
     from quorate.fleet.report import check_report
 
-    made = check_report(check_fleet(fleet))
+    found = check_fleet(fleet)
+    if measured is not None and found.fleet is not None:
+        found = _with_measurement(found, found.fleet, measured)
+    made = check_report(found)
     if as_json:
         print_json(made)
     else:
         _show(made, fleet, notes=not quiet)
     if made.errors or (strict and made.warnings):
         raise typer.Exit(PROBLEMS_EXIT_CODE)
+
+
+def _with_measurement(report: Report, fleet: Fleet, path: Path) -> Report:
+    from quorate.measured.lint import lint
+    from quorate.measured.read import read_measurement
+    from quorate.tools import clock
+
+    more = lint(fleet, read_measurement(path, fleet), clock.now())
+    return report.model_copy(update={"problems": (*report.problems, *more)})
 
 
 def _show(made: CheckReport, path: Path, *, notes: bool) -> None:
