@@ -58,7 +58,7 @@ def render_diff(made: SuggestReport, console: Console) -> None:
 def _head(made: Report) -> Text:
     text = Text.assemble((made.fleet, "bold"))
     seconds = (made.end - made.start).total_seconds()
-    seen = sum(row.samples > 0 for row in made.rows)
+    seen = sum(Flag.UNSEEN not in row.flags for row in made.rows)
     text.append(
         f": {seen} of {count(len(made.rows), 'service')} measured over {show_duration(seconds)} "
         f"until {made.end:%Y-%m-%d %H:%M} UTC ({made.source}, every "
