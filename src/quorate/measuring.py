@@ -193,7 +193,7 @@ def _headers(fleet: Fleet, prometheus: Prometheus) -> dict[str, str]:
     value = read_value(
         "measure.prometheus.authorization",
         prometheus.authorization,
-        directory=fleet.path.parent,
+        directory=fleet.path.absolute().parent,
     )
     text = value.decode(errors="replace").strip()
     if not text.isascii() or not text.isprintable():

@@ -152,5 +152,6 @@ def _measure(file: FleetFile, directory: Path) -> Measure:
 
 
 def _source(entry: SourceEntry, directory: Path) -> SecretSource:
-    file = tidy(directory / entry.file.expanduser()) if entry.file else None
+    # Absolute: who reads it may start from another directory than where this was read.
+    file = tidy(directory.absolute() / entry.file.expanduser()) if entry.file else None
     return SecretSource(file=file, environment=entry.environment, command=entry.command)

@@ -48,17 +48,22 @@ def ask_prometheus(
     watcher.phase("asking Prometheus")
     end = clock.now().replace(microsecond=0)
     start = end - timedelta(seconds=asked.window)
-    questions = promql.queries(where, step)
+    wanted = _Wanted(
+        queries=promql.queries(where, step),
+        # The first interval ends one step after the start.
+        pieces=tuple(promql.chunks(start.timestamp() + step, end.timestamp(), step)),
+        step=step,
+    )
     gathering = Gathering({server.name: server.speed for server in fleet.servers})
     with _reached(fleet, where) as address:
-        notes = _gather(address, questions, gathering, (start, end, step), asked, watcher, fleet)
+        notes = _gather(address, wanted, gathering, fleet, asked, watcher)
         if not gathering.seen():
             raise _empty(address, where, asked)
     return gathering, Watched(
         source=Source(
             kind="prometheus",
             where=str(address) + (f" on {where.server}" if where.server else ""),
-            queries={name: query.text for name, query in questions.items()},
+            queries={name: query.text for name, query in wanted.queries.items()},
             lab=asked.lab,
         ),
         start=start,
@@ -97,24 +102,30 @@ def _reached(fleet: Fleet, where: Prometheus) -> Iterator[http.Address]:
         yield address.through(forward.path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """Every question, for every piece (its first and last moment) of the window."""
+
+    queries: Mapping[str, promql.Query]
+    pieces: tuple[tuple[float, float], ...]
+    step: float
+
+
 def _gather(
     address: http.Address,
-    questions: Mapping[str, promql.Query],
+    wanted: _Wanted,
     gathering: Gathering,
-    times: tuple[datetime, datetime, float],
+    fleet: Fleet,
     asked: Asked,
     watcher: Watcher,
-    fleet: Fleet,
 ) -> tuple[str, ...]:
-    """Ask every question for every piece of the window; what was odd, in words."""
-    start, end, step = times
+    """Ask all that is wanted; what was odd, in words."""
     servers = promql.names_of(fleet.servers)
-    pieces = list(promql.chunks(start.timestamp() + step, end.timestamp(), step))
-    total, done, odd = len(pieces) * len(questions), 0, 0
+    total, done, odd = len(wanted.pieces) * len(wanted.queries), 0, 0
     told: dict[str, None] = {}
-    for first, last in pieces:
-        for name, query in questions.items():
-            body = _range(address, query, (first, last, step), asked)
+    for first, last in wanted.pieces:
+        for name, query in wanted.queries.items():
+            body = _range(address, query, (first, last, wanted.step), asked)
             try:
                 series = promql.read_answer(body, query, servers)
             except promql.NonsenseError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate.deploy.values import read_values
 from quorate.fleet.check import check
 from quorate.fleet.read import read_fleet
 
@@ -49,6 +50,24 @@ measure:
     assert found.prometheus.task_label == "name"
     assert found.prometheus.authorization is not None
     assert found.prometheus.authorization.file == place.parent / "token.txt"
+
+
+def test_files_with_values_are_found_from_anywhere(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fleet file may be named by a path from where the command is run."""
+    place.write_text(
+        BASE + "secrets: {db: {file: db.txt}}\n"
+        "measure: {prometheus: {url: 'http://p', authorization: {file: token.txt}}}\n"
+    )
+    (place.parent / "db.txt").write_text("hunter2")
+    monkeypatch.chdir(place.parent.parent)
+    fleet = read_fleet(Path(place.parent.name) / "fleet.yaml", environment={})
+    values = read_values(fleet.secrets, directory=fleet.path.absolute().parent)
+    assert values == {"db": b"hunter2"}
+    assert fleet.measure.prometheus is not None
+    assert fleet.measure.prometheus.authorization is not None
+    assert fleet.measure.prometheus.authorization.file == place.parent / "token.txt"
 
 
 def test_nothing_said(place: Path) -> None:
