@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 DEFAULT_FLEET = Path("fleet.yaml")
 DEFAULT_FILE = "measured.json"
-INTERRUPTED = 130
 
 FLEET = typer.Argument(DEFAULT_FLEET, help="The fleet file.")
 
@@ -64,6 +63,7 @@ def measure(
     Ctrl-C ends it early: what was sampled until then is written, and the exit code is 130.
     """
     from quorate import measuring, workflows
+    from quorate.entry.cli.main import INTERRUPTED
     from quorate.entry.cli.output import print_json
     from quorate.entry.cli.progress import reporter
     from quorate.measured.report import measure_report

@@ -103,13 +103,10 @@ def _make(desired: Fleet, measured: Path | None, **how: Any) -> Plan:
     from quorate.tools import clock
 
     found = read_measurement(measured, desired)
-    return beside(
-        desired,
-        make_plan(desired, **how),
-        found,
-        lambda other: make_plan(other, **how),
-        now=clock.now(),
-    )
+    declared = make_plan(desired, **how)
+    if how["stop"]():  # Ctrl-C ends both searches: the one as declared is what was asked first
+        return declared
+    return beside(desired, declared, found, lambda other: make_plan(other, **how), now=clock.now())
 
 
 def _from_files(path: Path) -> tuple[Fleet, Homes | None]:
