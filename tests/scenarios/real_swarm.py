@@ -39,8 +39,9 @@ LABEL = "test.model"
 class Seen:
     """The swarm at one moment.
 
-    `unfit`: tasks that the scheduler has looked at in vain. `leftovers`: tasks of
-    services that were removed, which have not ended yet and hold what they reserved.
+    `unfit`: tasks that the scheduler has looked at in vain, by the rules their service
+    has now. `leftovers`: tasks of services that were removed, which have not ended yet
+    and hold what they reserved. `leader`: the manager whose scheduler it is.
     """
 
     state: State
@@ -48,6 +49,7 @@ class Seen:
     replicas: Mapping[str, int]
     unfit: frozenset[str]
     leftovers: int
+    leader: str
 
     def placed(self) -> Placed:
         return placed(self.state)
@@ -101,6 +103,7 @@ def look(client: DockerClient) -> Seen:
     nodes, services, tasks = api.nodes(), api.services(), api.tasks()
     hosts = {raw["ID"]: raw["Description"]["Hostname"] for raw in nodes}
     names = {raw["ID"]: raw["Spec"]["Name"] for raw in services}
+    current = {raw["ID"]: rules(raw["Spec"]["TaskTemplate"]) for raw in services}
     everywhere = frozenset(
         raw["Spec"]["Name"] for raw in services if "Global" in raw["Spec"]["Mode"]
     )
@@ -117,7 +120,18 @@ def look(client: DockerClient) -> Seen:
             if "Replicated" in raw["Spec"]["Mode"]
         },
         unfit=frozenset(
-            raw["ID"] for raw in tasks if "no suitable node" in raw["Status"].get("Err", "")
+            raw["ID"]
+            for raw in tasks
+            if "no suitable node" in raw["Status"].get("Err", "")
+            and rules(raw["Spec"]) == current.get(raw["ServiceID"])
+        ),
+        leader=next(
+            (
+                raw["Description"]["Hostname"]
+                for raw in nodes
+                if (raw.get("ManagerStatus") or {}).get("Leader")
+            ),
+            "",
         ),
         leftovers=sum(
             raw["ServiceID"] not in names
@@ -125,6 +139,10 @@ def look(client: DockerClient) -> Seen:
             for raw in tasks
         ),
     )
+
+
+def rules(template: Raw) -> tuple[str, ...]:
+    return tuple((template.get("Placement") or {}).get("Constraints") or ())
 
 
 def node(raw: Raw) -> Node:

@@ -7,7 +7,6 @@ all at once when a server loses power. A few in every run, twenty with the drill
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,6 @@ class Bare:
     office: Office
     lab: Lab
     image: str
-    leader: str
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +53,23 @@ def bare(shop: Office) -> Iterator[Bare]:
     seen = steps.given_deployed(shop)
     (image,) = {s.image for s in seen.services if s.name == "shop_mailer"}
     with live.connected(shop) as connections:
-        client = connections.manager().client
-        for service in seen.services:
-            client.api.remove_service(service.id)
-        with heartbeat(client, 1 * SECOND):
-            (leader,) = (node.hostname for node in seen.nodes if node.leader)
-            yield Bare(office=shop, lab=live.lab_of(shop), image=image, leader=leader)
+        clear(connections.manager().client)
+    former = beat(shop, 1 * SECOND)
+    yield Bare(office=shop, lab=live.lab_of(shop), image=image)
+    beat(shop, former)
 
 
-@contextmanager
-def heartbeat(client: DockerClient, period: int) -> Iterator[None]:
-    def beat(period: int) -> int:
-        swarm = client.api.inspect_swarm()
+def beat(office: Office, period: int) -> int:
+    """Set the heartbeat, in nanoseconds; what it was."""
+    live.wait_until(office, lambda seen: any(n.leader for n in seen.nodes), within=BACK_SECONDS)
+    with live.connected(office) as connections:
+        api = connections.manager().client.api
+        swarm = api.inspect_swarm()
         spec = swarm["Spec"]
-        former = spec["Dispatcher"]["HeartbeatPeriod"]
+        former = int(spec["Dispatcher"]["HeartbeatPeriod"])
         spec["Dispatcher"]["HeartbeatPeriod"] = period
-        client.api.update_swarm(version=swarm["Version"]["Index"], swarm_spec=spec)
-        return int(former)
-
-    former = beat(period)
-    try:
-        yield
-    finally:
-        beat(former)
+        api.update_swarm(version=swarm["Version"]["Index"], swarm_spec=spec)
+    return former
 
 
 def name_labels(client: DockerClient, wanted: dict[str, dict[str, str]]) -> None:
@@ -132,6 +124,18 @@ def ready(seen: Seen) -> bool:
     return all(node.state is NodeState.READY for node in seen.state.nodes)
 
 
+def only_down(seen: Seen, lost: str) -> bool:
+    """The lost node is known to be down, and no other is."""
+    states = {node.id: node.state for node in seen.state.nodes}
+    return states.pop(lost) is NodeState.DOWN and set(states.values()) == {NodeState.READY}
+
+
+def leader_of(office: Office) -> str:
+    """Asked for anew each time: a manager that returns can bring about an election."""
+    seen, _ = live.wait_until(office, lambda seen: any(n.leader for n in seen.nodes), within=60)
+    return next(node.hostname for node in seen.nodes if node.leader)
+
+
 def is_bare(seen: Seen) -> bool:
     return ready(seen) and not seen.leftovers and not seen.state.services
 
@@ -139,8 +143,9 @@ def is_bare(seen: Seen) -> bool:
 def replay(bare: Bare, number: int) -> str:
     """One fleet: made, one server lost, and where everything went held to the model."""
     hosts = sorted(node.server for node in bare.lab.nodes)
-    followers = [host for host in hosts if host != bare.leader]
-    lost = Random(number).choice(followers)
+    leader = leader_of(bare.office)
+    # With the leader its scheduler is lost too; the next one finds nodes as they return to it.
+    lost = Random(number).choice([host for host in hosts if host != leader])
     with live.connected(bare.office, without=lost) as connections:
         client = connections.manager().client
         try:
@@ -153,10 +158,11 @@ def replay(bare: Bare, number: int) -> str:
             faults.power_off(bare.lab, lost)
             after = wait(
                 client,
-                lambda seen: seen.settled() and not ready(seen),
+                lambda seen: seen.settled() and only_down(seen, lost),
                 what=f"{lost} is down and its tasks are placed anew",
                 within=DOWN_SECONDS,
             )
+            assert after.leader == before.leader, "another scheduler has taken over meanwhile"
             what = f"fleet {number} without {lost}"
             found = assert_possible(before.without(lost), after.placed(), what)
         finally:

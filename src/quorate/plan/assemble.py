@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from quorate.fleet.model import Engine, Service
 from quorate.plan.cost import costs
 from quorate.plan.explain import Explainer
-from quorate.plan.model import Placement, Plan, snapshot_of
+from quorate.plan.model import Placement, Plan, Survival, snapshot_of
 from quorate.plan.moves import ExactMoves, Moves
 from quorate.plan.occupancy import Occupancy
 from quorate.plan.pool import Pool, pools
 from quorate.plan.problem import GLOBAL_MODES, RESOURCES, Problem, is_large
 from quorate.plan.rules import all_rules, figure
 from quorate.plan.survive import survival
+from quorate.plan.survive_words import verdict
 from quorate.plan.survive_words import warnings as survival_warnings
 from quorate.plan.use import uses
 
@@ -60,14 +61,31 @@ def assemble(problem: Problem, solution: Solution, *, made_at: str = "") -> Plan
             [host.server.name for host in problem.hosts],
         ),
     )
-    survive = min(problem.fleet.policy.survive, len(problem.hosts) - 1)
-    survived = survival(problem.fleet, plan, survive) if survive > 0 else None
-    if survived is not None and not survived.holds:
+    survived = _survived(problem, plan)
+    warned = (*survival_warnings(survived), *_too_many(problem), *_warnings(problem, chosen))
+    return plan.model_copy(update={"survival": survived, "warnings": warned})
+
+
+def _survived(problem: Problem, plan: Plan) -> Survival | None:
+    """What `policy.survive` asks about; of as many servers as there are, one is left."""
+    asked = problem.fleet.policy.survive
+    if asked <= 0:
+        return None
+    found = survival(problem.fleet, plan, min(asked, len(problem.hosts) - 1))
+    if not found.holds:
         from quorate.plan.cure import with_cures
 
-        survived = with_cures(problem.fleet, plan, survived)
-    warned = (*survival_warnings(survived), *_warnings(problem, chosen))
-    return plan.model_copy(update={"survival": survived, "warnings": warned})
+        found = with_cures(problem.fleet, plan, found)
+    return found.model_copy(update={"text": verdict(found)})
+
+
+def _too_many(problem: Problem) -> Iterator[str]:
+    asked, servers = problem.fleet.policy.survive, len(problem.hosts)
+    if asked >= servers > 1:
+        yield (
+            f"policy.survive is {asked}, but of {servers} servers no more than {servers - 1} "
+            f"can be lost: what follows a loss of {servers - 1} is what was replayed"
+        )
 
 
 def moves(there: Occupancy) -> Moves:

@@ -87,7 +87,8 @@ class _Trial:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.holds(fleet(middle)) else (middle, high)
-        return high
+        # Out of tries it holds too, but may be far more than it takes.
+        return high if self.left > 0 else None
 
 
 def moved_in(fleet: Fleet, plan: Plan, homes: Mapping[str, tuple[str, ...]]) -> Plan:
@@ -214,7 +215,7 @@ def _replica_less(trial: _Trial) -> Iterator[str]:
         if service.replicas < 2:
             continue
         fleet = _service(trial.fleet, service, replicas=service.replicas - 1)
-        for name in sorted(set(homes), key=lambda name: name in trial.loss.servers):
+        for name in sorted(set(homes), key=lambda name: (name in trial.loss.servers, name)):
             rest = list(homes)
             rest.remove(name)
             if trial.holds(fleet, {service.id: tuple(rest)}):

@@ -100,13 +100,14 @@ class Survival(Model):
     `losses`: one per combination of servers; `possible`: how many combinations there
     are. `holds`: after each of those replayed, everything that may move still fits.
     `sampled`: there were too many combinations, or too many orders in which Swarm
-    might go on, to try them all.
+    might go on, to try them all. `text`: the whole in a sentence.
     """
 
     losses: tuple[LossOutcome, ...] = ()
     possible: int = 0
     holds: bool = True
     sampled: bool = False
+    text: str = ""
 
 
 class Side(Model):

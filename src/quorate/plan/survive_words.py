@@ -11,6 +11,24 @@ MOST_WARNINGS = 6
 """Losses told one by one; of the others, how many."""
 
 
+def verdict(survival: Survival) -> str:
+    """The whole in one sentence, with what it rests on."""
+    losses, whole = survival.losses, survival.possible
+    if not losses:
+        return "there is one server: its loss stops everything"
+    at_once = len(losses[0].servers)
+    what = f"the loss of any {count(at_once, 'server')}" + (" at once" if at_once > 1 else "")
+    tried = f"{len(losses):,} of {whole:,} losses" if whole > len(losses) else "all"
+    if any(loss.sampled for loss in losses):
+        tried += ", of each many but not all of the orders in which Swarm may go on"
+    replayed = f"(replayed as Swarm would act: {tried})"
+    failing = sum(not loss.holds for loss in losses)
+    if not failing:
+        return f"what may move finds room after {what} {replayed}"
+    some = f"after {failing:,} of {len(losses):,} losses of {count(at_once, 'server')}"
+    return f"{some}, not all that may move is sure to find room {replayed}"
+
+
 def warnings(survival: Survival | None) -> Iterator[str]:
     """A sentence for each loss after which not everything that may move fits."""
     failing = [loss for loss in survival.losses if not loss.holds] if survival else []

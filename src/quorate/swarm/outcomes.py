@@ -149,6 +149,9 @@ def _all(board: Board, groups: Groups, limit: int) -> set[Result] | None:
     What a group meets depends only on where the groups before it went, so ways
     that led to the same placements are gone on with once.
     """
+    # Each set of groups is a step on some way, and each of its groups the last of one.
+    if len(groups) * 2 ** max(0, len(groups) - 1) > limit:
+        return None
     reached: set[Result] = {()}
     runs = 0
     for _ in groups:

@@ -37,6 +37,9 @@ def render(plan: Plan, console: Console, *, in_full: bool = False) -> None:
         console.print(_servers(plan))
         console.print()
         console.print(_services(plan))
+    if plan.survival is not None:
+        colour = "green" if plan.survival.holds and plan.survival.losses else "yellow"
+        console.print(Text.assemble(("survival: ", colour), plan.survival.text), soft_wrap=True)
     for text in plan.warnings:
         console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
     for text in _assumptions(plan):
