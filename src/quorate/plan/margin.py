@@ -7,6 +7,7 @@ at the rules again: they hold at the margin, and one unit more breaks them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
 
 from pydantic import Field
 
@@ -17,10 +18,9 @@ from quorate.plan.problem import (
     MEMORY,
     RESERVED_CPU,
     RESERVED_MEMORY,
-    build,
 )
-from quorate.plan.rules import all_rules, capacity_of, figure, value
-from quorate.plan.whatif.side import Side, counts_of
+from quorate.plan.rules import capacity_of, figure, value
+from quorate.plan.whatif.side import Side, side_of
 from quorate.plan.words import MIB
 
 WORDS = {
@@ -60,6 +60,9 @@ def _slacks(side: Side, service: Service) -> Iterator[tuple[int, str, int, int]]
     """(resource, server, what is left there, tasks of the service there)."""
     index = side.problem.item_of[service.id]
     row, ask = side.counts[index], side.problem.items[index].ask
+    if side.large:
+        yield from _slacks_large(side, index)
+        return
     for rule in side.rules:
         resource = capacity_of(rule)
         if resource is None or not ask.resources[resource]:
@@ -71,6 +74,15 @@ def _slacks(side: Side, service: Service) -> Iterator[tuple[int, str, int, int]]
                     used = sum(c * value(side.counts, v) for c, v in limit.terms)
                     name = side.problem.hosts[host].server.name
                     yield resource, name, limit.bound - used, row[host]
+
+
+def _slacks_large(side: Side, index: int) -> Iterator[tuple[int, str, int, int]]:
+    ledger, row = side.ledger, side.counts[index]
+    for resource, asked in enumerate(side.problem.items[index].ask.resources):
+        for host in compress(range(len(row)), row):
+            if asked and not ledger.table.out(resource)[host]:
+                slack = int(ledger.table.bound[host, resource] - ledger.used[host, resource])
+                yield resource, side.problem.hosts[host].server.name, slack, row[host]
 
 
 def _margin(side: Side, service: Service, resource: int, found: tuple[int, int, str]) -> Margin:
@@ -94,14 +106,8 @@ def _margin(side: Side, service: Service, resource: int, found: tuple[int, int, 
 
 def _keeps(side: Side, service: Service, resource: int, more: int) -> bool:
     """Whether every rule kept now is kept when each task takes this much more."""
-    fleet = grown(side.fleet, service, resource, more)
-    problem = build(fleet)
-    counts = counts_of(problem, side.homes)
-    before = set(side.broken)
-    return all(
-        rule.words in before or all(limit.holds(counts) for limit in rule.limits)
-        for rule in all_rules(problem)
-    )
+    after = side_of(grown(side.fleet, service, resource, more), side.homes)
+    return set(after.broken) <= set(side.broken)
 
 
 def grown(fleet: Fleet, service: Service, resource: int, more: int) -> Fleet:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from quorate.errors import QuorateError
+from quorate.errors import QuorateError, UsageError
 from quorate.plan.cost import Costs, evaluate
 from quorate.plan.encode import Encoding, highest
 from quorate.plan.problem import Counts, Problem
@@ -48,6 +48,11 @@ def settle(
     counts = _force(problem, side.counts, forced)
     if mend:
         _shrink(problem, counts)
+    if side.large:
+        from quorate.plan.bulk.settle import settle_large
+
+        return settle_large(side, counts, forced, mend=mend)
+    if mend:
         _allow(problem, side.rules, counts, forced)
     _grow(problem, side.rules, side.costs, counts)
     plain = side.moved_to(counts)
@@ -82,6 +87,13 @@ def optimum(
     to begin the search with.
     """
     problem = side.problem
+    if side.large:
+        raise UsageError(
+            "--replan is not for a fleet of this size",
+            cause=f"{len(problem.items)} services on {len(problem.hosts)} servers would be "
+            "planned anew by the exact solver",
+            todo="leave out --replan: what is asked is compared with everything else staying",
+        )
     encoding = Encoding(problem, highest(problem, side.rules))
     for rule in side.rules:
         for limit in rule.limits:

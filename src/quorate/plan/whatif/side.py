@@ -6,15 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from quorate.fleet.model import Engine, Fleet, Server, Service
 from quorate.plan.cost import Costs, costs, evaluate
 from quorate.plan.model import Placement, Plan, ServerUse
 from quorate.plan.occupancy import Occupancy
 from quorate.plan.pool import Pool, pools
-from quorate.plan.problem import GLOBAL_MODES, Counts, Problem, build
+from quorate.plan.problem import GLOBAL_MODES, Counts, Problem, build, is_large
 from quorate.plan.rules import Rule, all_rules
 from quorate.plan.use import uses
+
+if TYPE_CHECKING:
+    from quorate.plan.bulk.ledger import Ledger
 
 Homes = Mapping[str, tuple[str, ...]]
 """Service id → the server of each of its tasks, by name, sorted."""
@@ -44,14 +48,27 @@ class Side:
     def moved_to(self, counts: Counts) -> Side:
         """The same fleet under another placement; what does not depend on it is kept."""
         other = Side(self.fleet, self.problem, counts, self.lost)
-        # Where a cached property keeps its value.
-        other.__dict__.update(rules=self.rules, costs=self.costs)
+        if not self.large:
+            # Where a cached property keeps its value.
+            other.__dict__.update(rules=self.rules, costs=self.costs)
         return other
+
+    @property
+    def large(self) -> bool:
+        """Whether rules and prices are looked at on arrays (`ledger`), not pair by pair."""
+        return is_large(self.problem)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The placement on arrays."""
+        from quorate.plan.bulk.ledger import Ledger
+
+        return Ledger(self.problem, self.counts)
 
     @cached_property
     def price(self) -> Counter[str]:
         """The planner's points by term, lower is better."""
-        return evaluate(self.costs, self.counts)
+        return self.ledger.price() if self.large else evaluate(self.costs, self.counts)
 
     @cached_property
     def pools(self) -> dict[str, Pool]:
@@ -87,6 +104,10 @@ class Side:
     @cached_property
     def broken_rules(self) -> tuple[Rule, ...]:
         """The hard rules this placement breaks."""
+        if self.large:
+            from quorate.plan.bulk.rulebook import broken_rules
+
+            return tuple(broken_rules(self.ledger))
         return tuple(
             rule
             for rule in self.rules
