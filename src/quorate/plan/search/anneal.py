@@ -139,13 +139,36 @@ def keep(best: Smalls, place: Smalls, differ: Smalls, known: Flags) -> None:
 
 
 @njit(cache=True, nogil=True)
+def haunting(of: Instance, state: State, task: int, to: int) -> float:
+    """How much more, or less, is held at origins once a task has moved (`ghost`)."""
+    origin = of.origin[task]
+    if origin < 0:
+        return 0.0
+    away = int(to != origin) - int(state.place[task] != origin)
+    return away * of.ghost[of.kind[task]]
+
+
+@njit(cache=True, nogil=True)
 def attempt(
-    of: Instance, state: State, seed: object, pair: tuple[int, int], limit: float
+    of: Instance,
+    state: State,
+    seed: object,
+    pair: tuple[int, int],
+    limit: float,
+    haunted: float,
 ) -> tuple[bool, int]:
-    """Try to swap two tasks, or to shift the first when there is no second (-1)."""
-    if pair[1] >= 0:
-        return try_swap(of, state, pair[0], pair[1], limit)
-    return try_shift(of, state, pair[0], somewhere(of, pair[0], seed), limit)
+    """Try to swap two tasks, or to shift the first when there is no second (-1).
+
+    `haunted` points are counted on top for what is then held at an origin.
+    """
+    task, other = pair
+    if other >= 0:
+        if state.place[other] >= 0 and state.place[task] >= 0:
+            limit -= haunted * haunting(of, state, task, state.place[other])
+            limit -= haunted * haunting(of, state, other, state.place[task])
+        return try_swap(of, state, task, other, limit)
+    to = somewhere(of, task, seed)
+    return try_shift(of, state, task, to, limit - haunted * haunting(of, state, task, to))
 
 
 @njit(cache=True, nogil=True)
@@ -156,6 +179,7 @@ def anneal(
     steps: int,
     heat: tuple[float, float],
     swaps: float,
+    haunted: float,
     best: Smalls,
     best_cost: int,
     cost: int,
@@ -163,7 +187,7 @@ def anneal(
     """Go `steps` steps while the temperature falls geometrically; keeps the best placement seen.
 
     `heat` are the first and the last temperature in points, `swaps` the share of
-    steps that try a swap; `best` [P] and `best_cost` what was best before. Returns
+    steps that try a swap, `haunted` temperatures the points for a mean `ghost`; `best` [P] and `best_cost` what was best before. Returns
     the cost now and the best.
     """
     tasks = len(of.kind)
@@ -185,7 +209,7 @@ def anneal(
         if draw(seed) < swaps:
             other = below(seed, tasks)
             there = state.place[other]
-        done, change = attempt(of, state, seed, (task, other), limit)
+        done, change = attempt(of, state, seed, (task, other), limit, haunted * temperature)
         if not done:
             continue
         if change > 0 and at_best:

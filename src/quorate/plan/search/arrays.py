@@ -38,7 +38,8 @@ class Instance(NamedTuple):
     """What is to be solved; nothing in it changes. Shapes in brackets.
 
     Tasks and kinds: `kind` [P]; `origin` [P] the machine it comes from, -1 for none;
-    `service` [K]; `use` [K, D] what one task takes; `price` [K, M] points for one task
+    `service` [K]; `use` [K, D] what one task takes; `ghost` [K] how much it holds at its
+    origin once moved, 1 on average, 0 where nothing is transient; `price` [K, M] points for one task
     there; `allowed` [K, M]; `choices` lists by kind the machines allowed (empty lists
     when all are: `everywhere`).
 
@@ -71,6 +72,7 @@ class Instance(NamedTuple):
     origin: Smalls
     service: Smalls
     use: Ints
+    ghost: Floats
     price: Ints
     allowed: Flags
     everywhere: bool
@@ -168,6 +170,7 @@ def instance(**given: Any) -> Instance:
         "victim_cpu": np.zeros(services, np.int64),
     }
     full = {**defaults, **given}
+    full["ghost"] = _ghosts(given["use"], given["capacity"], full["transient"])
     full["everywhere"] = bool(full["allowed"].all())
     full["choices"] = lists(
         [[]] * kinds
@@ -176,3 +179,11 @@ def instance(**given: Any) -> Instance:
     )
     full["needed"], full["nearby"] = reverse(full["needs"]), reverse(full["near"])
     return Instance(**full)
+
+
+def _ghosts(use: Ints, capacity: Ints, transient: Flags) -> Floats:
+    """By kind, what moved tasks hold of the transient resources, as a share of their mean."""
+    whole = np.maximum(1, capacity[:, transient].sum(axis=0, dtype=np.float64))
+    held: Floats = (use[:, transient] / whole).sum(axis=1)
+    mean = held.mean() if len(held) else 0.0
+    return held / mean if mean > 0 else np.zeros(len(use))

@@ -37,7 +37,11 @@ ANNEALING = 0.7
 SWAPS = 0.5
 """The share of steps that try to exchange two tasks."""
 
-HOT, COLD = 1.0, 0.0005
+HAUNTED = 30.0
+"""What a moved task costs on top while annealing, in temperatures. Heat alone would scatter the
+tasks, and what they hold at their origins would leave no room to move in."""
+
+HOT, COLD = 0.5, 0.0005
 """First and last temperature, in the mean cost of a random change for the worse."""
 
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
@@ -91,6 +95,7 @@ class Chain:
             steps,
             (hot, cold),
             SWAPS,
+            HAUNTED,
             self.best,
             self.best_cost,
             self.cost,
