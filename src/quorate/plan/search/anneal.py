@@ -187,8 +187,8 @@ def anneal(
     """Go `steps` steps while the temperature falls geometrically; keeps the best placement seen.
 
     `heat` are the first and the last temperature in points, `swaps` the share of
-    steps that try a swap, `haunted` temperatures the points for a mean `ghost`; `best` [P] and `best_cost` what was best before. Returns
-    the cost now and the best.
+    steps that try a swap, `haunted` temperatures the points for a mean `ghost`; `best`
+    [P] and `best_cost` what was best before. Returns the cost now and the best.
     """
     tasks = len(of.kind)
     fall = math.log(heat[1] / heat[0]) / max(1, steps)

@@ -39,9 +39,9 @@ class Instance(NamedTuple):
 
     Tasks and kinds: `kind` [P]; `origin` [P] the machine it comes from, -1 for none;
     `service` [K]; `use` [K, D] what one task takes; `ghost` [K] how much it holds at its
-    origin once moved, 1 on average, 0 where nothing is transient; `price` [K, M] points for one task
-    there; `allowed` [K, M]; `choices` lists by kind the machines allowed (empty lists
-    when all are: `everywhere`).
+    origin once moved, 1 on average, 0 where nothing is transient; `price` [K, M] points
+    for one task there; `allowed` [K, M]; `choices` lists by kind the machines allowed
+    (empty lists when all are: `everywhere`).
 
     Machines: `capacity` [M, D] hard; `transient` [D]: a moved task also counts on its
     origin; `neighbourhood` [M], `location` [M].
