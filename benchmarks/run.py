@@ -1,13 +1,15 @@
 """Run every benchmark and write its evidence: `python -m benchmarks.run [NAME…]`.
 
 Each benchmark measures whole processes, as a person waits for them, and leaves
-docs/evidence/NAME.json (every figure), NAME.svg and NAME.md.
+docs/evidence/NAME.json (every figure), NAME.svg and NAME.md. `roadef` needs a folder with
+the challenge's files, by --roadef or the variable QUORATE_ROADEF, and is skipped without.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import fleets, machine, picture, scale_report
 from benchmarks.measure import Case, FailedError, Figures, measure
+from benchmarks.roadef import evidence as roadef
 
 ROOT = Path(__file__).resolve().parents[1]
 EVIDENCE = ROOT / "docs" / "evidence"
@@ -43,7 +46,10 @@ def growth(place: Path) -> tuple[str, list[Case]]:
     return "Reading fleets of growing size", cases
 
 
-REPORTS: dict[str, Callable[[Path, Path], None]] = {"scale": scale_report.write}
+REPORTS: dict[str, Callable[[Path, Path], None]] = {
+    "scale": scale_report.write,
+    "roadef": roadef.write,
+}
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 
 BENCHMARKS: dict[str, Callable[[Path], tuple[str, list[Case]]]] = {
@@ -107,7 +113,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EVERY))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--roadef", metavar="FOLDER", help="of the challenge's files")
     options = parser.parse_args()
+    if options.roadef:
+        os.environ[roadef.FOLDER] = options.roadef
     unknown = set(options.names) - set(EVERY)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
