@@ -24,10 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SOLVER = "quorate.plan.search.run:improve"
 
 OVERTIME = 60.0
-"""Seconds beyond its limit after which a solver that has not ended is killed."""
+"""Seconds that a solver may go on beyond its limit."""
 
-WARM_SECONDS, WARM_ROUNDS = 8.0, 4
-"""The kernels are compiled before the first measured run, as a C++ program's would be."""
+WARM_SECONDS, WARM_ROUNDS, COMPILING = 8.0, 4, 900.0
+"""The kernels are compiled before the first measured run, as a C++ program's would be. It may
+take `COMPILING` seconds: one core's half a minute, several minutes on a busy machine."""
 
 SHOWN = 5
 """Violated rules named when a solution is not allowed."""
@@ -35,11 +36,15 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The same for every instance. `seconds` wall clock for each, reading in it."""
+    """The same for every instance. `seconds` wall clock for each, reading in it.
+
+    A solver is killed `overtime` seconds after that.
+    """
 
     seconds: float
     seed: int
     solver: str = SOLVER
+    overtime: float = OVERTIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +119,9 @@ def solve(folder: Path, name: str, settings: Settings, solutions: Path) -> Solve
     solution, report = solutions / f"solution_{name}.txt", solutions / f"report_{name}.json"
     for path in (solution, report):
         path.unlink(missing_ok=True)
-    ended = _run(_command(folder, name, settings, solution, report), settings.seconds + OVERTIME)
+    ended = _run(
+        _command(folder, name, settings, solution, report), settings.seconds + settings.overtime
+    )
     if ended.interrupted and not report.exists():
         raise KeyboardInterrupt
     if ended.code != 0:
@@ -158,7 +165,7 @@ def warm(folder: Path, settings: Settings) -> float:
     """
     started = time.perf_counter()
     write.instance(folder, "warm", generate.generate(1))
-    short = Settings(seconds=WARM_SECONDS, seed=1, solver=settings.solver)
+    short = Settings(seconds=WARM_SECONDS, seed=1, solver=settings.solver, overtime=COMPILING)
     for _ in range(WARM_ROUNDS):
         found = solve(folder, "warm", short, folder)
         if found.stopped:
@@ -237,8 +244,8 @@ def _why(ended: Ended, settings: Settings) -> str:
     last = ended.error.splitlines()[-1] if ended.error else "it said nothing"
     if ended.code == 2:
         return last
-    if ended.code == -signal.SIGKILL and ended.seconds > settings.seconds + OVERTIME:
-        return f"the solver was killed: it went on {OVERTIME:.0f} s after its time"
+    if ended.code == -signal.SIGKILL and ended.seconds > settings.seconds + settings.overtime:
+        return f"the solver was killed: it went on {settings.overtime:.0f} s after its time"
     return f"the solver ended with {ended.code}: {last}"
 
 
