@@ -22,7 +22,7 @@ from quorate.plan.search.arrays import Instance, Smalls
 from quorate.plan.search.bound import lower_bound
 from quorate.plan.search.convert import build
 from quorate.plan.search.lns import listed
-from quorate.plan.search.run import ROUND_SECONDS, Chain, improve
+from quorate.plan.search.run import ROUND_SECONDS, Chain, improve, warm
 from quorate.plan.search.state import NOWHERE
 from quorate.plan.solution import Solution
 
@@ -47,6 +47,7 @@ def solve_large(
 ) -> Solution:
     """The best placement found in time, and a proven bound.
 
+    The time to compile the kernels, the first time on a machine, is not counted.
     Deterministic with a seed, unless the time runs out before the planned work is done.
 
     Raises:
@@ -54,6 +55,7 @@ def solve_large(
         QuorateError: a task found no room, or the time was too short.
         StoppedError: stopped before every task had a place.
     """
+    warm()
     started = time.perf_counter()
     table = Table(problem)
     _overfull(problem, table)

@@ -17,10 +17,10 @@ import numpy as np
 
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
-from quorate.plan.search.arrays import Instance, Smalls
+from quorate.plan.search.arrays import Instance, Smalls, instance
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all
-from quorate.plan.search.state import State, empty
+from quorate.plan.search.state import NOWHERE, State, empty
 
 CHAINS = 2
 """Annealings side by side: one for each core of a small machine."""
@@ -154,6 +154,23 @@ class Chain:
             self.best[:] = self.state.place
 
 
+def warm() -> None:
+    """Compile every kernel, or load it from disk, on two tasks: what follows is quick then.
+
+    Half a minute the first time on a machine, a second afterwards.
+    """
+    of = instance(
+        kind=np.zeros(2, np.int32),
+        service=np.zeros(1, np.int32),
+        use=np.ones((1, 1), np.int64),
+        capacity=np.full((2, 1), 2, np.int64),
+    )
+    chain = Chain(of, np.full(2, NOWHERE, np.int32), 0)
+    chain.complete(np.arange(2, dtype=np.int32), float("inf"), lambda: False)
+    chain.heat()
+    chain.anneal(2, 1.0, 0.5)
+
+
 def improve(
     of: Instance,
     place: Smalls,
@@ -171,6 +188,7 @@ def improve(
     better; `stop` is asked before each round. Never worse than what was given. `planned`
     rounds, where not as many as fit the time by `ROUND_SECONDS`.
     """
+    warm()
     started = time.perf_counter()
     until = started + time_limit
     chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
