@@ -50,8 +50,8 @@ test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost 
 	@$(PYTEST) tests/scenarios -m drill
 
 .PHONY: test-unit
-test-unit: $(READY) ## Run the unit tests only (under a minute; no process, no network)
-	@$(PYTEST) tests/unit --quiet --numprocesses $(UNIT_JOBS)
+test-unit: $(READY) ## Run the quick unit tests only (about a minute; no process, no network)
+	@$(PYTEST) tests/unit -m "not slow" --quiet --numprocesses $(UNIT_JOBS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types, layers and the tree's own rules

@@ -151,6 +151,7 @@ def cheapest(problem: Problem) -> int | None:
     return None
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(fleets())
 def test_the_solver_equals_brute_force(case: tuple[Fleet, dict[str, tuple[str, ...]]]) -> None:
