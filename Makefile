@@ -43,7 +43,8 @@ engine: $(READY)
 .PHONY: test
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
-	@$(PYTEST) tests -m "not drill"
+	@$(PYTEST) tests/unit --numprocesses $(UNIT_JOBS)
+	@$(PYTEST) tests/integration tests/scenarios -m "not drill"
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost leader, Ctrl-C at every step, by hand
