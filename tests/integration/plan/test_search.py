@@ -134,6 +134,24 @@ def test_the_exact_neighbourhoods_agree_with_the_kernels(chain: tuple[Problem, C
     assert list(broken_rules(Ledger(problem, tallied(search.of, search.state.place)))) == []
 
 
+def test_a_search_beyond_capacities_counts_what_is_and_never_calls_it_best(
+    chain: tuple[Problem, Chain],
+) -> None:
+    problem, search = chain
+    search.take(search.best, search.best_cost)
+    hot = search.heat()
+    search.anneal(50_000, hot * 20, hot * 10, fine=0.0)
+    over = np.maximum(0, search.state.held - search.of.capacity).sum()
+    assert search.beyond == over > 0
+    assert search.cost == total(search.of, search.state)
+    best = Ledger(problem, tallied(search.of, search.best))
+    assert list(broken_rules(best)) == []
+    search.solve(1.0, until=float("inf"))
+    assert search.beyond <= over
+    search.take(search.best, search.best_cost)
+    assert search.beyond == 0 and search.cost == total(search.of, search.state)
+
+
 def test_asked_to_stop_it_gives_what_it_has() -> None:
     asked = iter([False] * 3)
     found = solve_large(

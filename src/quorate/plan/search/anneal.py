@@ -7,15 +7,15 @@ import math
 import numpy as np
 from numba import njit
 
-from quorate.plan.search.arrays import Flags, Instance, Smalls
+from quorate.plan.search.arrays import Flags, Floats, Instance, Smalls
 from quorate.plan.search.kernels import (
-    fits,
     machine_cost,
     may_enter,
     may_leave,
     may_move,
     move,
     move_cost,
+    overload,
     points,
     rules_hold,
 )
@@ -40,47 +40,78 @@ def below(seed: object, count: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def try_shift(of: Instance, state: State, task: int, to: int, limit: float) -> tuple[bool, int]:
-    """Move a task if the rules allow and it costs at most `limit`; whether it was, and the cost."""
-    kind, here = of.kind[task], state.place[task]
-    service = of.service[kind]
-    if (
-        here < 0
-        or here == to
-        or not of.allowed[kind, to]
-        or state.present[service, to] >= of.most[service]
-    ):
-        return False, 0
-    if not fits(of, state, to, -1, task):
-        return False, 0
-    cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
-    cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
-    cost += points(of, state, task, here, to)
-    if cost > limit:
-        return False, 0
-    if not may_enter(of, state, service, to) or not may_leave(of, state, service, here, to):
-        return False, 0
-    move(of, state, task, to)
-    return True, cost
+def crowd(
+    of: Instance, state: State, fine: Floats, here: int, there: int, pair: tuple[int, int]
+) -> tuple[float, int]:
+    """What is beyond capacities, more or less, once the first of a pair goes `there` and the
+    second (-1: none) comes `here`; by fines and in units (`overload`). Infinite fines where
+    nothing may be beyond."""
+    points, units = overload(of, state, fine, there, pair[1], pair[0])
+    if units > 0 and fine[0] < 0:
+        return math.inf, units
+    more, further = overload(of, state, fine, here, pair[0], pair[1])
+    if further > 0 and fine[0] < 0:
+        return math.inf, units
+    return points + more, units + further
 
 
 @njit(cache=True, nogil=True)
-def try_swap(of: Instance, state: State, task: int, other: int, limit: float) -> tuple[bool, int]:
-    """Exchange two tasks' places if the rules allow and it costs at most `limit`."""
+def try_shift(
+    of: Instance, state: State, fine: Floats, task: int, to: int, limit: float
+) -> tuple[bool, int, int]:
+    """Move a task if the rules allow and it costs at most `limit`.
+
+    Whether it was moved, the cost, and the units beyond capacities, fined on top.
+    """
+    kind, here = of.kind[task], state.place[task]
+    service = of.service[kind]
+    if here < 0 or here == to or not of.allowed[kind, to]:
+        return False, 0, 0
+    if state.present[service, to] >= of.most[service]:
+        return False, 0, 0
+    fined, units = crowd(of, state, fine, here, to, (task, -1))
+    if fined == math.inf:
+        return False, 0, 0
+    cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
+    cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
+    cost += points(of, state, task, here, to)
+    if cost + fined > limit:
+        return False, 0, 0
+    if not may_enter(of, state, service, to) or not may_leave(of, state, service, here, to):
+        return False, 0, 0
+    move(of, state, task, to)
+    return True, cost, units
+
+
+@njit(cache=True, nogil=True)
+def may_swap(of: Instance, state: State, task: int, other: int) -> bool:
+    """Whether two tasks may exchange places as far as each alone is concerned."""
     here, there = state.place[task], state.place[other]
     kind, kind_other = of.kind[task], of.kind[other]
     if here == there or here < 0 or there < 0 or kind == kind_other:
-        return False, 0
+        return False
     if not of.allowed[kind, there] or not of.allowed[kind_other, here]:
-        return False, 0
+        return False
     service, service_other = of.service[kind], of.service[kind_other]
-    if service != service_other and (
-        state.present[service, there] >= of.most[service]
-        or state.present[service_other, here] >= of.most[service_other]
-    ):
-        return False, 0
-    if not fits(of, state, there, other, task) or not fits(of, state, here, task, other):
-        return False, 0
+    return service == service_other or (
+        state.present[service, there] < of.most[service]
+        and state.present[service_other, here] < of.most[service_other]
+    )
+
+
+@njit(cache=True, nogil=True)
+def try_swap(
+    of: Instance, state: State, fine: Floats, task: int, other: int, limit: float
+) -> tuple[bool, int, int]:
+    """Exchange two tasks' places; as `try_shift`."""
+    if not may_swap(of, state, task, other):
+        return False, 0, 0
+    here, there = state.place[task], state.place[other]
+    kind, kind_other = of.kind[task], of.kind[other]
+    service, service_other = of.service[kind], of.service[kind_other]
+    fined, units = crowd(of, state, fine, here, there, (task, other))
+    if fined == math.inf:
+        return False, 0, 0
     cost = machine_cost(of, state, there, kind_other, kind) - state.cost[there]
     cost += machine_cost(of, state, here, kind, kind_other) - state.cost[here]
     plain = len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
@@ -88,13 +119,13 @@ def try_swap(of: Instance, state: State, task: int, other: int, limit: float) ->
         # Only the points for moved tasks depend on which goes first, and by little.
         early = cost + of.price[kind, there] - of.price[kind, here]
         early += of.price[kind_other, here] - of.price[kind_other, there]
-        if early - 2 * of.moved_weight > limit:
-            return False, 0
+        if early + fined - 2 * of.moved_weight > limit:
+            return False, 0, 0
     cost += points(of, state, task, here, there)
     move(of, state, task, there)
     cost += points(of, state, other, there, here)
     move(of, state, other, here)
-    if cost <= limit and (
+    if cost + fined <= limit and (
         service == service_other
         or (
             rules_hold(of, state, service, here)
@@ -103,10 +134,10 @@ def try_swap(of: Instance, state: State, task: int, other: int, limit: float) ->
             and rules_hold(of, state, service_other, there)
         )
     ):
-        return True, cost
+        return True, cost, units
     move(of, state, other, there)
     move(of, state, task, here)
-    return False, 0
+    return False, 0, 0
 
 
 @njit(cache=True, nogil=True)
@@ -153,10 +184,11 @@ def attempt(
     of: Instance,
     state: State,
     seed: object,
+    fine: Floats,
     pair: tuple[int, int],
     limit: float,
     haunted: float,
-) -> tuple[bool, int]:
+) -> tuple[bool, int, int]:
     """Try to swap two tasks, or to shift the first when there is no second (-1).
 
     `haunted` points are counted on top for what is then held at an origin.
@@ -166,9 +198,9 @@ def attempt(
         if state.place[other] >= 0 and state.place[task] >= 0:
             limit -= haunted * haunting(of, state, task, state.place[other])
             limit -= haunted * haunting(of, state, other, state.place[task])
-        return try_swap(of, state, task, other, limit)
+        return try_swap(of, state, fine, task, other, limit)
     to = somewhere(of, task, seed)
-    return try_shift(of, state, task, to, limit - haunted * haunting(of, state, task, to))
+    return try_shift(of, state, fine, task, to, limit - haunted * haunting(of, state, task, to))
 
 
 @njit(cache=True, nogil=True)
@@ -178,18 +210,20 @@ def anneal(
     seed: object,
     steps: int,
     heat: tuple[float, float],
-    swaps: float,
-    haunted: float,
+    fine: Floats,
+    mix: tuple[float, float],
     best: Smalls,
-    best_cost: int,
-    cost: int,
-) -> tuple[int, int]:
+    costs: tuple[int, int, int],
+) -> tuple[int, int, int]:
     """Go `steps` steps while the temperature falls geometrically; keeps the best placement seen.
 
-    `heat` are the first and the last temperature in points, `swaps` the share of
-    steps that try a swap, `haunted` temperatures the points for a mean `ghost`; `best`
-    [P] and `best_cost` what was best before. Returns the cost now and the best.
+    `heat` are the first and the last temperature in points; `fine` [D] points for each
+    unit beyond a capacity, negative where nothing may be; `mix` the share of steps that
+    try a swap, and temperatures that a mean `ghost` costs on top; `best` [P] what was
+    best before. `costs`, and what is returned, are the cost now, the best one, and the
+    units that are beyond capacities now. Only what keeps every capacity can be best.
     """
+    cost, best_cost, beyond = costs
     tasks = len(of.kind)
     fall = math.log(heat[1] / heat[0]) / max(1, steps)
     temperature = heat[0]
@@ -206,13 +240,16 @@ def anneal(
         limit = -temperature * math.log(1.0 - draw(seed))
         task, other = below(seed, tasks), -1
         here, there = state.place[task], -1
-        if draw(seed) < swaps:
+        if draw(seed) < mix[0]:
             other = below(seed, tasks)
             there = state.place[other]
-        done, change = attempt(of, state, seed, (task, other), limit, haunted * temperature)
+        done, change, units = attempt(
+            of, state, seed, fine, (task, other), limit, mix[1] * temperature
+        )
         if not done:
             continue
-        if change > 0 and at_best:
+        beyond += units
+        if at_best and (change > 0 or beyond > 0):
             keep(best, state.place, differ[:many], known)
             many = 0
             best[task] = here
@@ -223,12 +260,12 @@ def anneal(
         if other >= 0:
             many = note(other, differ, known, many)
         cost += change
-        if cost < best_cost:
+        if beyond == 0 and cost < best_cost:
             best_cost = cost
             at_best = True
     if at_best:
         best[:] = state.place
-    return cost, best_cost
+    return cost, best_cost, beyond
 
 
 @njit(cache=True, nogil=True)

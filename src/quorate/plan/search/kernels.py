@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from quorate.plan.search.arrays import Instance, Lists, Smalls
+from quorate.plan.search.arrays import Floats, Instance, Lists, Smalls
 from quorate.plan.search.state import State
 
 FULL = 10_000
@@ -73,6 +73,30 @@ def fits(of: Instance, state: State, machine: int, out: int, into: int) -> bool:
         if more > 0 and state.held[machine, resource] + more > of.capacity[machine, resource]:
             return False
     return True
+
+
+@njit(cache=True, nogil=True)
+def overload(
+    of: Instance, state: State, fine: Floats, machine: int, out: int, into: int
+) -> tuple[float, int]:
+    """What changes beyond a machine's capacity once task `out` has gone and `into` is there.
+
+    By `fine` [D] points for each unit, and in units of all resources together.
+    """
+    points, units = 0.0, 0
+    for resource in range(of.capacity.shape[1]):
+        more = 0
+        if into >= 0 and not (of.transient[resource] and of.origin[into] == machine):
+            more += of.use[of.kind[into], resource]
+        if out >= 0 and not (of.transient[resource] and of.origin[out] == machine):
+            more -= of.use[of.kind[out], resource]
+        if more == 0:
+            continue
+        above = state.held[machine, resource] - of.capacity[machine, resource]
+        change = max(0, above + more) - max(0, above)
+        units += change
+        points += fine[resource] * change
+    return points, units
 
 
 @njit(cache=True, nogil=True)

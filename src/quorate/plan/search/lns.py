@@ -340,17 +340,19 @@ def tasks_on(state: State, machine: int) -> list[int]:
 
 
 def choose(
-    of: Instance, state: State, rng: random.Random, size: int
+    of: Instance, state: State, rng: random.Random, size: int, beyond: Sequence[int] = ()
 ) -> tuple[list[int], list[int]]:
     """About `size` tasks to free and the machines they share.
 
-    By turns: machines at random, the costly ones first; those that hold services
-    which need each other; those of few neighbourhoods.
+    Machines `beyond` their capacity first. Else by turns: machines at random, the costly
+    ones first; those that hold services which need each other; those of few neighbourhoods.
     """
     machines = len(of.capacity)
     way = rng.random()
     chosen: list[int] = []
-    if way < 0.25 and len(of.needs.items):
+    if beyond:
+        chosen = _relieving(of, state, rng, beyond[rng.randrange(len(beyond))])
+    elif way < 0.25 and len(of.needs.items):
         chosen = _related(of, state, rng)
     elif way < 0.4:
         hood = int(of.neighbourhood[rng.randrange(machines)])
@@ -375,6 +377,14 @@ def choose(
         if len(tasks) >= size and len(used) > 1:
             break
     return tasks[: 2 * size], used
+
+
+def _relieving(of: Instance, state: State, rng: random.Random, machine: int) -> list[int]:
+    """A machine, and some of those that tasks have gone to for which it still holds room."""
+    gone = np.flatnonzero((of.origin == machine) & (state.place != machine))
+    where = list(dict.fromkeys(state.place[gone].tolist()))
+    rng.shuffle(where)
+    return [machine, *where[: rng.randrange(4)]]
 
 
 def _related(of: Instance, state: State, rng: random.Random) -> list[int]:

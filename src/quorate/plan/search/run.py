@@ -47,6 +47,13 @@ HOT, COLD = 0.5, 0.0005
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
 
+LENIENT, STRICT = 1.0, 30.0
+"""The second chain may go beyond capacities: for as much as a task takes on average it pays so
+many times the mean cost of a change for the worse, at first and at last."""
+
+RELIEF = 1.15
+"""Until when, in parts of the annealing, a chain that is beyond capacities may come back."""
+
 FREE_TASKS = 40
 """Tasks of a neighbourhood at first; grows while they are solved to the end, else shrinks."""
 
@@ -78,6 +85,8 @@ class Chain:
         self.seed = np.array([(seed * 2654435761 + 88172645463325252) % 2**64], np.uint64)
         self.random = random.Random(seed)
         self.size = FREE_TASKS
+        self.beyond = 0
+        self.mean = np.maximum(1.0, of.use.mean(axis=0))
         load_state(self.shared, self.inside, place)
         self.cost = total(of, self.state)
         self.best, self.best_cost = place.copy(), self.cost
@@ -86,19 +95,23 @@ class Chain:
         """The mean cost of a random change for the worse, in points; 1 when none is found."""
         return max(1.0, float(sample(self.shared, self.inside, self.seed, 20_000)))
 
-    def anneal(self, steps: int, hot: float, cold: float) -> None:
-        """Steps at falling temperature, in points."""
-        self.cost, self.best_cost = anneal(
+    def anneal(self, steps: int, hot: float, cold: float, fine: float = -1.0) -> None:
+        """Steps at falling temperature, in points.
+
+        `fine`: points for as much beyond a capacity as a task takes on average; negative:
+        nothing may be beyond.
+        """
+        fines = fine / self.mean if fine >= 0 else np.full(len(self.mean), -1.0)
+        self.cost, self.best_cost, self.beyond = anneal(
             self.shared,
             self.inside,
             self.seed,
             steps,
             (hot, cold),
-            SWAPS,
-            HAUNTED,
+            fines,
+            (SWAPS, HAUNTED if fine < 0 else 0.0),
             self.best,
-            self.best_cost,
-            self.cost,
+            (self.cost, self.best_cost, self.beyond),
         )
 
     def complete(self, order: Smalls, ends: float, stop: Callable[[], bool]) -> bool:
@@ -119,16 +132,20 @@ class Chain:
     def take(self, place: Smalls, cost: int) -> None:
         """Go on from another place."""
         load_state(self.shared, self.inside, place)
-        self.cost = cost
+        self.cost, self.beyond = cost, 0
         if cost < self.best_cost:
             self.best[:] = place
             self.best_cost = cost
 
     def solve(self, seconds: float, until: float) -> None:
-        """Solve neighbourhoods for about so many of CP-SAT's deterministic seconds."""
+        """Solve neighbourhoods for about so many of CP-SAT's deterministic seconds.
+
+        While something is beyond a capacity, those are the machines to begin with.
+        """
         effort = 0.0
         while effort < seconds and time.perf_counter() < until:
-            tasks, machines = lns.choose(self.of, self.state, self.random, self.size)
+            over = np.flatnonzero((self.state.held > self.of.capacity).any(axis=1)).tolist()
+            tasks, machines = lns.choose(self.of, self.state, self.random, self.size, over)
             near = lns.Neighbourhood(self.of, self.state, tasks, machines)
             limit = max(0.01, until - time.perf_counter())
             moves, spent, ended = near.solve(
@@ -140,16 +157,18 @@ class Chain:
                 self._keep(moves)
 
     def _keep(self, moves: list[tuple[int, int]]) -> None:
+        """Make moves; back again when they leave more beyond capacities, or cost more."""
         back = [(task, int(self.state.place[task])) for task, _ in moves]
         for task, machine in moves:
             move(self.shared, self.inside, task, machine)
+        beyond = int(np.maximum(0, self.state.held - self.of.capacity).sum())
         cost = total(self.of, self.state)
-        if cost > self.cost:
+        if (beyond, cost) > (self.beyond, self.cost):
             for task, machine in back:
                 move(self.shared, self.inside, task, machine)
             return
-        self.cost = cost
-        if cost < self.best_cost:
+        self.beyond, self.cost = beyond, cost
+        if beyond == 0 and cost < self.best_cost:
             self.best_cost = cost
             self.best[:] = self.state.place
 
@@ -208,7 +227,11 @@ def improve(
                 hot = worse * HOT * (COLD / HOT) ** part
                 cold = worse * HOT * (COLD / HOT) ** min(1.0, max(part, following))
                 steps = int(ROUND_SECONDS * STEPS_PER_SECOND)
-                work = [pool.submit(chain.anneal, steps, hot, cold) for chain in chains]
+                fine = worse * LENIENT * (STRICT / LENIENT) ** part
+                work = [
+                    pool.submit(chain.anneal, steps, hot, cold, fine if index else -1.0)
+                    for index, chain in enumerate(chains)
+                ]
             else:
                 work = [pool.submit(chain.solve, ROUND_SECONDS, until) for chain in chains]
             for each in work:
@@ -231,12 +254,14 @@ def improve(
 
 
 def _exchange(chains: list[Chain], part: float) -> None:
-    """At the end of annealing, and after each round of neighbourhoods, all go on from the best."""
-    if part >= 1.0 or part >= 0.9:
-        winner = min(chains, key=lambda chain: chain.best_cost)
-        for chain in chains:
-            if chain.cost != winner.best_cost or chain is not winner:
-                chain.take(winner.best, winner.best_cost)
+    """After each round of neighbourhoods all go on from the best; while annealing each is alone."""
+    if part < 1.0:
+        return
+    winner = min(chains, key=lambda chain: chain.best_cost)
+    for chain in chains:
+        lagging = chain is not winner or chain.cost != winner.best_cost or chain.beyond > 0
+        if lagging and not (chain.beyond > 0 and part < RELIEF):
+            chain.take(winner.best, winner.best_cost)
 
 
 def total(of: Instance, state: State) -> int:
