@@ -25,8 +25,12 @@ from quorate.plan.search.state import NOWHERE, State, empty
 CHAINS = 2
 """Annealings side by side: one for each core of a small machine."""
 
-STEPS_PER_SECOND = 2_000_000
-"""Steps a chain is planned to make in a second. Measured: 6 to 10 million on one core."""
+STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 4_000_000, 1_000_000
+"""Steps a chain is planned to make in a second; fewer where loads are shares of a whole, which
+takes divisions. Measured on one core: 6 to 10 and 1.5 million."""
+
+SLOWER = ((200_000, 2), (1_000_000, 4))
+"""(kinds × machines, by how much slower): beyond the processor's caches steps wait for memory."""
 
 ROUND_SECONDS = 1.0
 """Planned length of a round."""
@@ -48,8 +52,9 @@ SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
 
 LENIENT, STRICT = 1.0, 30.0
-"""The second chain may go beyond capacities: for as much as a task takes on average it pays so
-many times the mean cost of a change for the worse, at first and at last."""
+"""Where moved tasks hold room at their origins, the second chain may go beyond capacities: for as
+much as a task takes on average it pays so many times the mean cost of a change for the worse, at
+first and at last."""
 
 RELIEF = 1.15
 """Until when, in parts of the annealing, a chain that is beyond capacities may come back."""
@@ -212,7 +217,7 @@ def improve(
     until = started + time_limit
     chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
     planned = planned or max(4, round(time_limit / ROUND_SECONDS))
-    worse = chains[0].heat()
+    worse, steps, haunted = chains[0].heat(), pace(of), bool(of.ghost.any())
     told, done = chains[0].best_cost, 0
     if on_progress is not None:
         on_progress(told, bound)
@@ -226,8 +231,7 @@ def improve(
             if part < 1.0:
                 hot = worse * HOT * (COLD / HOT) ** part
                 cold = worse * HOT * (COLD / HOT) ** min(1.0, max(part, following))
-                steps = int(ROUND_SECONDS * STEPS_PER_SECOND)
-                fine = worse * LENIENT * (STRICT / LENIENT) ** part
+                fine = worse * LENIENT * (STRICT / LENIENT) ** part if haunted else -1.0
                 work = [
                     pool.submit(chain.anneal, steps, hot, cold, fine if index else -1.0)
                     for index, chain in enumerate(chains)
@@ -251,6 +255,13 @@ def improve(
         seconds=time.perf_counter() - started,
         clock=done < planned,
     )
+
+
+def pace(of: Instance) -> int:
+    """Steps of a round of annealing."""
+    steps = STEPS_PER_SECOND_SHARES if of.load_whole.any() else STEPS_PER_SECOND
+    slower = max([1, *(by for size, by in SLOWER if of.price.size >= size)])
+    return int(ROUND_SECONDS * steps / slower)
 
 
 def _exchange(chains: list[Chain], part: float) -> None:
