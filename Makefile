@@ -51,7 +51,7 @@ test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost 
 	@$(PYTEST) tests/scenarios -m drill
 
 .PHONY: test-unit
-test-unit: $(READY) ## Run the quick unit tests only (about a minute; no process, no network)
+test-unit: $(READY) ## Run the quick unit tests only (one to two minutes; no process, no network)
 	@$(PYTEST) tests/unit -m "not slow" --quiet --numprocesses $(UNIT_JOBS)
 
 .PHONY: lint
