@@ -14,6 +14,7 @@ from quorate.deploy.apply import deploy_stack, spread_service
 from quorate.deploy.configs import prune_configs
 from quorate.deploy.converge import Engine, converge
 from quorate.deploy.diff import Changes
+from quorate.deploy.election import through_election
 from quorate.deploy.failures import Failure, explain
 from quorate.deploy.goal import make_goal
 from quorate.deploy.lock import FleetLock
@@ -84,7 +85,7 @@ class Run:
         client, fleet = self.manager.client, self.scene.fleet
         self.lock.check()
         make_ready(self.scene, client, foreseen, contents, self.report)
-        changes = changes_of(foreseen.rendered, observe(client), fleet=fleet.name)
+        changes = changes_of(foreseen.rendered, self._observe(), fleet=fleet.name)
         goal = make_goal(foreseen.rendered, plan, changed=changes.touched, removed=changes.removed)
         self.lock.check()
         content = content_of(fleet.name, fleet.digest, plan, foreseen)
@@ -96,13 +97,14 @@ class Run:
             with suppress(QuorateError):
                 record.mark(client, entry, "interrupted")
             raise
-        after = observe(client)
+        after = self._observe()
         failures = tuple(explain(verdict, client) for verdict in outcomes.failed)
-        record.mark(client, entry, "failed" if failures else "healthy")
+        outcome = "failed" if failures else "healthy"
+        through_election(partial(record.mark, client, entry, outcome), self.report.note)
         if not failures:
             self._tidy(after, foreseen)
         return result_of(
-            "failed" if failures else "healthy",
+            outcome,
             seen,
             after,
             self.started,
@@ -121,17 +123,18 @@ class Run:
                 name: str, document: Mapping[str, Any], *, prune: bool = False
             ) -> None:
                 self.lock.check()
-                deploy(name, document, prune=prune)
+                again = partial(deploy, name, document, prune=prune)
+                through_election(again, self.report.note)
 
             def spread_checked(name: str, *, per_node: int) -> None:
                 self.lock.check()
-                spread_service(target, name, per_node=per_node)
+                again = partial(spread_service, target, name, per_node=per_node)
+                through_election(again, self.report.note)
 
-            yield Engine(
-                deploy=deploy_checked,
-                spread=spread_checked,
-                observe=partial(observe, self.manager.client),
-            )
+            yield Engine(deploy=deploy_checked, spread=spread_checked, observe=self._observe)
+
+    def _observe(self) -> Snapshot:
+        return through_election(partial(observe, self.manager.client), self.report.note)
 
     def _tidy(self, after: Snapshot, foreseen: Foreseen) -> None:
         """Drop labels, secrets and configs that neither a service nor the history needs."""
