@@ -39,7 +39,6 @@ def test_the_worker_is_lost(shop: Office) -> None:
     lose_and_regain(shop, "four", within=WORKER_SECONDS)
 
 
-@pytest.mark.drill
 def test_the_leader_is_lost(shop: Office) -> None:
     steps.given_deployed(shop)
     (leader,) = (node.hostname for node in live.snapshot(shop).nodes if node.leader)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from tests.scenarios.conftest import Office
 
-pytestmark = pytest.mark.drill
-
 MIB = 2**20
 HELD = 60 * MIB
 LOOKS = 6
@@ -91,6 +89,7 @@ def test_an_interrupt_keeps_what_was_sampled(shop: Office, tmp_path: Path) -> No
     assert found["lost"] == {}, "what is closed at the end is not lost"
 
 
+@pytest.mark.drill
 def test_a_server_without_power_is_named_and_holds_up_nobody(shop: Office, tmp_path: Path) -> None:
     steps.given_deployed(shop)
     file = tmp_path / "measured.json"
