@@ -19,7 +19,7 @@ from quorate.plan.bulk.ledger import Ledger
 from quorate.plan.bulk.rulebook import broken_rules
 from quorate.plan.bulk.table import Table
 from quorate.plan.problem import Problem, build
-from quorate.plan.search import convert, kernels
+from quorate.plan.search import convert, kernels, run
 from quorate.plan.search.arrays import Instance
 from quorate.plan.search.bound import lower_bound
 from quorate.plan.search.fleet import solve_large, tallied
@@ -82,6 +82,24 @@ def test_a_moves_cost_is_the_difference_it_makes_and_its_rules_are_the_fleets(
     assert min(tried.values()) > 20, "both outcomes are tried"
 
 
+@pytest.mark.parametrize("cycles", [0.0, 1.0])
+def test_chains_and_cycles_keep_every_rule_and_are_priced_right(
+    chain: tuple[Problem, Chain], cycles: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, search = chain
+    monkeypatch.setattr(run, "SWAPS", 0.0)
+    monkeypatch.setattr(run, "CYCLES", cycles)
+    monkeypatch.setattr(run, "CHAINED", 1.0 - cycles)
+    search.take(search.best, search.best_cost)
+    before = search.state.place.copy()
+    hot = search.heat()
+    search.anneal(200_000, hot, hot / 10)
+    moved = np.count_nonzero(search.state.place != before)
+    assert moved >= 3, "some are made"
+    assert search.cost == total(search.of, search.state)
+    assert list(broken_rules(Ledger(problem, tallied(search.of, search.state.place)))) == []
+
+
 def test_what_is_found_keeps_every_rule_and_is_priced_right(seed: int = 4) -> None:
     problem = problem_of(seed, replicas=300, servers=20)
     told: list[tuple[float, float]] = []
@@ -116,19 +134,19 @@ def test_the_same_seed_gives_the_same_answer() -> None:
     of, _ = convert.build(problem, Table(problem))
     start = placed(problem, 5).best
 
-    def run() -> tuple[int, list[int]]:
+    def found() -> tuple[int, list[int]]:
         result = improve(of, start, time_limit=600.0, seed=3, planned=6)
         assert not result.clock and result.rounds == 6
         return result.cost, result.place.tolist()
 
-    assert run() == run()
+    assert found() == found()
 
 
 def test_the_exact_neighbourhoods_agree_with_the_kernels(chain: tuple[Problem, Chain]) -> None:
     problem, search = chain
     before = search.best_cost
     search.take(search.best, before)
-    search.solve(3.0, until=float("inf"))
+    search.solve(3.0, until=float("inf"), fine=1.0)
     assert search.best_cost <= before
     assert search.cost == total(search.of, search.state)
     assert list(broken_rules(Ledger(problem, tallied(search.of, search.state.place)))) == []
@@ -146,8 +164,9 @@ def test_a_search_beyond_capacities_counts_what_is_and_never_calls_it_best(
     assert search.cost == total(search.of, search.state)
     best = Ledger(problem, tallied(search.of, search.best))
     assert list(broken_rules(best)) == []
-    search.solve(1.0, until=float("inf"))
-    assert search.beyond <= over
+    search.solve(1.0, until=float("inf"), fine=search.heat())
+    assert search.beyond == np.maximum(0, search.state.held - search.of.capacity).sum()
+    assert search.cost == total(search.of, search.state)
     search.take(search.best, search.best_cost)
     assert search.beyond == 0 and search.cost == total(search.of, search.state)
 

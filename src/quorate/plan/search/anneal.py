@@ -1,4 +1,4 @@
-"""Simulated annealing by shifts and swaps. Compiled by Numba; the same seed, the same run."""
+"""Simulated annealing by shifts, swaps and chains, compiled by Numba: same seed, same run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,8 @@ import numpy as np
 from numba import njit
 
 from quorate.plan.search.arrays import Flags, Floats, Instance, Smalls
-from quorate.plan.search.kernels import (
-    machine_cost,
-    may_enter,
-    may_leave,
-    may_move,
-    move,
-    move_cost,
-    overload,
-    points,
-    rules_hold,
-)
+from quorate.plan.search.changes import try_chain, try_shift, try_swap
+from quorate.plan.search.kernels import may_move, move_cost
 from quorate.plan.search.state import State
 
 
@@ -37,107 +28,6 @@ def draw(seed: object) -> float:
 def below(seed: object, count: int) -> int:
     """A whole number from 0 to count - 1."""
     return int(draw(seed) * count)
-
-
-@njit(cache=True, nogil=True)
-def crowd(
-    of: Instance, state: State, fine: Floats, here: int, there: int, pair: tuple[int, int]
-) -> tuple[float, int]:
-    """What is beyond capacities, more or less, once the first of a pair goes `there` and the
-    second (-1: none) comes `here`; by fines and in units (`overload`). Infinite fines where
-    nothing may be beyond."""
-    points, units = overload(of, state, fine, there, pair[1], pair[0])
-    if units > 0 and fine[0] < 0:
-        return math.inf, units
-    more, further = overload(of, state, fine, here, pair[0], pair[1])
-    if further > 0 and fine[0] < 0:
-        return math.inf, units
-    return points + more, units + further
-
-
-@njit(cache=True, nogil=True)
-def try_shift(
-    of: Instance, state: State, fine: Floats, task: int, to: int, limit: float
-) -> tuple[bool, int, int]:
-    """Move a task if the rules allow and it costs at most `limit`.
-
-    Whether it was moved, the cost, and the units beyond capacities, fined on top.
-    """
-    kind, here = of.kind[task], state.place[task]
-    service = of.service[kind]
-    if here < 0 or here == to or not of.allowed[kind, to]:
-        return False, 0, 0
-    if state.present[service, to] >= of.most[service]:
-        return False, 0, 0
-    fined, units = crowd(of, state, fine, here, to, (task, -1))
-    if fined == math.inf:
-        return False, 0, 0
-    cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
-    cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
-    cost += points(of, state, task, here, to)
-    if cost + fined > limit:
-        return False, 0, 0
-    if not may_enter(of, state, service, to) or not may_leave(of, state, service, here, to):
-        return False, 0, 0
-    move(of, state, task, to)
-    return True, cost, units
-
-
-@njit(cache=True, nogil=True)
-def may_swap(of: Instance, state: State, task: int, other: int) -> bool:
-    """Whether two tasks may exchange places as far as each alone is concerned."""
-    here, there = state.place[task], state.place[other]
-    kind, kind_other = of.kind[task], of.kind[other]
-    if here == there or here < 0 or there < 0 or kind == kind_other:
-        return False
-    if not of.allowed[kind, there] or not of.allowed[kind_other, here]:
-        return False
-    service, service_other = of.service[kind], of.service[kind_other]
-    return service == service_other or (
-        state.present[service, there] < of.most[service]
-        and state.present[service_other, here] < of.most[service_other]
-    )
-
-
-@njit(cache=True, nogil=True)
-def try_swap(
-    of: Instance, state: State, fine: Floats, task: int, other: int, limit: float
-) -> tuple[bool, int, int]:
-    """Exchange two tasks' places; as `try_shift`."""
-    if not may_swap(of, state, task, other):
-        return False, 0, 0
-    here, there = state.place[task], state.place[other]
-    kind, kind_other = of.kind[task], of.kind[other]
-    service, service_other = of.service[kind], of.service[kind_other]
-    fined, units = crowd(of, state, fine, here, there, (task, other))
-    if fined == math.inf:
-        return False, 0, 0
-    cost = machine_cost(of, state, there, kind_other, kind) - state.cost[there]
-    cost += machine_cost(of, state, here, kind, kind_other) - state.cost[here]
-    plain = len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
-    if plain:
-        # Only the points for moved tasks depend on which goes first, and by little.
-        early = cost + of.price[kind, there] - of.price[kind, here]
-        early += of.price[kind_other, here] - of.price[kind_other, there]
-        if early + fined - 2 * of.moved_weight > limit:
-            return False, 0, 0
-    cost += points(of, state, task, here, there)
-    move(of, state, task, there)
-    cost += points(of, state, other, there, here)
-    move(of, state, other, here)
-    if cost + fined <= limit and (
-        service == service_other
-        or (
-            rules_hold(of, state, service, here)
-            and rules_hold(of, state, service, there)
-            and rules_hold(of, state, service_other, here)
-            and rules_hold(of, state, service_other, there)
-        )
-    ):
-        return True, cost, units
-    move(of, state, other, there)
-    move(of, state, task, here)
-    return False, 0, 0
 
 
 @njit(cache=True, nogil=True)
@@ -185,22 +75,74 @@ def attempt(
     state: State,
     seed: object,
     fine: Floats,
-    pair: tuple[int, int],
+    tasks: tuple[int, int, int],
+    chained: bool,
     limit: float,
     haunted: float,
 ) -> tuple[bool, int, int]:
-    """Try to swap two tasks, or to shift the first when there is no second (-1).
+    """Try a chain, a swap of the first two tasks, or a shift of the first (-1: no such task).
 
     `haunted` points are counted on top for what is then held at an origin.
     """
-    task, other = pair
+    task, other, third = tasks
+    if state.place[task] < 0 or (other >= 0 and state.place[other] < 0):
+        return False, 0, 0
+    if chained:
+        if third >= 0:
+            to = state.place[third]
+            limit -= haunted * haunting(of, state, third, state.place[task])
+        else:
+            to = somewhere(of, other, seed)
+            if (
+                of.origin[other] >= 0
+                and of.origin[other] != state.place[other]
+                and draw(seed) < 0.5
+            ):
+                to = of.origin[other]
+        limit -= haunted * haunting(of, state, task, state.place[other])
+        limit -= haunted * haunting(of, state, other, to)
+        return try_chain(of, state, fine, (task, other, third), to, limit)
     if other >= 0:
-        if state.place[other] >= 0 and state.place[task] >= 0:
-            limit -= haunted * haunting(of, state, task, state.place[other])
-            limit -= haunted * haunting(of, state, other, state.place[task])
+        limit -= haunted * haunting(of, state, task, state.place[other])
+        limit -= haunted * haunting(of, state, other, state.place[task])
         return try_swap(of, state, fine, task, other, limit)
     to = somewhere(of, task, seed)
     return try_shift(of, state, fine, task, to, limit - haunted * haunting(of, state, task, to))
+
+
+@njit(cache=True, nogil=True)
+def pick(
+    seed: object, tasks: int, mix: tuple[float, float, float, float]
+) -> tuple[tuple[int, int, int], bool]:
+    """One, two or three random tasks (-1: none) by the shares of `mix`, and whether in a chain."""
+    kind = draw(seed)
+    chained = kind < mix[2] + mix[3]
+    first, second, third = below(seed, tasks), -1, -1
+    if kind < mix[0] + mix[2] + mix[3]:
+        second = below(seed, tasks)
+    if kind < mix[2]:
+        third = below(seed, tasks)
+    return (first, second, third), chained
+
+
+@njit(cache=True, nogil=True)
+def placed(state: State, tasks: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Where three tasks are (-1: no such task)."""
+    first, second, third = tasks
+    # One type for all three, so that the tuple can be indexed.
+    return (
+        int(np.int64(state.place[first])),
+        int(np.int64(state.place[second] if second >= 0 else -1)),
+        int(np.int64(state.place[third] if third >= 0 else -1)),
+    )
+
+
+@njit(cache=True, nogil=True)
+def put_back(best: Smalls, tasks: tuple[int, int, int], places: tuple[int, int, int]) -> None:
+    """Make `best` [P] say of three tasks (-1: none) that they are at places."""
+    for index in range(3):
+        if tasks[index] >= 0:
+            best[tasks[index]] = places[index]
 
 
 @njit(cache=True, nogil=True)
@@ -211,7 +153,7 @@ def anneal(
     steps: int,
     heat: tuple[float, float],
     fine: Floats,
-    mix: tuple[float, float],
+    mix: tuple[float, float, float, float],
     best: Smalls,
     costs: tuple[int, int, int],
 ) -> tuple[int, int, int]:
@@ -219,7 +161,8 @@ def anneal(
 
     `heat` are the first and the last temperature in points; `fine` [D] points for each
     unit beyond a capacity, negative where nothing may be; `mix` the share of steps that
-    try a swap, and temperatures that a mean `ghost` costs on top; `best` [P] what was
+    try a swap, temperatures that a mean `ghost` costs on top, and the shares of cycles and
+    chains; `best` [P] what was
     best before. `costs`, and what is returned, are the cost now, the best one, and the
     units that are beyond capacities now. Only what keeps every capacity can be best.
     """
@@ -238,13 +181,10 @@ def anneal(
         if step % 256 == 0:
             temperature = heat[0] * math.exp(fall * step)
         limit = -temperature * math.log(1.0 - draw(seed))
-        task, other = below(seed, tasks), -1
-        here, there = state.place[task], -1
-        if draw(seed) < mix[0]:
-            other = below(seed, tasks)
-            there = state.place[other]
+        chosen, chained = pick(seed, tasks, mix)
+        places = placed(state, chosen)
         done, change, units = attempt(
-            of, state, seed, fine, (task, other), limit, mix[1] * temperature
+            of, state, seed, fine, chosen, chained, limit, mix[1] * temperature
         )
         if not done:
             continue
@@ -252,13 +192,11 @@ def anneal(
         if at_best and (change > 0 or beyond > 0):
             keep(best, state.place, differ[:many], known)
             many = 0
-            best[task] = here
-            if other >= 0:
-                best[other] = there
+            put_back(best, chosen, places)
             at_best = False
-        many = note(task, differ, known, many)
-        if other >= 0:
-            many = note(other, differ, known, many)
+        for task in chosen:
+            if task >= 0:
+                many = note(task, differ, known, many)
         cost += change
         if beyond == 0 and cost < best_cost:
             best_cost = cost

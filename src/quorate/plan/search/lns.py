@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from quorate.plan.cpsat import Model, Term
-from quorate.plan.search.arrays import Instance, Lists
+from quorate.plan.search.arrays import Floats, Instance, Lists
 from quorate.plan.search.kernels import share
 from quorate.plan.search.state import State
 
@@ -27,13 +27,21 @@ def listed(of: Lists, index: int) -> list[int]:
 
 
 class Neighbourhood:
-    """Tasks that are free, machines they may go to, and what the others leave there."""
+    """Tasks that are free, machines they may go to, and what the others leave there.
+
+    `fines` [D] points for each unit that a machine which is beyond a capacity stays beyond it.
+    """
 
     def __init__(
-        self, of: Instance, state: State, tasks: Sequence[int], machines: Sequence[int]
+        self,
+        of: Instance,
+        state: State,
+        tasks: Sequence[int],
+        machines: Sequence[int],
+        fines: Floats,
     ) -> None:
         self.of, self.state, self.tasks = of, state, list(tasks)
-        self.machines = list(machines)
+        self.machines, self.fines = list(machines), fines
         self._model = Model()
         self._at: dict[int, dict[int, int]] = {}
         self._here: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -119,8 +127,14 @@ class Neighbourhood:
                 terms.append((amount, variable))
                 if state.place[task] == machine:
                     room += amount
-            if sum(amount for amount, _ in terms) > room:
-                self._model.at_most(terms, room)
+            if sum(amount for amount, _ in terms) <= room:
+                continue
+            beyond = int(state.held[machine, resource] - of.capacity[machine, resource])
+            if beyond > 0:
+                above = self._model.integer(0, beyond)
+                self._price(max(1, round(self.fines[resource])), above)
+                terms.append((-1, above))
+            self._model.at_most(terms, room)
 
     def _above(self, terms: list[Term], fixed: int, slope: int) -> None:
         """Points `slope` × max(0, fixed + Σ terms)."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
-from quorate.plan.search.arrays import Instance, Smalls, instance
+from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all
 from quorate.plan.search.state import NOWHERE, State, empty
@@ -25,7 +25,7 @@ from quorate.plan.search.state import NOWHERE, State, empty
 CHAINS = 2
 """Annealings side by side: one for each core of a small machine."""
 
-STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 4_000_000, 1_000_000
+STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 2_000_000, 1_000_000
 """Steps a chain is planned to make in a second; fewer where loads are shares of a whole, which
 takes divisions. Measured on one core: 6 to 10 and 1.5 million."""
 
@@ -38,23 +38,42 @@ ROUND_SECONDS = 1.0
 ANNEALING = 0.7
 """The share of the rounds that anneal; the rest solves neighbourhoods."""
 
-SWAPS = 0.5
-"""The share of steps that try to exchange two tasks."""
+SWAPS, CYCLES, CHAINED = 0.2, 0.1, 0.5
+"""The shares of steps that try to exchange two tasks, to let three change places in turn, and to
+put one in the place of another that goes elsewhere. Where room is scarce, hardly a task fits
+anywhere unless another leaves."""
 
-HAUNTED = 30.0
-"""What a moved task costs on top while annealing, in temperatures. Heat alone would scatter the
-tasks, and what they hold at their origins would leave no room to move in."""
+Points = tuple[tuple[float, float], ...]
 
-HOT, COLD = 0.5, 0.0005
-"""First and last temperature, in the mean cost of a random change for the worse."""
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """How an annealing goes, as (part done, value) points; between them by the logarithm.
+
+    `heat`: temperatures, in the mean cost of a random change for the worse. `fines`: as much
+    for what a task takes on average, beyond a capacity; empty where nothing may be beyond.
+    `haunted`: temperatures that a moved task costs on top, on average, for what it goes on
+    holding at its origin: heat alone would scatter the tasks, and leave no room to move in.
+    """
+
+    heat: Points
+    fines: Points = ()
+    haunted: float
+
+
+STRICT = Course(heat=((0.0, 0.5), (1.0, 0.0005)), haunted=30.0)
+"""From near where the tasks are, never beyond a capacity."""
+
+LENIENT = Course(
+    heat=((0.0, 5.0), (0.6, 0.1), (0.9, 0.03), (1.0, 0.0005)),
+    fines=((0.0, 10.0), (0.6, 30.0), (0.9, 200.0), (1.0, 1e6)),
+    haunted=3.0,
+)
+"""From far hotter, beyond capacities at a price that rises: for what moved tasks hold room for.
+Nearly all order forms between 2 and 0.05; a price that rises faster leaves worse placements."""
 
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
-
-LENIENT, STRICT = 1.0, 30.0
-"""Where moved tasks hold room at their origins, the second chain may go beyond capacities: for as
-much as a task takes on average it pays so many times the mean cost of a change for the worse, at
-first and at last."""
 
 RELIEF = 1.15
 """Until when, in parts of the annealing, a chain that is beyond capacities may come back."""
@@ -100,11 +119,25 @@ class Chain:
         """The mean cost of a random change for the worse, in points; 1 when none is found."""
         return max(1.0, float(sample(self.shared, self.inside, self.seed, 20_000)))
 
-    def anneal(self, steps: int, hot: float, cold: float, fine: float = -1.0) -> None:
+    def follow(self, course: Course, steps: int, worse: float, part: float, end: float) -> None:
+        """Anneal along a part of a course; `worse`: the mean cost of a change for the worse."""
+        fine = worse * scheduled(course.fines, part) if course.fines else -1.0
+        hot, cold = (worse * scheduled(course.heat, at) for at in (part, max(part, end)))
+        self.anneal(steps, hot, cold, fine=fine, haunted=course.haunted)
+
+    def anneal(
+        self,
+        steps: int,
+        hot: float,
+        cold: float,
+        *,
+        fine: float = -1.0,
+        haunted: float = STRICT.haunted,
+    ) -> None:
         """Steps at falling temperature, in points.
 
         `fine`: points for as much beyond a capacity as a task takes on average; negative:
-        nothing may be beyond.
+        nothing may be beyond. `haunted`: as in `Course`.
         """
         fines = fine / self.mean if fine >= 0 else np.full(len(self.mean), -1.0)
         self.cost, self.best_cost, self.beyond = anneal(
@@ -114,7 +147,7 @@ class Chain:
             steps,
             (hot, cold),
             fines,
-            (SWAPS, HAUNTED if fine < 0 else 0.0),
+            (SWAPS, haunted, CYCLES, CHAINED),
             self.best,
             (self.cost, self.best_cost, self.beyond),
         )
@@ -142,16 +175,18 @@ class Chain:
             self.best[:] = place
             self.best_cost = cost
 
-    def solve(self, seconds: float, until: float) -> None:
+    def solve(self, seconds: float, until: float, fine: float) -> None:
         """Solve neighbourhoods for about so many of CP-SAT's deterministic seconds.
 
-        While something is beyond a capacity, those are the machines to begin with.
+        While something is beyond a capacity, those are the machines to begin with; `fine` as
+        in `anneal`.
         """
         effort = 0.0
+        fines = fine / self.mean
         while effort < seconds and time.perf_counter() < until:
             over = np.flatnonzero((self.state.held > self.of.capacity).any(axis=1)).tolist()
             tasks, machines = lns.choose(self.of, self.state, self.random, self.size, over)
-            near = lns.Neighbourhood(self.of, self.state, tasks, machines)
+            near = lns.Neighbourhood(self.of, self.state, tasks, machines, fines)
             limit = max(0.01, until - time.perf_counter())
             moves, spent, ended = near.solve(
                 effort=EFFORT, time_limit=limit, seed=self.random.randrange(2**31)
@@ -159,23 +194,29 @@ class Chain:
             effort += max(spent, 0.02)
             self.size = min(120, self.size + 1) if ended else max(12, self.size - 2)
             if moves:
-                self._keep(moves)
+                self._keep(moves, fines)
 
-    def _keep(self, moves: list[tuple[int, int]]) -> None:
-        """Make moves; back again when they leave more beyond capacities, or cost more."""
+    def _keep(self, moves: list[tuple[int, int]], fines: Floats) -> None:
+        """Make moves; back again when they cost more, fines for what is beyond included."""
         back = [(task, int(self.state.place[task])) for task, _ in moves]
+        before = self.cost + self._fined(fines)
         for task, machine in moves:
             move(self.shared, self.inside, task, machine)
-        beyond = int(np.maximum(0, self.state.held - self.of.capacity).sum())
         cost = total(self.of, self.state)
-        if (beyond, cost) > (self.beyond, self.cost):
+        if cost + self._fined(fines) > before:
             for task, machine in back:
                 move(self.shared, self.inside, task, machine)
             return
-        self.beyond, self.cost = beyond, cost
-        if beyond == 0 and cost < self.best_cost:
+        self.cost = cost
+        self.beyond = int(np.maximum(0, self.state.held - self.of.capacity).sum())
+        if self.beyond == 0 and cost < self.best_cost:
             self.best_cost = cost
             self.best[:] = self.state.place
+
+    def _fined(self, fines: Floats) -> float:
+        """The fines for all that is beyond capacities."""
+        beyond = np.maximum(0, self.state.held - self.of.capacity).sum(axis=0)
+        return float((beyond * fines).sum())
 
 
 def warm() -> None:
@@ -217,7 +258,8 @@ def improve(
     until = started + time_limit
     chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
     planned = planned or max(4, round(time_limit / ROUND_SECONDS))
-    worse, steps, haunted = chains[0].heat(), pace(of), bool(of.ghost.any())
+    worse, steps = chains[0].heat(), pace(of)
+    courses = (STRICT, LENIENT if of.ghost.any() else STRICT)
     told, done = chains[0].best_cost, 0
     if on_progress is not None:
         on_progress(told, bound)
@@ -229,15 +271,13 @@ def improve(
         while done < planned and time.perf_counter() < until and not (stop and stop()):
             part, following = share_done() / ANNEALING, (done + 1) / planned / ANNEALING
             if part < 1.0:
-                hot = worse * HOT * (COLD / HOT) ** part
-                cold = worse * HOT * (COLD / HOT) ** min(1.0, max(part, following))
-                fine = worse * LENIENT * (STRICT / LENIENT) ** part if haunted else -1.0
                 work = [
-                    pool.submit(chain.anneal, steps, hot, cold, fine if index else -1.0)
-                    for index, chain in enumerate(chains)
+                    pool.submit(chain.follow, course, steps, worse, part, following)
+                    for chain, course in zip(chains, courses, strict=True)
                 ]
             else:
-                work = [pool.submit(chain.solve, ROUND_SECONDS, until) for chain in chains]
+                fine = worse * LENIENT.fines[-1][1]
+                work = [pool.submit(chain.solve, ROUND_SECONDS, until, fine) for chain in chains]
             for each in work:
                 each.result()
             done += 1
@@ -255,6 +295,12 @@ def improve(
         seconds=time.perf_counter() - started,
         clock=done < planned,
     )
+
+
+def scheduled(points: Points, part: float) -> float:
+    """The value of a course at a part of the way."""
+    at, values = zip(*points, strict=True)
+    return float(np.exp(np.interp(part, at, np.log(values))))
 
 
 def pace(of: Instance) -> int:
