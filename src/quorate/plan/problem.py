@@ -191,7 +191,7 @@ class Problem:
 
 
 LARGE = 20_000
-"""Items × hosts from which a fleet is large: it is solved by search instead of exactly, and
+"""Items × hosts from which a fleet is large: it is always solved by search, and
 what is told of it is bounded (docs/adr/0016)."""
 
 

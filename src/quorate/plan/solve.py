@@ -29,6 +29,11 @@ PARAMETERS = "linearization_level: 2"
 SECONDS, SECONDS_LARGE = 10.0, 30.0
 """For the solver, when nobody says: small fleets are mostly proven optimal long before."""
 
+SEARCHED = 1_500
+"""Items × hosts from which search finds better placements than the exact solver in the same time.
+Measured in 10 s: 740 pairs equal, 2,000 pairs 498,018 against 557,466, 6,930 pairs the exact
+solver found none."""
+
 OnSolution = Callable[[float, float], None]
 """Receives the price of each better placement and the proven lower bound."""
 
@@ -91,12 +96,22 @@ def solve(
         raise InfeasibleError(
             "there is no server to plan for", todo="add servers to the fleet file"
         )
-    if is_large(problem):
-        limit = SECONDS_LARGE if time_limit is None else time_limit
+    limit = time_limit
+    if limit is None:
+        limit = SECONDS_LARGE if is_large(problem) else SECONDS
+    if len(problem.items) * len(problem.hosts) >= SEARCHED:
         from quorate.plan.search.fleet import solve_large
 
-        return solve_large(problem, time_limit=limit, seed=seed, on_progress=on_solution, stop=stop)
-    limit = SECONDS if time_limit is None else time_limit
+        try:
+            return solve_large(
+                problem, time_limit=limit, seed=seed, on_progress=on_solution, stop=stop
+            )
+        except StoppedError:
+            raise
+        except QuorateError:
+            if is_large(problem):
+                raise
+            # Only the exact solver can prove that there is none, and say which rules conflict.
     return solve_exactly(problem, time_limit=limit, seed=seed, on_solution=on_solution, stop=stop)
 
 

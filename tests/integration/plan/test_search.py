@@ -18,13 +18,13 @@ from quorate.plan import cost as definitions
 from quorate.plan.bulk.ledger import Ledger
 from quorate.plan.bulk.rulebook import broken_rules
 from quorate.plan.bulk.table import Table
-from quorate.plan.problem import Problem, build
+from quorate.plan.problem import Problem, build, is_large
 from quorate.plan.search import convert, kernels, run
 from quorate.plan.search.arrays import Instance
 from quorate.plan.search.bound import lower_bound
 from quorate.plan.search.fleet import solve_large, tallied
 from quorate.plan.search.run import Chain, improve, total
-from quorate.plan.solve import never, solve_exactly
+from quorate.plan.solve import SEARCHED, never, solve, solve_exactly
 
 SEEDS = (1, 2, 3)
 
@@ -206,6 +206,22 @@ def test_a_fleet_without_room_says_so_at_once() -> None:
     with pytest.raises(InfeasibleError) as caught:
         solve_large(build(fleet), time_limit=600.0, seed=0, on_progress=None, stop=never)
     assert caught.value.todo
+
+
+def test_a_fleet_of_middle_size_is_searched_too() -> None:
+    problem = problem_of(1, replicas=400, servers=20)
+    assert SEARCHED <= len(problem.items) * len(problem.hosts) and not is_large(problem)
+    found = solve(problem, time_limit=4.0)
+    assert list(broken_rules(Ledger(problem, np.array(found.counts)))) == []
+    assert 0 < found.bound <= found.objective
+
+
+def test_why_a_fleet_of_middle_size_has_no_placement_is_found_exactly() -> None:
+    problem = build(_without_room(estate.make(replicas=400, servers=20).fleet))
+    assert SEARCHED <= len(problem.items) * len(problem.hosts) and not is_large(problem)
+    with pytest.raises(InfeasibleError) as caught:
+        solve(problem, time_limit=4.0)
+    assert caught.value.conflict
 
 
 def test_the_bound_is_below_any_placement(chain: tuple[Problem, Chain]) -> None:
