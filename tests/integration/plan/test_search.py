@@ -20,10 +20,11 @@ from quorate.plan.bulk.rulebook import broken_rules
 from quorate.plan.bulk.table import Table
 from quorate.plan.problem import Problem, build, is_large
 from quorate.plan.search import convert, kernels, run
-from quorate.plan.search.arrays import Instance
+from quorate.plan.search.arrays import Instance, instance, lists
 from quorate.plan.search.bound import lower_bound
 from quorate.plan.search.fleet import solve_large, tallied
 from quorate.plan.search.run import Chain, improve, total
+from quorate.plan.search.state import NOWHERE
 from quorate.plan.solve import SEARCHED, never, solve, solve_exactly
 
 SEEDS = (1, 2, 3)
@@ -98,6 +99,22 @@ def test_chains_and_cycles_keep_every_rule_and_are_priced_right(
     assert moved >= 3, "some are made"
     assert search.cost == total(search.of, search.state)
     assert list(broken_rules(Ledger(problem, tallied(search.of, search.state.place)))) == []
+
+
+def test_what_was_placed_before_its_companion_follows_it() -> None:
+    """It stayed where it was when the companion found room elsewhere only."""
+    of = instance(
+        kind=np.array([0, 1], np.int32),
+        service=np.array([0, 1], np.int32),
+        use=np.ones((2, 1), np.int64),
+        capacity=np.full((2, 1), 2, np.int64),
+        allowed=np.array([[True, True], [False, True]]),
+        price=np.array([[0, 5], [0, 0]], np.int64),
+        near=lists([[1], []]),
+    )
+    search = Chain(of, np.full(2, NOWHERE, np.int32), 0)
+    assert search.complete(np.array([0, 1], np.int32), float("inf"), never)
+    assert search.state.place.tolist() == [1, 1]
 
 
 def test_what_is_found_keeps_every_rule_and_is_priced_right(seed: int = 4) -> None:

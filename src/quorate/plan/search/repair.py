@@ -6,7 +6,7 @@ from numba import njit
 
 from quorate.plan.search.anneal import below
 from quorate.plan.search.arrays import Instance, Smalls
-from quorate.plan.search.kernels import fits, may_enter, may_move, move, move_cost
+from quorate.plan.search.kernels import any_on, fits, may_enter, may_move, move, move_cost
 from quorate.plan.search.state import State
 
 TRIES = 64
@@ -65,3 +65,39 @@ def insert_all(of: Instance, state: State, order: Smalls, seed: object) -> int:
         if state.place[task] < 0 and not insert(of, state, task, seed):
             missing += 1
     return missing
+
+
+@njit(cache=True, nogil=True)
+def take_strays(of: Instance, state: State) -> int:
+    """Take away the tasks that are not near what they must be near; how many.
+
+    What comes before its companion may be anywhere (`may_enter`), and the companion, once it
+    finds room, elsewhere.
+    """
+    strays, found = 0, True
+    while found:
+        found = False
+        for service in range(len(of.near.start) - 1):
+            if of.near.start[service] == of.near.start[service + 1]:
+                continue
+            for machine in range(len(of.capacity)):
+                if state.present[service, machine] > 0 and any_on(
+                    of.near, service, state.present, machine, False
+                ):
+                    strays += take_service(of, state, service, machine)
+                    found = True
+    return strays
+
+
+@njit(cache=True, nogil=True)
+def take_service(of: Instance, state: State, service: int, machine: int) -> int:
+    """Take all tasks of a service off a machine; how many."""
+    taken = 0
+    task = state.first[machine]
+    while task >= 0:
+        following = state.next[task]
+        if of.service[of.kind[task]] == service:
+            move(of, state, task, -1)
+            taken += 1
+        task = following
+    return taken

@@ -19,7 +19,7 @@ from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
 from quorate.plan.search.kernels import load_state, move
-from quorate.plan.search.repair import insert_all
+from quorate.plan.search.repair import insert_all, take_strays
 from quorate.plan.search.state import NOWHERE, State, empty
 
 CHAINS = 2
@@ -157,7 +157,9 @@ class Chain:
 
         Whether all are; not when it took beyond `ends` or was stopped.
         """
-        while insert_all(self.shared, self.inside, order, self.seed):
+        while insert_all(self.shared, self.inside, order, self.seed) + take_strays(
+            self.shared, self.inside
+        ):
             if time.perf_counter() > ends or stop():
                 return False
             hot = self.heat()
