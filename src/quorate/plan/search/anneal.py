@@ -159,7 +159,7 @@ def anneal(
 ) -> tuple[int, int, int]:
     """Go `steps` steps while the temperature falls geometrically; keeps the best placement seen.
 
-    `heat` are the first and the last temperature in points; `fine` [D] points for each
+    `heat` are the first and the last temperature in points; `fine` [M, D] points for each
     unit beyond a capacity, negative where nothing may be; `mix` the share of steps that
     try a swap, temperatures that a mean `ghost` costs on top, and the shares of cycles and
     chains; `best` [P] what was

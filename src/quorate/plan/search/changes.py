@@ -31,10 +31,10 @@ def crowd(
     second (-1: none) comes `here`; by fines and in units (`overload`). Infinite fines where
     nothing may be beyond."""
     points, units = overload(of, state, fine, there, pair[1], pair[0])
-    if units > 0 and fine[0] < 0:
+    if units > 0 and fine[0, 0] < 0:
         return math.inf, units
     more, further = overload(of, state, fine, here, pair[0], pair[1])
-    if further > 0 and fine[0] < 0:
+    if further > 0 and fine[0, 0] < 0:
         return math.inf, units
     return points + more, units + further
 
@@ -170,11 +170,11 @@ def crowd_of_three(
     for index in (1, 2, 0):
         out, into = tasks[index], tasks[(index + 2) % 3]
         points, further = overload(of, state, fine, places[index], out, into)
-        if further > 0 and fine[0] < 0:
+        if further > 0 and fine[0, 0] < 0:
             return math.inf, units
         total += points
         units += further
-    return (total if fine[0] >= 0 else 0.0), units
+    return (total if fine[0, 0] >= 0 else 0.0), units
 
 
 @njit(cache=True, nogil=True)

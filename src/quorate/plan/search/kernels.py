@@ -81,7 +81,7 @@ def overload(
 ) -> tuple[float, int]:
     """What changes beyond a machine's capacity once task `out` has gone and `into` is there.
 
-    By `fine` [D] points for each unit, and in units of all resources together.
+    By `fine` [M, D] points for each unit, and in units of all resources together.
     """
     points, units = 0.0, 0
     for resource in range(of.capacity.shape[1]):
@@ -95,7 +95,7 @@ def overload(
         above = state.held[machine, resource] - of.capacity[machine, resource]
         change = max(0, above + more) - max(0, above)
         units += change
-        points += fine[resource] * change
+        points += fine[machine, resource] * change
     return points, units
 
 

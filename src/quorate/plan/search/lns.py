@@ -29,7 +29,7 @@ def listed(of: Lists, index: int) -> list[int]:
 class Neighbourhood:
     """Tasks that are free, machines they may go to, and what the others leave there.
 
-    `fines` [D] points for each unit that a machine which is beyond a capacity stays beyond it.
+    `fines` [M, D] points for each unit that a machine stays beyond a capacity it is beyond.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Neighbourhood:
             beyond = int(state.held[machine, resource] - of.capacity[machine, resource])
             if beyond > 0:
                 above = self._model.integer(0, beyond)
-                self._price(max(1, round(self.fines[resource])), above)
+                self._price(max(1, round(self.fines[machine, resource])), above)
                 terms.append((-1, above))
             self._model.at_most(terms, room)
 

@@ -7,6 +7,7 @@ planned rounds have does the clock decide, and the result says so.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import numpy as np
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
+from quorate.plan.search.course import LENIENT, STRICT, Course, adapted, scheduled
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all, take_strays
 from quorate.plan.search.state import NOWHERE, State, empty
@@ -43,34 +45,8 @@ SWAPS, CYCLES, CHAINED = 0.2, 0.1, 0.5
 put one in the place of another that goes elsewhere. Where room is scarce, hardly a task fits
 anywhere unless another leaves."""
 
-Points = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """How an annealing goes, as (part done, value) points; between them by the logarithm.
-
-    `heat`: temperatures, in the mean cost of a random change for the worse. `fines`: as much
-    for what a task takes on average, beyond a capacity; empty where nothing may be beyond.
-    `haunted`: temperatures that a moved task costs on top, on average, for what it goes on
-    holding at its origin: heat alone would scatter the tasks, and leave no room to move in.
-    """
-
-    heat: Points
-    fines: Points = ()
-    haunted: float
-
-
-STRICT = Course(heat=((0.0, 0.5), (1.0, 0.0005)), haunted=30.0)
-"""From near where the tasks are, never beyond a capacity."""
-
-LENIENT = Course(
-    heat=((0.0, 5.0), (0.6, 0.1), (0.9, 0.03), (1.0, 0.0005)),
-    fines=((0.0, 10.0), (0.6, 30.0), (0.9, 200.0), (1.0, 1e6)),
-    haunted=3.0,
-)
-"""From far hotter, beyond capacities at a price that rises: for what moved tasks hold room for.
-Nearly all order forms between 2 and 0.05; a price that rises faster leaves worse placements."""
+STRETCH = 100_000
+"""Steps after which fines follow what is beyond capacities."""
 
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
@@ -111,6 +87,7 @@ class Chain:
         self.size = FREE_TASKS
         self.beyond = 0
         self.mean = np.maximum(1.0, of.use.mean(axis=0))
+        self.factors = np.ones(of.capacity.shape)
         load_state(self.shared, self.inside, place)
         self.cost = total(of, self.state)
         self.best, self.best_cost = place.copy(), self.cost
@@ -121,9 +98,21 @@ class Chain:
 
     def follow(self, course: Course, steps: int, worse: float, part: float, end: float) -> None:
         """Anneal along a part of a course; `worse`: the mean cost of a change for the worse."""
-        fine = worse * scheduled(course.fines, part) if course.fines else -1.0
-        hot, cold = (worse * scheduled(course.heat, at) for at in (part, max(part, end)))
-        self.anneal(steps, hot, cold, fine=fine, haunted=course.haunted)
+        end = max(part, end)
+        parts = np.linspace(part, end, 1 + (max(1, steps // STRETCH) if course.fines else 1))
+        for here, there in itertools.pairwise(parts.tolist()):
+            hot, cold = (worse * scheduled(course.heat, at) for at in (here, there))
+            fine = worse * scheduled(course.fines, here) if course.fines else -1.0
+            count = steps // (len(parts) - 1)
+            self.anneal(count, hot, cold, fine=fine, haunted=course.haunted)
+            if course.fines:
+                self.factors = adapted(self.factors, self.of, self.state)
+
+    def fines(self, fine: float) -> Floats:
+        """Points [M, D] for each unit beyond a capacity; `fine` as in `anneal`."""
+        if fine < 0:
+            return np.full(self.factors.shape, -1.0)
+        return np.ascontiguousarray(fine * self.factors / self.mean)
 
     def anneal(
         self,
@@ -136,17 +125,16 @@ class Chain:
     ) -> None:
         """Steps at falling temperature, in points.
 
-        `fine`: points for as much beyond a capacity as a task takes on average; negative:
-        nothing may be beyond. `haunted`: as in `Course`.
+        `fine`: points for as much beyond a capacity as a task takes on average, before
+        `factors`; negative: nothing may be beyond. `haunted`: as in `Course`.
         """
-        fines = fine / self.mean if fine >= 0 else np.full(len(self.mean), -1.0)
         self.cost, self.best_cost, self.beyond = anneal(
             self.shared,
             self.inside,
             self.seed,
             steps,
             (hot, cold),
-            fines,
+            self.fines(fine),
             (SWAPS, haunted, CYCLES, CHAINED),
             self.best,
             (self.cost, self.best_cost, self.beyond),
@@ -184,7 +172,7 @@ class Chain:
         in `anneal`.
         """
         effort = 0.0
-        fines = fine / self.mean
+        fines = self.fines(fine)
         while effort < seconds and time.perf_counter() < until:
             over = np.flatnonzero((self.state.held > self.of.capacity).any(axis=1)).tolist()
             tasks, machines = lns.choose(self.of, self.state, self.random, self.size, over)
@@ -217,7 +205,7 @@ class Chain:
 
     def _fined(self, fines: Floats) -> float:
         """The fines for all that is beyond capacities."""
-        beyond = np.maximum(0, self.state.held - self.of.capacity).sum(axis=0)
+        beyond = np.maximum(0, self.state.held - self.of.capacity)
         return float((beyond * fines).sum())
 
 
@@ -297,12 +285,6 @@ def improve(
         seconds=time.perf_counter() - started,
         clock=done < planned,
     )
-
-
-def scheduled(points: Points, part: float) -> float:
-    """The value of a course at a part of the way."""
-    at, values = zip(*points, strict=True)
-    return float(np.exp(np.interp(part, at, np.log(values))))
 
 
 def pace(of: Instance) -> int:
