@@ -10,7 +10,7 @@ from scripts import check_tree
 
 
 def test_hosts_are_read_from_urls_with_and_without_credentials() -> None:
-    text = "deb http://mirror.example.org/debian bookworm main\nindex-url='https://me:pw@pip.example.net/simple'"
+    text = "see http://mirror.example.org/one, then\n'https://me:pw@pip.example.net/two'"
     assert check_tree.hosts_in(text) == {"mirror.example.org", "pip.example.net"}
 
 
