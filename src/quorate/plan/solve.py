@@ -90,6 +90,8 @@ def solve(
 ) -> Solution:
     """Place every item of a problem at the least price: exactly, or by search where it is large.
 
+    Between the two, where one way finds nothing the other gets as long again.
+
     Raises:
         InfeasibleError, QuorateError: as `make_plan`.
     """
@@ -125,7 +127,13 @@ def _or_else(
     except QuorateError as error:
         if proven and isinstance(error, InfeasibleError):
             raise
-    return second()
+        why = error
+    try:
+        return second()
+    except (StoppedError, InfeasibleError):
+        raise
+    except QuorateError as error:
+        raise why from error  # neither knows more; the first says what it met
 
 
 def _search(

@@ -2,7 +2,7 @@
 
 The rules and prices are those of `plan.rules` and `plan.cost`, in whole numbers,
 exactly; what the search answers is priced once more by the definitions. Small fleets
-never come here: they are solved exactly (`solve`).
+come here only where the exact solver finds nothing in time (`solve`).
 """
 
 from __future__ import annotations

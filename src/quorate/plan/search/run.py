@@ -29,7 +29,7 @@ CHAINS = 2
 
 STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 2_000_000, 1_000_000
 """Steps a chain is planned to make in a second; fewer where loads are shares of a whole, which
-takes divisions. Measured on one core: 6 to 10 and 1.5 million."""
+takes divisions. Measured on one core: 2 to 4 million with chains among them, and 1.5 million."""
 
 SLOWER = ((200_000, 2), (1_000_000, 4))
 """(kinds × machines, by how much slower): beyond the processor's caches steps wait for memory."""
