@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from quorate.fleet.observed import Snapshot
+from quorate.lab import nodes
 from tests.scenarios import live, steps
 
 if TYPE_CHECKING:
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 WORKER_SECONDS = 60.0
 LEADER_SECONDS = 120.0
 BACK_SECONDS = 90.0
+DEAF_SECONDS = 45.0
+"""Long enough to stand for election twice (10 to 20 s each): the second time at a higher term."""
 
 
 def all_ready(seen: Snapshot) -> bool:
@@ -56,5 +62,38 @@ def test_up_works_while_a_server_is_lost(shop: Office) -> None:
         assert "four" in said
         steps.then_they_run_elsewhere(shop, movable, lost="four", within=1)
     live.wait_until(shop, all_ready, within=BACK_SECONDS)
+    steps.up(shop)
+    steps.then_all_at_home(shop)
+
+
+@contextmanager
+def deaf_to(shop: Office, server: str, other: str, *, seconds: float) -> Iterator[None]:
+    """For so long a server drops what another's managers send it; at the end of the block, not."""
+    lab = live.lab_of(shop)
+    rule = ("INPUT", "-p", "tcp", "--dport", "2377", "-s", lab.node(other).address, "-j", "DROP")
+    nodes.execute(lab, server, "iptables", "-I", *rule)
+    timer = threading.Timer(seconds, nodes.execute, (lab, server, "iptables", "-D", *rule))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
+@pytest.mark.drill
+def test_up_waits_until_the_leader_has_reached_a_returned_manager(shop: Office) -> None:
+    """Reaching it deposes the leader, for the other has counted terms: not amid a deployment.
+
+    A leader tries ever less often to reach a lost manager; here a filter makes it as late.
+    """
+    seen = steps.given_deployed(shop)
+    (leader,) = (node.hostname for node in seen.nodes if node.leader)
+    returned = next(s.name for s in live.fleet_of(shop).managers if s.name != leader)
+    with steps.without_power(shop, returned):
+        pass
+    with deaf_to(shop, returned, leader, seconds=DEAF_SECONDS):
+        said = steps.up(shop, environment={"RELEASE": "while the leader is deposed"})
+    assert f"leader to reach {returned} again" in said
+    steps.then_all_at_home(shop)
     steps.up(shop)
     steps.then_all_at_home(shop)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from quorate.deploy.configs import config_values, ensure_configs, expected_configs
+from quorate.deploy.election import through_election
 from quorate.deploy.images import pull, raise_failed, resolve, wanted_images
 from quorate.deploy.labels import LabelChange, label_changes, set_labels
 from quorate.deploy.networks import create_networks, missing_networks
@@ -155,15 +157,18 @@ def make_ready(
     _pull(foreseen, scene, report)
     report.phase("making networks, secrets, configs and labels")
     create_networks(client, foreseen.rendered.networks, snapshot, fleet=fleet.name)
-    ensure_secrets(client, contents.secrets, fleet=fleet.name)
-    ensure_configs(client, contents.configs, fleet=fleet.name)
+    for ensure in (
+        partial(ensure_secrets, client, contents.secrets, fleet=fleet.name),
+        partial(ensure_configs, client, contents.configs, fleet=fleet.name),
+    ):
+        through_election(ensure, report.note)
     changes = label_changes(snapshot.nodes, foreseen.rendered.labels)
     added = [
         LabelChange(server=c.server, node_id=c.node_id, put=c.put, drop=())
         for c in changes
         if c.put
     ]
-    set_labels(client, tuple(added))
+    through_election(partial(set_labels, client, tuple(added)), report.note)
 
 
 def drop_labels(client: DockerClient, snapshot: Snapshot, rendered: Rendered) -> None:

@@ -98,11 +98,14 @@ class Run:
                 record.mark(client, entry, "interrupted")
             raise
         after = self._observe()
-        failures = tuple(explain(verdict, client) for verdict in outcomes.failed)
+        failures = tuple(
+            through_election(partial(explain, verdict, client), self.report.note)
+            for verdict in outcomes.failed
+        )
         outcome = "failed" if failures else "healthy"
         through_election(partial(record.mark, client, entry, outcome), self.report.note)
         if not failures:
-            self._tidy(after, foreseen)
+            through_election(partial(self._tidy, after, foreseen), self.report.note)
         return result_of(
             outcome,
             seen,
@@ -137,7 +140,7 @@ class Run:
         return through_election(partial(observe, self.manager.client), self.report.note)
 
     def _tidy(self, after: Snapshot, foreseen: Foreseen) -> None:
-        """Drop labels, secrets and configs that neither a service nor the history needs."""
+        """Drop what neither a service nor the history needs any more; safe to repeat."""
         client, name = self.manager.client, self.scene.fleet.name
         drop_labels(client, after, foreseen.rendered)
         kept = [record.read(client, entry) for entry in record.history(client, fleet=name)]

@@ -31,6 +31,11 @@ class ObservedNode:
     def ready(self) -> bool:
         return self.state == "ready"
 
+    @property
+    def reached(self) -> bool:
+        """Not a manager, or one that the leader is connected to."""
+        return self.reachability != "unreachable"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedService:

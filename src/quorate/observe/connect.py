@@ -24,7 +24,16 @@ Answer = TypeVar("Answer")
 
 MAX_PARALLEL = 16
 POLL_SECONDS = 0.02
-NO_LEADER_WORDS = ("does not have a leader", "too few managers", "deadline exceeded")
+NO_LEADER_WORDS = (
+    "does not have a leader",
+    "too few managers",
+    "deadline exceeded",
+    "no elected cluster leader",
+    "lost leader status",
+    "Canceled desc = context canceled",
+)
+"""What an engine says while its swarm has no leader, or has just lost it (swarmkit's raft.go; the
+last where the call waited for a leader that stepped down)."""
 
 
 @dataclass(frozen=True, kw_only=True)

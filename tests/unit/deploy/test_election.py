@@ -20,6 +20,11 @@ LEADERLESS = CommandError(
     cause="Error response from daemon: rpc error: code = Unknown desc = The swarm does not have "
     "a leader. It's possible that too few managers are online.",
 )
+DEPOSED = CommandError(
+    "`docker stack deploy` ended with exit code 1",
+    cause="failed to update service a_b: Error response from daemon: rpc error: code = Unknown "
+    "desc = raft: failed to process the request: node lost leader status",
+)
 FULL = EngineError("the swarm refuses", cause="no space left on device")
 
 
@@ -47,7 +52,7 @@ def failing(errors: list[QuorateError]) -> Callable[[], str]:
 
 def test_a_call_is_repeated_until_there_is_a_leader(now: list[float]) -> None:
     said: list[str] = []
-    assert through_election(failing([BUSY, LEADERLESS, BUSY]), said.append) == "answer"
+    assert through_election(failing([BUSY, LEADERLESS, DEPOSED]), said.append) == "answer"
     assert now[0] == 3 * election.POLL_SECONDS
     assert said == ["the swarm has no leader for the moment: waiting for it to elect one"]
 
