@@ -73,3 +73,9 @@ def standing(name: str, original: int, cost: int) -> Standing:
     score = 100 * (cost - best) / original if original else 0.0
     target = next((value for start, value in TARGETS.items() if name.startswith(start)), None)
     return Standing(best=best, score=score, target=target)
+
+
+def against(name: str, original: int, cost: int, column: str) -> float | None:
+    """A cost above one published value, in percent of the original cost; None without one."""
+    known = PUBLISHED.get(name, {}).get(column)
+    return 100 * (cost - known) / original if known is not None and original else None

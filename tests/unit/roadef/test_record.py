@@ -76,7 +76,11 @@ def test_the_three_files_of_a_record(tmp_path: Path) -> None:
     assert data["settings"]["seed"] == 7
     assert data["failed"] == ["b_1: the solver ended with 1"]
     page = (tmp_path / "x.md").read_text()
-    assert "| a2_1 | 1000000 | 10198 | 10188 | 198 | +1.0000 % (above 0.5 %) | 12 | 200 |" in page
+    row = (
+        "| a2_1 | 1000000 | 10198 | 10188 | 198 | +1.0000 % (above 0.5 %) | +1.0000 % | +0.9869 % |"
+    )
+    assert f"{row} 12 | 200 |" in page
+    assert first["above_s41_percent"] == 0.9869
     assert "- Failed: b_1" in page
     assert "![Cost over time](x.svg)" in page
     assert "| a2_1 | 0 |  | 329 | 198 |  |" in page
