@@ -67,14 +67,14 @@ def test_ctrl_c_shows_the_best_plan_and_ends_with_130(monkeypatch: pytest.Monkey
     plain = anytime._lines
 
     def lines():  # type: ignore[no-untyped-def]
-        tell = plain()
+        tell, nothing = plain()
 
         def told(cost: float, bound: float) -> None:
             tell(cost, bound)
             if not timer.is_alive() and not timer.finished.is_set():
                 timer.start()
 
-        return told
+        return told, nothing
 
     monkeypatch.setattr(anytime, "_lines", lines)
     result = CliRunner().invoke(cli(), ["plan", "--json", "--time-limit", "120"])

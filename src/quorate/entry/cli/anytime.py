@@ -22,6 +22,10 @@ AFTER_SECONDS = 1.0
 LINE_SECONDS = 2.0
 """Between two lines where there is no terminal."""
 
+NOTHING_SECONDS = 6.0
+NOTHING = "nothing found yet (the first search on a machine compiles for up to a minute)"
+"""What is said of a search that has not told anything for so long: it has not hung."""
+
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
@@ -49,37 +53,62 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 def searching() -> Iterator[Callable[[float, float], None]]:
     """What to tell cost and bound: a live line on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
-        yield _lines()
+        said, unsaid = _lines()
+        with _later(NOTHING_SECONDS, unsaid):
+            yield said
         return
     from quorate.entry.cli.output import console
 
     status = console(stderr=True).status("planning")
-    timer = Timer(AFTER_SECONDS, status.start)
-    timer.daemon = True
-    timer.start()
+    told = False
 
     def tell(cost: float, bound: float) -> None:
+        nonlocal told
+        told = True
         status.update(f"planning: {state(cost, bound)} (Ctrl-C takes this one)")
 
+    def nothing() -> None:
+        if not told:
+            status.update(f"planning: {NOTHING}")
+
+    with _later(AFTER_SECONDS, status.start), _later(NOTHING_SECONDS, nothing):
+        try:
+            yield tell
+        finally:
+            status.stop()
+
+
+@contextmanager
+def _later(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Call it after so long, unless the block has ended by then."""
+    timer = Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
     try:
-        yield tell
+        yield
     finally:
         timer.cancel()
-        status.stop()
 
 
-def _lines() -> Callable[[float, float], None]:
+def _lines() -> tuple[Callable[[float, float], None], Callable[[], None]]:
+    """What to tell cost and bound, and what to call when nothing was told for a while."""
     started = time.monotonic()
     last = started + AFTER_SECONDS - LINE_SECONDS
+    told = False
+
+    def nothing() -> None:
+        if not told:
+            sys.stderr.write(f"[{time.monotonic() - started:6.1f}s] planning: {NOTHING}\n")
 
     def tell(cost: float, bound: float) -> None:
-        nonlocal last
+        nonlocal last, told
+        told = True
         now = time.monotonic()
         if now - last >= LINE_SECONDS:
             last = now
             sys.stderr.write(f"[{now - started:6.1f}s] planning: {state(cost, bound)}\n")
 
-    return tell
+    return tell, nothing
 
 
 def state(cost: float, bound: float) -> str:
