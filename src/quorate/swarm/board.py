@@ -72,6 +72,13 @@ class Board:
                 self.ready[node] = False
                 del self.ranking[bisect_left(self.ranking, (self.total[node], node))]
 
+    def restore(self, nodes: Iterable[int]) -> None:
+        """Nodes take tasks again."""
+        for node in nodes:
+            if not self.ready[node]:
+                self.ready[node] = True
+                insort(self.ranking, (self.total[node], node))
+
     def end(self, service: str, node: int, tasks: int = 1) -> None:
         """Tasks of a service that were on a node are no more."""
         self._change(service, node, -tasks)

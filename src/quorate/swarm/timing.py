@@ -1,0 +1,96 @@
+"""The constants of time in Swarm, each with its source in moby/swarmkit. Seconds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaftTiming:
+    """What the managers' consensus goes by (manager/state/raft/raft.go, go.etcd.io/raft).
+
+    A manager that has heard of no leader for a number of `tick`s, drawn anew from
+    `election_ticks` to twice that less one, stands for election. Within `election_ticks` of
+    hearing of one it takes no part in elections (the lease of CheckQuorum), and a leader that
+    has not heard from a majority for as long steps down. There is no pre-vote.
+    """
+
+    tick: float = 1.0
+    election_ticks: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When nodes are noticed to be gone, and how agents come back.
+
+    A node beats every `heartbeat` seconds, more or less by up to `spread`, drawn anew for
+    each beat (manager/dispatcher/period.go); it is down once `grace` such periods pass without
+    one, or `unknown_grace` after a change of leader, until it has registered
+    (dispatcher/nodes.go). An agent gives a call `call` seconds; between two tries it waits up
+    to a back-off that begins at `backoff` and doubles up to `backoff_most` (agent/agent.go).
+    The scheduler waits `debounce` for more to do (scheduler/scheduler.go), the dispatcher up to
+    `assign` before it tells nodes of their tasks (dispatcher/dispatcher.go).
+    """
+
+    heartbeat: float = 5.0
+    spread: float = 0.5
+    grace: int = 3
+    unknown_grace: int = 6
+    call: float = 5.0
+    backoff: float = 0.1
+    backoff_most: float = 8.0
+    debounce: float = 0.05
+    assign: float = 0.1
+    raft: RaftTiming = field(default_factory=RaftTiming)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """A container's health check (moby, daemon/health.go); Docker's own values by default.
+
+    The first probe comes an interval after the start: `start_interval` while `start_period`
+    lasts, `interval` after it.
+    """
+
+    interval: float = 30.0
+    start_period: float = 0.0
+    start_interval: float = 5.0
+
+    def healthy(self, boot: float) -> float:
+        """Seconds from its start until a container that answers after `boot` is seen healthy."""
+        every = self.start_interval
+        if self.start_period > 0:
+            first = every * max(1, math.ceil(boot / every))
+            if first <= self.start_period:
+                return first
+        # Probes while it starts do not count; then it goes on by the interval.
+        begun = every * math.floor(self.start_period / every) if self.start_period > 0 else 0.0
+        return begun + self.interval * max(1, math.ceil((boot - begun) / self.interval))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How a service's task comes up anew: restart policy, and what its container takes.
+
+    `delay` of its restart policy; `replaced` is false where its condition is `none`: then not
+    even a lost node brings a new one. `create` from being given a node until it could start, the
+    image being there; `start` until its process runs; `boot` until it would answer. Without a
+    health check it counts as running at its start.
+    """
+
+    delay: float = 5.0
+    replaced: bool = True
+    create: float = 0.5
+    start: float = 0.2
+    boot: float = 0.0
+    health: Health | None = None
+
+    @property
+    def comes_up(self) -> float:
+        """Seconds from its start until Swarm has it running."""
+        return self.start + (self.health.healthy(self.boot) if self.health else 0.0)
+
+
+RAFT = RaftTiming()
+TIMING = Timing()
