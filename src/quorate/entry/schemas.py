@@ -109,6 +109,7 @@ MODELS = {
     "init": "quorate.fleet.imports.model:ImportReport",
     "plan": "quorate.plan.model:Plan",
     "explain": "quorate.plan.account:Account",
+    "predict": "quorate.predict.model:Prediction",
     "what-if": "quorate.plan.whatif.model:WhatIf",
     "measure": "quorate.measured.report:MeasureReport",
     "measurement": "quorate.measured.model:Measurement",

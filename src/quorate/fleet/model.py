@@ -162,6 +162,12 @@ class SwarmSettings(Model):
     encrypt_networks: bool = True
     minimum_engine: str = "20.10"
 
+    @property
+    def engine(self) -> tuple[int, ...]:
+        """The oldest engine there is, as numbers: `(25, 0)`."""
+        parts = self.minimum_engine.split(".")[:2]
+        return tuple(int(part) for part in parts if part.isdigit())
+
 
 class SecretSource(Model):
     """Where a secret's (or config's) value comes from: exactly one of the three."""

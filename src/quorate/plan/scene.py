@@ -102,21 +102,13 @@ def is_replaced(service: Service, fleet: Fleet) -> bool:
     """
     if service.engine is not Engine.SWARM or service.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB):
         return False
-    engine = tuple(
-        int(part) for part in fleet.swarm.minimum_engine.split(".")[:2] if part.isdigit()
-    )
-    if service.mode is Mode.REPLICATED_JOB and engine >= JOB_ENGINE:
+    if service.mode is Mode.REPLICATED_JOB and fleet.swarm.engine >= JOB_ENGINE:
         return False
     deploy: dict[str, Any] = service.raw.get("deploy") or {}
     policy = deploy.get("restart_policy") or {}
     if policy.get("condition") is not None:
         return str(policy["condition"]) != "none"
     return bool(policy) or str(service.raw.get("restart")).lower() not in ("no", "false")
-
-
-def _engine(fleet: Fleet) -> tuple[int, ...]:
-    parts = fleet.swarm.minimum_engine.split(".")[:2]
-    return tuple(int(part) for part in parts if part.isdigit())
 
 
 def _nodes(

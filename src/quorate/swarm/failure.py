@@ -21,7 +21,8 @@ Homes = Mapping[str, Mapping[int, int]]
 class Moved:
     """One task that was lost with its node, and the one made for it. Times in seconds.
 
-    `to` is None where it stays pending, as `running` then is; both count from the loss.
+    `to` is None where it stays pending, as what follows then is. `started`: its process runs;
+    `running`: Swarm has it running, its health check passed. All count from the loss.
     """
 
     service: str
@@ -29,6 +30,7 @@ class Moved:
     down: float
     to: str | None = None
     assigned: float | None = None
+    started: float | None = None
     running: float | None = None
 
 
@@ -70,7 +72,7 @@ class _Following:
         timing: Timing,
     ) -> None:
         self.board, self.homes, self.detection = board, homes, detection
-        self.behaviours, self.timing = behaviours, timing
+        self.behaviours, self.timing, self.random = behaviours, timing, random
         self.dice = Dice(random.randrange(2**32))
         self.waiting: dict[str, list[Moved]] = {}
         self.done: list[Moved] = []
@@ -126,12 +128,14 @@ class _Following:
         behaviour = self.behaviours.get(task.service, DEFAULT)
         assigned = at + self.timing.assign
         # Made ready at once, started when the restart delay is over.
-        due = max(assigned + behaviour.create, task.down + behaviour.delay)
+        started = max(assigned + behaviour.create, task.down + behaviour.delay) + behaviour.start
+        boot = self.random.uniform(*behaviour.boot)
         return Moved(
             service=task.service,
             lost_on=task.lost_on,
             down=task.down,
             to=node,
             assigned=assigned,
-            running=due + behaviour.comes_up,
+            started=started,
+            running=started + (behaviour.health.healthy(boot) if behaviour.health else 0.0),
         )

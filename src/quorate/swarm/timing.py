@@ -75,21 +75,16 @@ class Behaviour:
 
     `delay` of its restart policy; `replaced` is false where its condition is `none`: then not
     even a lost node brings a new one. `create` from being given a node until it could start, the
-    image being there; `start` until its process runs; `boot` until it would answer. Without a
-    health check it counts as running at its start.
+    image being there; `start` until its process runs; `boot` until it would answer, from the
+    least to the most. Without a health check it counts as running at its start.
     """
 
     delay: float = 5.0
     replaced: bool = True
     create: float = 0.5
     start: float = 0.2
-    boot: float = 0.0
+    boot: tuple[float, float] = (0.0, 0.0)
     health: Health | None = None
-
-    @property
-    def comes_up(self) -> float:
-        """Seconds from its start until Swarm has it running."""
-        return self.start + (self.health.healthy(self.boot) if self.health else 0.0)
 
 
 RAFT = RaftTiming()

@@ -102,6 +102,6 @@ def test_when_a_container_is_seen_healthy(health: Health, boot: float, after: fl
 
 
 def test_health_comes_on_top() -> None:
-    slow = {"web": Behaviour(boot=7.0, health=Health(start_period=60.0))}
+    slow = {"web": Behaviour(boot=(7.0, 7.0), health=Health(start_period=60.0))}
     (task,) = lost(1, {"web": {3: 1}}, Service(id="web"), behaviours=slow).moved
     assert task.running == pytest.approx(task.down + 5.0 + 0.2 + 10.0)

@@ -12,7 +12,6 @@ import typer
 if TYPE_CHECKING:
     from quorate.deploy.preview import Preview
     from quorate.deploy.run import UpResult
-    from quorate.plan.model import Plan
 
 FLEET = typer.Argument(Path("fleet.yaml"), help="The fleet file.", show_default=True)
 LAB = typer.Option(False, "--lab", help="Work on the lab of this fleet, not on its servers.")
@@ -49,6 +48,7 @@ def up(
     from datetime import UTC, datetime
 
     from quorate import workflows
+    from quorate.entry.cli.plan_file import read_plan
     from quorate.entry.cli.progress import reporter
 
     started = datetime.now(UTC)
@@ -56,7 +56,7 @@ def up(
         report.phase("checking the fleet file")
         opened = workflows.open_fleet(fleet, lab=lab)
         options = workflows.UpOptions(
-            dry_run=dry_run, plan=_read_plan(plan) if plan else None, wait_lock=wait_lock
+            dry_run=dry_run, plan=read_plan(plan) if plan else None, wait_lock=wait_lock
         )
         result = workflows.up(
             opened,
@@ -142,22 +142,6 @@ def history(fleet: Path = FLEET, lab: bool = LAB, as_json: bool = JSON) -> None:
         # As text: a name or a summary may hold brackets, which are no markup.
         table.add_row(*map(Text, words), outcome, Text(entry.summary))
     console().print(table)
-
-
-def _read_plan(path: Path) -> Plan:
-    from pydantic import ValidationError
-
-    from quorate.errors import UsageError
-    from quorate.plan.model import Plan
-
-    try:
-        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise UsageError(
-            f"{path} is not a plan file",
-            cause=str(error).splitlines()[0],
-            todo="write one with `quorate plan -o FILE`",
-        ) from error
 
 
 def _require_terminal() -> None:

@@ -1,0 +1,95 @@
+"""Commands: predict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from quorate.fleet.model import Fleet
+    from quorate.plan.model import Plan
+
+DEFAULT_FLEET = Path("fleet.yaml")
+
+VERDICT = 4
+"""The exit code of a check that did not hold; see docs/reference/exit-codes.md."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(predict)
+
+
+def predict(
+    fleet: Path = typer.Argument(DEFAULT_FLEET, help="The fleet file."),
+    fail: list[str] = typer.Option(
+        [],
+        "--fail",
+        metavar="SERVER[,SERVER]",
+        help="Servers that lose power at once. Repeatable; otherwise every server, and every pair.",
+    ),
+    leader: str | None = typer.Option(
+        None, "--leader", metavar="SERVER", help="The manager that leads; otherwise both ways."
+    ),
+    plan: Path | None = typer.Option(
+        None, "--plan", metavar="FILE", help="A plan written by `quorate plan -o`."
+    ),
+    fail_on: str | None = typer.Option(
+        None,
+        "--fail-on",
+        metavar="DURATION",
+        help="Exit code 4 where the loss of one server stops a production service for longer.",
+    ),
+    courses: int = typer.Option(200, "--courses", min=20, help="Courses drawn for each failure."),
+    seed: int = typer.Option(0, "--seed", help="Of what is drawn."),
+    as_json: bool = typer.Option(False, "--json", help="Print the prediction as JSON."),
+    time_limit: float = typer.Option(
+        10.0, "--time-limit", min=0.1, help="Seconds to search for a placement."
+    ),
+) -> None:
+    """Say what stops, and for how long, when servers fail."""
+    from quorate.entry.cli.output import console, print_json
+    from quorate.fleet.read import read_fleet
+    from quorate.predict.predict import predict as ask
+    from quorate.predict.verdict import broken, limit_of, words
+
+    limit = limit_of(fail_on) if fail_on is not None else None
+    desired = read_fleet(fleet)
+    made = _planned(desired, plan, time_limit)
+    with console(stderr=True).status("predicting") as status:
+        found = ask(
+            desired,
+            made,
+            lost=[tuple(name.strip() for name in names.split(",") if name) for names in fail],
+            leader=leader,
+            seed=seed,
+            courses=courses,
+            on_failure=lambda done, of: status.update(f"predicting: {done} of {of} failures"),
+        )
+    if limit is not None:
+        found = found.model_copy(update={"broken": tuple(broken(found, desired.policy, limit))})
+    if as_json:
+        print_json(found)
+    else:
+        from quorate.entry.cli.predict_view import render
+
+        render(found, console(), in_full=bool(fail))
+    if limit is not None:
+        sys.stderr.write(words(found.broken, limit) + "\n")
+        if found.broken:
+            raise typer.Exit(VERDICT)
+
+
+def _planned(desired: Fleet, plan: Path | None, time_limit: float) -> Plan:
+    from quorate.entry.cli.plan_file import read_plan
+    from quorate.plan.solve import make_plan
+
+    if plan is None:
+        return make_plan(desired, time_limit=time_limit)
+    made = read_plan(plan)
+    if made.fleet_digest != desired.digest:
+        sys.stderr.write(f"note: the files have changed since {plan} was written\n")
+    return made

@@ -1,0 +1,107 @@
+"""A prediction on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from quorate.predict.model import Failure, Fate, Prediction, Span
+from quorate.swarm.outcomes import Certainty
+
+
+def render(found: Prediction, console: Console, *, in_full: bool) -> None:
+    """Print a prediction: a line for each failure, `in_full` each service too."""
+    console.print(_summary(found.failures))
+    for failure in found.failures:
+        if not failure.quorum:
+            console.print(Text(f"{failure.name}: no quorum: {failure.remedy}", "yellow"))
+        for server, amount in failure.overfull.items():
+            console.print(
+                Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")
+            )
+    if in_full:
+        for failure in found.failures:
+            console.print()
+            console.print(Text(failure.name, "bold"))
+            console.print(_fates(failure.fates))
+    console.print()
+    console.print(
+        Text("times are those of nine courses in ten, from the moment of the loss", "dim")
+    )
+    for text in found.assumed:
+        console.print(Text(f"assumed: {text}", "dim"))
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _summary(failures: tuple[Failure, ...]) -> Table:
+    table = _table(
+        *("lost", "Swarm notices", "no leader", "stop", "back by themselves", "the last answers"),
+        *("wait for it", "cut off", "no place", "start empty"),
+    )
+    for failure in failures:
+        fates = failure.fates
+        stop = [fate for fate in fates if fate.stops]
+        back = [fate for fate in stop if fate.answers is not None]
+        table.add_row(
+            Text(failure.name, "bold"),
+            _span(failure.noticed) if failure.quorum else Text("never", "red"),
+            _span(failure.leaderless) if failure.quorum else Text("no quorum", "red"),
+            str(len(stop)),
+            str(len(back)),
+            _span(failure.slowest) if back else Text("–", "dim"),
+            _number(sum(fate.waits for fate in fates)),
+            _number(sum(bool(fate.through) and fate.answers is None for fate in fates)),
+            _number(sum(fate.pending is not Certainty.NEVER for fate in fates)),
+            _number(sum(bool(fate.empty) for fate in fates)),
+        )
+    return table
+
+
+def _fates(fates: tuple[Fate, ...]) -> Table:
+    table = _table("service", "lost", "answers again", "started", "goes to", "")
+    for fate in fates:
+        table.add_row(
+            Text(fate.service, "bold"),
+            f"{fate.lost} of {fate.tasks}",
+            Text("goes on", "green")
+            if fate.answers is not None and fate.answers.high == 0
+            else _span(fate.answers, never=Text("not by itself", "red")),
+            _span(fate.starts),
+            Text(", ".join(_place(name, sure) for name, sure in fate.goes_to.items()) or "–"),
+            Text("; ".join(_notes(fate)), "yellow"),
+        )
+    return table
+
+
+def _notes(fate: Fate) -> list[str]:
+    notes = []
+    if fate.waits:
+        notes.append("waits for its server")
+    if fate.pending is not Certainty.NEVER:
+        notes.append(f"{fate.pending.value} finds no place")
+    if fate.through:
+        notes.append(f"needs {', '.join(fate.through)}")
+    if fate.empty:
+        notes.append(f"starts empty: {', '.join(fate.empty)}")
+    return notes
+
+
+def _place(name: str, sure: Certainty) -> str:
+    return name if sure is Certainty.ALWAYS else f"{name}?"
+
+
+def _span(span: Span | None, *, never: Text | None = None) -> Text:
+    if span is None:
+        return never or Text("–", "dim")
+    return Text(f"{span.low:.0f}–{span.high:.0f} s")
+
+
+def _number(count: int) -> Text:
+    return Text(str(count), "yellow") if count else Text("–", "dim")

@@ -1,0 +1,64 @@
+"""How a service's tasks come up anew, from its compose file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quorate.fleet.model import Fleet, Service
+from quorate.fleet.quantities import parse_duration
+from quorate.plan.scene import is_replaced
+from quorate.swarm.timing import Behaviour, Health, Timing
+
+START_INTERVAL_ENGINE = (25, 0)
+"""The first engine that probes at `start_interval` while a container starts."""
+
+QUICKEST = 0.2
+"""Nobody says how long a container takes to answer: from this part of the `start_period` that its
+health check leaves it, to all of it."""
+
+
+def timing(fleet: Fleet) -> Timing:
+    """Swarm's constants, with what the fleet file sets."""
+    return Timing(heartbeat=fleet.swarm.heartbeat)
+
+
+def behaviours(fleet: Fleet) -> dict[str, Behaviour]:
+    """Service id → how its tasks come up."""
+    return {service.id: _behaviour(service, fleet) for service in fleet.swarm_services()}
+
+
+def _behaviour(service: Service, fleet: Fleet) -> Behaviour:
+    policy: Mapping[str, Any] = (service.raw.get("deploy") or {}).get("restart_policy") or {}
+    usual = Behaviour()
+    delay = policy.get("delay")
+    health = _health(service, fleet.swarm.engine)
+    return Behaviour(
+        delay=usual.delay if delay is None else parse_duration(delay),
+        replaced=is_replaced(service, fleet),
+        boot=(health.start_period * QUICKEST, health.start_period) if health else (0.0, 0.0),
+        health=health,
+    )
+
+
+def _health(service: Service, engine: tuple[int, ...]) -> Health | None:
+    check: Mapping[str, Any] = service.raw.get("healthcheck") or {}
+    test = check.get("test")
+    if not service.has_healthcheck or check.get("disable") or test in ("NONE", ["NONE"]):
+        return None
+    usual = Health()
+    interval = _seconds(check, "interval", usual.interval)
+    known = engine >= START_INTERVAL_ENGINE
+    return Health(
+        interval=interval,
+        start_period=_seconds(check, "start_period", usual.start_period),
+        start_interval=_seconds(check, "start_interval", usual.start_interval)
+        if known
+        else interval,
+    )
+
+
+def _seconds(check: Mapping[str, Any], key: str, usual: float) -> float:
+    """A duration of a health check; zero and absent mean the engine's own."""
+    value = check.get(key)
+    return (parse_duration(value) if value is not None else 0.0) or usual

@@ -1,0 +1,240 @@
+"""The loss of servers, predicted: many courses of it, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+from random import Random
+
+from quorate.fleet.model import Fleet, Service
+from quorate.plan.model import LossOutcome
+from quorate.plan.scene import Scene
+from quorate.plan.survive import replay
+from quorate.predict.behaviours import behaviours, timing
+from quorate.predict.model import Failure, Fate, Span
+from quorate.swarm.detect import detect
+from quorate.swarm.failure import Course, follow
+from quorate.swarm.outcomes import Certainty
+from quorate.swarm.timing import Behaviour, Timing
+
+COURSES = 200
+"""Enough for the fifth and the ninety-fifth of a hundred."""
+
+
+class Losses:
+    """Losses of one deployed plan; what is the same for all of them is worked out once."""
+
+    def __init__(self, start: Scene, *, seed: int = 0, courses: int = COURSES) -> None:
+        self.start, self.seed, self.courses = start, seed, courses
+        self.fleet: Fleet = start.fleet
+        self.timing: Timing = timing(start.fleet)
+        self.behaviours: Mapping[str, Behaviour] = behaviours(start.fleet)
+        self.replaced = {
+            name: places for name, places in start.homes.items() if name in start.replaced
+        }
+        self.needs = _needs(start.fleet)
+
+    def lose(self, servers: Iterable[str], *, leader: str) -> Failure:
+        """What comes of losing servers at once while `leader` leads the managers."""
+        lost = tuple(servers)
+        outcome = replay(self.start, lost)
+        managers = [server.name for server in self.fleet.managers]
+        # Its own numbers: a failure is predicted alike whatever else is asked.
+        random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
+        found = [self._course(lost, managers, leader, random) for _ in range(self.courses)]
+        leaderless = [_without_leader(course) for course in found]
+        return Failure(
+            name=_name(lost, leader, managers),
+            servers=lost,
+            leader=leader,
+            quorum=outcome.quorum,
+            remedy="" if outcome.quorum else _remedy(managers, lost),
+            noticed=_span(
+                max((course.detection.down.get(name, inf) for name in lost), default=inf)
+                for course in found
+            ),
+            leaderless=_span(leaderless) if any(leaderless) else None,
+            fates=tuple(self._fates(lost, outcome, found)),
+            overfull=outcome.overfull,
+            courses=self.courses,
+            sampled=outcome.sampled,
+        )
+
+    def _course(
+        self, lost: tuple[str, ...], managers: list[str], leader: str, random: Random
+    ) -> Course:
+        seen = detect(
+            [server.name for server in self.fleet.servers],
+            managers,
+            leader=leader,
+            lost=lost,
+            random=random,
+            timing=self.timing,
+        )
+        return follow(
+            self.start.board.copy(),
+            self.replaced,
+            seen,
+            random=random,
+            behaviours=self.behaviours,
+            timing=self.timing,
+        )
+
+    def _fates(
+        self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
+    ) -> Iterable[Fate]:
+        numbers = {self.start.board.number(name) for name in lost}
+        hit = {
+            name: sum(tasks for number, tasks in places.items() if number in numbers)
+            for name, places in self.start.homes.items()
+        }
+        stops = {
+            name
+            for name, places in self.start.homes.items()
+            if hit[name] and set(places) <= numbers
+        }
+        times = [self._answers(course, hit, stops) for course in found]
+        through = self._through(stops)
+        for service in self.fleet.services:
+            name = service.id
+            if name in self.start.homes and (hit[name] or through.get(name)):
+                yield self._fate(service, hit[name], stops, through, outcome, found, times)
+
+    def _fate(
+        self,
+        service: Service,
+        lost: int,
+        stops: set[str],
+        through: Mapping[str, tuple[str, ...]],
+        outcome: LossOutcome,
+        found: list[Course],
+        times: list[dict[str, float]],
+    ) -> Fate:
+        name = service.id
+        goes = outcome.moved.get(name, ()) if outcome.quorum else ()
+        sure = len(goes) == 1 and name not in outcome.at_risk
+        empty = tuple(v.source or v.target for v in service.volumes if v.local_data)
+        moved = [[task for task in course.moved if task.service == name] for course in found]
+        everywhere = name in self.start.everywhere
+        return Fate(
+            service=name,
+            workload_class=service.workload_class,
+            tasks=sum(self.start.homes[name].values()),
+            lost=lost,
+            stops=name in stops,
+            answers=_span(each.get(name, 0.0) for each in times),
+            starts=_span(_latest(task.started for task in tasks) for tasks in moved)
+            if lost and not everywhere
+            else None,
+            whole=_span(_latest(task.running for task in tasks) for tasks in moved)
+            if lost and not everywhere
+            else None,
+            goes_to={p: Certainty.ALWAYS if sure else Certainty.SOMETIMES for p in goes},
+            pending=_pending(name, outcome),
+            waits=name in outcome.waits,
+            empty=empty if goes else (),
+            through=through.get(name, ()),
+        )
+
+    def _answers(self, course: Course, hit: Mapping[str, int], stops: set[str]) -> dict[str, float]:
+        """Service → seconds until it answers again in one course; those that never stop are out."""
+        first = dict.fromkeys(stops, inf)
+        for task in course.moved:
+            if task.service in first and task.running is not None:
+                first[task.service] = min(first[task.service], task.running)
+        # A service answers no sooner than what it needs does, through any number of others.
+        times: dict[str, float] = {}
+        ahead = sorted(first.items(), key=lambda item: -item[1])
+        while ahead:
+            name, at = ahead.pop()
+            if times.get(name, -1.0) >= at:
+                continue
+            times[name] = at
+            ahead += [(user, at) for user in self.needs.get(name, ())]
+        return times
+
+    def _through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
+        """Service → the services that stop and that it needs, directly or through others."""
+        found: dict[str, set[str]] = {}
+        for stopped in sorted(stops):
+            seen, ahead = {stopped}, [stopped]
+            while ahead:
+                for user in self.needs.get(ahead.pop(), ()):
+                    if user not in seen:
+                        seen.add(user)
+                        ahead.append(user)
+                        found.setdefault(user, set()).add(stopped)
+        return {name: tuple(sorted(needed)) for name, needed in found.items()}
+
+
+def _needs(fleet: Fleet) -> dict[str, tuple[str, ...]]:
+    """Service → the services that need it directly."""
+    ids: dict[str, str] = {}
+    for service in fleet.services:
+        for name in (service.swarm_name, f"{service.stack}/{service.name}", service.id):
+            ids[name] = service.id
+    users: dict[str, list[str]] = {}
+    for service in fleet.services:
+        for name in service.needs:
+            needed = ids.get(f"{service.stack}/{name}") or ids.get(name)
+            if needed and needed != service.id:
+                users.setdefault(needed, []).append(service.id)
+    return {name: tuple(found) for name, found in users.items()}
+
+
+def _without_leader(course: Course) -> float:
+    """Seconds without a leader; 0 where one led all the time, inf where none comes."""
+    changes = course.detection.leaders
+    total, since = 0.0, None
+    for change in changes:
+        if change.leader is None:
+            since = change.at
+        elif since is not None:
+            total, since = total + change.at - since, None
+    return inf if since is not None else total
+
+
+def _latest(times: Iterable[float | None]) -> float:
+    return max((inf if time is None else time for time in times), default=inf)
+
+
+def _span(times: Iterable[float]) -> Span | None:
+    """The middle nine tenths of times; None where any of them is without end."""
+    found = sorted(times)
+    if not found or found[-1] == inf:
+        return None
+    edge = len(found) // 20
+    low, high = found[edge], found[len(found) - 1 - edge]
+    return Span(low=round(low, 2), mean=round(sum(found) / len(found), 2), high=round(high, 2))
+
+
+def _pending(name: str, outcome: LossOutcome) -> Certainty:
+    if name in outcome.pending:
+        return Certainty.ALWAYS
+    return Certainty.SOMETIMES if name in outcome.at_risk else Certainty.NEVER
+
+
+def _name(lost: tuple[str, ...], leader: str, managers: list[str]) -> str:
+    words = " and ".join(lost)
+    led = [name for name in lost if name in managers]
+    if not led:
+        return words
+    return f"{words} ({leader} leads)" if leader in lost else words
+
+
+def _remedy(managers: list[str], lost: tuple[str, ...]) -> str:
+    """What brings a majority of managers back. Pure."""
+    left = [name for name in managers if name not in lost]
+    gone = [name for name in managers if name in lost]
+    missing = len(managers) // 2 + 1 - len(left)
+    back = (
+        f"power {missing} of {', '.join(gone)} on again"
+        if missing < len(gone)
+        else (f"power {' and '.join(gone)} on again")
+    )
+    if not left:
+        return f"{back}; nothing is lost as long as their disks are whole"
+    return (
+        f"{back}; where that cannot be, `docker swarm init --force-new-cluster` on {left[0]} keeps "
+        "what it knows, and the other managers join anew"
+    )

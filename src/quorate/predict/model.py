@@ -1,0 +1,86 @@
+"""What is predicted of failures: values, JSON in and out. Times in seconds from the failure."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from quorate.fleet.model import Model
+from quorate.swarm.outcomes import Certainty
+
+
+class Span(Model):
+    """A time that depends on chance: nine of ten times between `low` and `high`."""
+
+    low: float
+    mean: float
+    high: float
+
+
+class Fate(Model):
+    """What becomes of one service.
+
+    `lost` of its `tasks` were on what failed. `stops`: none of them is left. `answers`: until
+    it answers again, zero where other tasks go on; None where it does not by itself. `starts`:
+    until the last of its lost tasks has been started elsewhere, Swarm's part of it. `whole`:
+    until all of them are healthy. `goes_to`: server → whether one of its tasks comes there.
+    `pending`: whether a task finds no place. `waits`: it may not run elsewhere, and comes back
+    with its server. `empty`: volumes that are new, and empty, where it runs then. `through`:
+    services that it needs and that stop; it may run, and cannot answer.
+    """
+
+    service: str
+    workload_class: str
+    tasks: int
+    lost: int
+    stops: bool = False
+    answers: Span | None = None
+    starts: Span | None = None
+    whole: Span | None = None
+    goes_to: dict[str, Certainty] = Field(default_factory=dict)
+    pending: Certainty = Certainty.NEVER
+    waits: bool = False
+    empty: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+
+
+class Failure(Model):
+    """One failure of the fleet, and what is predicted of it.
+
+    `name` for people; `servers` what fails, all at once. `leader`: who leads the managers
+    when it happens. `noticed`: until all that failed is taken for lost, None where that never
+    happens. `leaderless`: how long nobody leads, None where somebody always does or nobody ever
+    again. `quorum`: a majority of managers is left; `remedy` what brings it back. `courses`
+    drawn; `sampled`: not every order in which Swarm may go on was gone through for `goes_to`.
+    """
+
+    name: str
+    servers: tuple[str, ...]
+    leader: str
+    quorum: bool = True
+    remedy: str = ""
+    noticed: Span | None = None
+    leaderless: Span | None = None
+    fates: tuple[Fate, ...] = ()
+    overfull: dict[str, int] = Field(default_factory=dict)
+    courses: int = 0
+    sampled: bool = False
+
+    @property
+    def slowest(self) -> Span | None:
+        """Until the last of the services that come back by themselves answers."""
+        spans = [fate.answers for fate in self.fates if fate.answers is not None]
+        return max(spans, key=lambda span: span.high, default=None)
+
+
+class Prediction(Model):
+    """All that was asked. `assumed`: what the files do not say, in words.
+
+    `broken`: the outages that are longer than what was demanded (`--fail-on`), in words.
+    """
+
+    fleet: str
+    fleet_digest: str
+    seed: int
+    failures: tuple[Failure, ...] = ()
+    assumed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
