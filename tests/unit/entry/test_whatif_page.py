@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +15,11 @@ from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
 from quorate.plan.whatif.model import WhatIf
+from tests.unit.entry.page_reader import Reader
 from tests.unit.plan.builders import data, fleet, server, service
 from tests.unit.plan.whatif.asking import ask
 
 OFFICE = Path(__file__).parents[3] / "examples" / "office" / "fleet.yaml"
-EMPTY = {"meta", "rect", "br"}
-
-
-class Reader(HTMLParser):
-    """Checks that elements nest; collects tags, attributes and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.words = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes.extend(attrs)
-        if tag not in EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes.extend(attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 @pytest.fixture(scope="module")

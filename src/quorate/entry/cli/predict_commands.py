@@ -46,6 +46,9 @@ def predict(
     courses: int = typer.Option(200, "--courses", min=20, help="Courses drawn for each failure."),
     seed: int = typer.Option(0, "--seed", help="Of what is drawn."),
     as_json: bool = typer.Option(False, "--json", help="Print the prediction as JSON."),
+    html: Path | None = typer.Option(
+        None, "--html", metavar="FILE", help="Also write it as a web page with pictures."
+    ),
     time_limit: float = typer.Option(
         10.0, "--time-limit", min=0.1, help="Seconds to search for a placement."
     ),
@@ -71,6 +74,11 @@ def predict(
         )
     if limit is not None:
         found = found.model_copy(update={"broken": tuple(broken(found, desired.policy, limit))})
+    if html is not None:
+        from quorate.entry.cli.pages import write_page
+        from quorate.entry.web.predict_page import page
+
+        write_page(page(found), html)
     if as_json:
         print_json(found)
     else:

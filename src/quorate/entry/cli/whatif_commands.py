@@ -11,7 +11,6 @@ import typer
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
     from quorate.plan.model import Plan
-    from quorate.plan.whatif.model import WhatIf
     from quorate.plan.whatif.side import Homes
 
 DEFAULT_FLEET = Path("fleet.yaml")
@@ -111,7 +110,10 @@ def what_if(
     )
     answer = answer.model_copy(update={"assumptions": (*assumed, *answer.assumptions)})
     if html is not None:
-        _write_page(answer, html)
+        from quorate.entry.cli.pages import write_page
+        from quorate.entry.web.whatif_page import page
+
+        write_page(page(answer), html)
     if as_json:
         print_json(answer)
     else:
@@ -120,19 +122,6 @@ def what_if(
         render(answer, console())
     if html is not None:
         sys.stderr.write(f"page written to {html}\n")
-
-
-def _write_page(answer: WhatIf, path: Path) -> None:
-    from quorate.entry.web.whatif_page import page
-    from quorate.errors import UsageError
-
-    try:
-        path.write_text(page(answer), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"--html {path}: cannot be written ({error.strerror})",
-            todo="name a file in a directory that is there and yours",
-        ) from None
 
 
 def _rate(text: str | None) -> float | None:

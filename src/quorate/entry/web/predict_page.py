@@ -1,0 +1,145 @@
+"""A prediction as a page of its own: which service stops with which server, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from quorate.predict.model import Failure, Fate, Prediction, Span
+from quorate.swarm.outcomes import Certainty
+
+WHOLE = 1000
+"""Width of a picture in its own units."""
+
+MOST = 200
+"""Services on the page."""
+
+QUICK, SLOW = 30.0, 60.0
+"""Seconds up to which a return is called quick, and slow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One service in one failure."""
+
+    kind: str
+    text: str
+    title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A span on the scale of its failure, in thousandths."""
+
+    label: str
+    text: str
+    low: int
+    mean: int
+    high: int
+    sure: str = "f-sure"
+
+
+def page(found: Prediction) -> str:
+    """The whole page as HTML; every value is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    fates = [{fate.service: fate for fate in failure.fates} for failure in found.failures]
+    hit = [name for name in dict.fromkeys(n for one in fates for n in one) if _told(name, fates)]
+    rows = [{"name": name, "cells": [_cell(one.get(name)) for one in fates]} for name in hit[:MOST]]
+    return environment.get_template("predict.html.j2").render(
+        found=found,
+        columns=[failure.name for failure in found.failures],
+        rows=rows,
+        more=max(0, len(hit) - MOST),
+        failures=[_failure(failure) for failure in found.failures],
+        courses=max((failure.courses for failure in found.failures), default=0),
+    )
+
+
+def _told(name: str, fates: list[dict[str, Fate]]) -> bool:
+    """Whether anything happens to a service in any failure."""
+    return any(_cell(one.get(name)).kind != "on" for one in fates)
+
+
+def _cell(fate: Fate | None) -> Cell:
+    if fate is None:
+        return Cell(kind="on", text="·")
+    if fate.answers is not None and fate.answers.high == 0:
+        return Cell(kind="on", text="·", title=f"{fate.lost} of {fate.tasks} lost; goes on")
+    if fate.answers is not None:
+        high = fate.answers.high
+        kind = "quick" if high <= QUICK else "slow" if high <= SLOW else "long"
+        return Cell(kind=kind, text=f"{fate.answers.mean:.0f}", title=_words(fate))
+    if fate.waits:
+        return Cell(kind="waits", text="waits", title=_words(fate))
+    text = "no place" if fate.pending is not Certainty.NEVER else "cut off"
+    return Cell(kind="never", text=text if fate.through or text == "no place" else "down",
+                title=_words(fate))  # fmt: skip
+
+
+def _words(fate: Fate) -> str:
+    said = [f"{fate.lost} of {fate.tasks} lost"]
+    if fate.answers is not None:
+        said.append(f"answers after {_span(fate.answers)}")
+    if fate.goes_to:
+        said.append(f"may go to {', '.join(fate.goes_to)}")
+    if fate.through:
+        said.append(f"needs {', '.join(fate.through)}")
+    if fate.empty:
+        said.append(f"starts empty: {', '.join(fate.empty)}")
+    return "; ".join(said)
+
+
+def _failure(failure: Failure) -> dict[str, object]:
+    back = [f for f in failure.fates if f.stops and f.answers is not None]
+    back.sort(key=lambda fate: fate.answers.mean if fate.answers else 0.0)
+    spans = [
+        ("without a leader", failure.leaderless, "f-lead"),
+        ("until Swarm notices", failure.noticed, "f-sure"),
+        *((fate.service, fate.answers, "f-sure") for fate in back[:MOST]),
+    ]
+    shown = [(label, span, sure) for label, span, sure in spans if span is not None]
+    scale = max((span.high for _, span, _ in shown), default=1.0) or 1.0
+    return {
+        "name": failure.name,
+        "remedy": failure.remedy,
+        "notes": list(_notes(failure)),
+        "lines": [_line(label, span, scale, sure) for label, span, sure in shown],
+    }
+
+
+def _notes(failure: Failure) -> list[str]:
+    fates = failure.fates
+    groups = (
+        ("wait for their server", [f.service for f in fates if f.waits]),
+        ("cannot answer, for what they need waits",
+         [f.service for f in fates if f.through and f.answers is None and not f.waits]),
+        ("may find no place", [f.service for f in fates if f.pending is not Certainty.NEVER]),
+        ("start empty", [f"{f.service} ({', '.join(f.empty)})" for f in fates if f.empty]),
+        ("get more than their memory to hold", sorted(failure.overfull)),
+    )  # fmt: skip
+    return [f"{len(names)} {words}: {', '.join(names)}" for words, names in groups if names]
+
+
+def _line(label: str, span: Span, scale: float, sure: str) -> Line:
+    def width(seconds: float) -> int:
+        return round(WHOLE * seconds / scale)
+
+    return Line(
+        label=label,
+        text=_span(span),
+        low=width(span.low),
+        mean=width(span.mean),
+        high=width(span.high),
+        sure=sure,
+    )
+
+
+def _span(span: Span) -> str:
+    return f"{span.low:.0f} to {span.high:.0f} s"
