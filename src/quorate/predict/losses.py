@@ -44,7 +44,7 @@ class Losses:
         found = [self._course(lost, managers, leader, random) for _ in range(self.courses)]
         leaderless = [_without_leader(course) for course in found]
         return Failure(
-            name=_name(lost, leader, managers),
+            name=_name(lost, leader, quorum=outcome.quorum),
             servers=lost,
             leader=leader,
             quorum=outcome.quorum,
@@ -214,12 +214,11 @@ def _pending(name: str, outcome: LossOutcome) -> Certainty:
     return Certainty.SOMETIMES if name in outcome.at_risk else Certainty.NEVER
 
 
-def _name(lost: tuple[str, ...], leader: str, managers: list[str]) -> str:
-    words = " and ".join(lost)
-    led = [name for name in lost if name in managers]
-    if not led:
+def _name(lost: tuple[str, ...], leader: str, *, quorum: bool) -> str:
+    words = " + ".join(lost)
+    if leader not in lost or not quorum:
         return words
-    return f"{words} ({leader} leads)" if leader in lost else words
+    return f"{words}, leading" if len(lost) == 1 else f"{words}, {leader} leading"
 
 
 def _remedy(managers: list[str], lost: tuple[str, ...]) -> str:

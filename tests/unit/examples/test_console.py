@@ -1,4 +1,4 @@
-"""What the pages show of `what-if` and `explain` is what these commands print.
+"""What the pages show of `what-if`, `explain` and `predict` is what these commands print.
 
 A line `…` stands for any number of lines. Columns are those of a terminal of 100.
 """
@@ -18,8 +18,13 @@ from quorate.entry.cli import output
 from quorate.entry.cli.main import build
 
 ROOT = Path(__file__).parents[3]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "how-to" / "what-if.md")
-SHOWN = re.compile(r"^```console\n\$ quorate ((?:what-if|explain) [^\n]*)\n(.*?)^```", re.M | re.S)
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / "how-to" / f"{n}.md" for n in ("what-if", "predict")),
+)
+SHOWN = re.compile(
+    r"^```console\n\$ quorate ((?:what-if|explain|predict) [^\n]*)\n(.*?)^```", re.M | re.S
+)
 BLOCKS = [
     pytest.param(command, text, id=f"{page.name}: {command}")
     for page in PAGES

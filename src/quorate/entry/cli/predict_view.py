@@ -9,6 +9,12 @@ from rich.text import Text
 from quorate.predict.model import Failure, Fate, Prediction, Span
 from quorate.swarm.outcomes import Certainty
 
+KEY = (
+    "times from the loss on, in nine courses of ten; services that stop, those that are back by "
+    "themselves, when the last of them answers; those that wait for their server, are cut off from "
+    "what they need, find no place, start with empty volumes; server?: sometimes there"
+)
+
 
 def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     """Print a prediction: a line for each failure, `in_full` each service too."""
@@ -26,9 +32,7 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
             console.print(Text(failure.name, "bold"))
             console.print(_fates(failure.fates))
     console.print()
-    console.print(
-        Text("times are those of nine courses in ten, from the moment of the loss", "dim")
-    )
+    console.print(Text(KEY, "dim"))
     for text in found.assumed:
         console.print(Text(f"assumed: {text}", "dim"))
 
@@ -42,8 +46,8 @@ def _table(*names: str) -> Table:
 
 def _summary(failures: tuple[Failure, ...]) -> Table:
     table = _table(
-        *("lost", "Swarm notices", "no leader", "stop", "back by themselves", "the last answers"),
-        *("wait for it", "cut off", "no place", "start empty"),
+        *("lost", "noticed", "no leader", "stop", "back", "the last", "wait", "cut off"),
+        *("no place", "empty"),
     )
     for failure in failures:
         fates = failure.fates
