@@ -7,6 +7,7 @@ failed: a scenario on top of a broken unit would only cost minutes.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -23,6 +24,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("repeatable")
+
+# A shell ignores Ctrl-C for what it starts in the background, and that is inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FAILED_KIND = pytest.StashKey[str]()
 
