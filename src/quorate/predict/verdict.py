@@ -33,7 +33,7 @@ def broken(found: Prediction, policy: Policy, limit: float) -> list[str]:
     brings it back sooner.
     """
     return [
-        f"{fate.service}, when {failure.name} is lost: {_how_long(fate)}"
+        f"{fate.service}, with the loss of {failure.name}: {_how_long(fate)}"
         for failure in found.failures
         if len(failure.servers) == 1
         for fate in failure.fates

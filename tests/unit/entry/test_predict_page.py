@@ -34,6 +34,7 @@ def test_every_failure_and_every_service_that_stops_is_there(found: Prediction) 
             if fate.stops:
                 assert fate.service in read.words
     assert "No quorum" in read.words
+    assert "no quorum" in read.words  # in the cells of the map
     assert all(text in " ".join(read.words.split()) for text in found.assumed)
 
 

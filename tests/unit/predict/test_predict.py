@@ -161,7 +161,7 @@ def test_unknown_servers_and_leaders() -> None:
 def test_the_verdict(found: Prediction) -> None:
     policy = shop().policy
     said = broken(found, policy, 60.0)
-    assert any(text.startswith("api, when w is lost: until somebody helps") for text in said)
+    assert any(text.startswith("api, with the loss of w: until somebody helps") for text in said)
     assert not any(text.startswith(("db", "alone")) for text in said)
     assert words(said, 60.0).startswith(f"{len(said)} predicted outages")
     assert "is longer than 60 s" in words([], 60.0)

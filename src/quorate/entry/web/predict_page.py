@@ -51,7 +51,16 @@ def page(found: Prediction) -> str:
     )
     fates = [{fate.service: fate for fate in failure.fates} for failure in found.failures]
     hit = [name for name in dict.fromkeys(n for one in fates for n in one) if _told(name, fates)]
-    rows = [{"name": name, "cells": [_cell(one.get(name)) for one in fates]} for name in hit[:MOST]]
+    rows = [
+        {
+            "name": name,
+            "cells": [
+                _cell(one.get(name), quorum=failure.quorum)
+                for one, failure in zip(fates, found.failures, strict=True)
+            ],
+        }
+        for name in hit[:MOST]
+    ]
     return environment.get_template("predict.html.j2").render(
         found=found,
         columns=[failure.name for failure in found.failures],
@@ -67,7 +76,7 @@ def _told(name: str, fates: list[dict[str, Fate]]) -> bool:
     return any(_cell(one.get(name)).kind != "on" for one in fates)
 
 
-def _cell(fate: Fate | None) -> Cell:
+def _cell(fate: Fate | None, *, quorum: bool = True) -> Cell:
     if fate is None:
         return Cell(kind="on", text="·")
     if fate.answers is not None and fate.answers.high == 0:
@@ -78,9 +87,13 @@ def _cell(fate: Fate | None) -> Cell:
         return Cell(kind=kind, text=f"{fate.answers.mean:.0f}", title=_words(fate))
     if fate.waits:
         return Cell(kind="waits", text="waits", title=_words(fate))
-    text = "no place" if fate.pending is not Certainty.NEVER else "cut off"
-    return Cell(kind="never", text=text if fate.through or text == "no place" else "down",
-                title=_words(fate))  # fmt: skip
+    if not quorum and fate.stops:
+        text = "no quorum"
+    elif fate.pending is not Certainty.NEVER:
+        text = "no place"
+    else:
+        text = "cut off" if fate.through else "down"
+    return Cell(kind="never", text=text, title=_words(fate))
 
 
 def _words(fate: Fate) -> str:
