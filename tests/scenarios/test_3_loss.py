@@ -68,7 +68,7 @@ def test_up_works_while_a_server_is_lost(shop: Office) -> None:
 
 @contextmanager
 def deaf_to(shop: Office, server: str, other: str, *, seconds: float) -> Iterator[None]:
-    """For so long a server drops what another's managers send it; at the end of the block, not."""
+    """For so long a server drops what another sends to its manager; no more after the block."""
     lab = live.lab_of(shop)
     rule = ("INPUT", "-p", "tcp", "--dport", "2377", "-s", lab.node(other).address, "-j", "DROP")
     nodes.execute(lab, server, "iptables", "-I", *rule)

@@ -1,8 +1,8 @@
 """A swarm that has no leader for a moment: what it refused meanwhile is asked again.
 
-Managers elect anew when a server is lost or back, and when the leader is too
-busy to beat in time (many tasks that start at once); until then every call
-fails. A long deployment must not end because of those seconds.
+Managers elect anew when the leader is lost, and when a manager is back that
+deposes it (docs/adr/0019); until then every call fails. A long deployment
+must not end because of those seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from quorate.tools import clock
 
 ELECTION_SECONDS = 120.0
 """How long to ask again, from the first refusal on: a manager takes up to 30 s to say that it finds
-no leader, and a busy one misses several elections (seen: more than 45 s on two cores)."""
+no leader, and a returned one may cost several elections (seen: over 45 s without a leader)."""
 POLL_SECONDS = 1.0
 
 Answer = TypeVar("Answer")

@@ -157,11 +157,10 @@ def make_ready(
     _pull(foreseen, scene, report)
     report.phase("making networks, secrets, configs and labels")
     create_networks(client, foreseen.rendered.networks, snapshot, fleet=fleet.name)
-    for ensure in (
-        partial(ensure_secrets, client, contents.secrets, fleet=fleet.name),
-        partial(ensure_configs, client, contents.configs, fleet=fleet.name),
-    ):
-        through_election(ensure, report.note)
+    secrets = partial(ensure_secrets, client, contents.secrets, fleet=fleet.name)
+    through_election(secrets, report.note)
+    configs = partial(ensure_configs, client, contents.configs, fleet=fleet.name)
+    through_election(configs, report.note)
     changes = label_changes(snapshot.nodes, foreseen.rendered.labels)
     added = [
         LabelChange(server=c.server, node_id=c.node_id, put=c.put, drop=())

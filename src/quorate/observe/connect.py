@@ -33,7 +33,7 @@ NO_LEADER_WORDS = (
     "Canceled desc = context canceled",
 )
 """What an engine says while its swarm has no leader, or has just lost it (swarmkit's raft.go; the
-last where the call waited for a leader that stepped down)."""
+last from its pull request 1091, not seen here)."""
 
 
 @dataclass(frozen=True, kw_only=True)

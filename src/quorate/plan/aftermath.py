@@ -23,24 +23,34 @@ def needers(fleet: Fleet, gone: Collection[str]) -> tuple[str, ...]:
     """The services that need one that is gone, directly or through others; sorted."""
     if not gone:
         return ()
-    users: dict[str, list[str]] = {}
+    return tuple(sorted(reached(users(fleet), gone)))
+
+
+def users(fleet: Fleet) -> dict[str, tuple[str, ...]]:
+    """Service → the services that need it directly; only those that somebody needs."""
     ids: dict[str, str] = {}
     for service in fleet.services:
         for name in (service.swarm_name, f"{service.stack}/{service.name}", service.id):
             ids[name] = service.id
+    found: dict[str, list[str]] = {}
     for service in fleet.services:
         for name in service.needs:
             needed = ids.get(f"{service.stack}/{name}") or ids.get(name)
             if needed:
-                users.setdefault(needed, []).append(service.id)
-    reached: set[str] = set()
+                found.setdefault(needed, []).append(service.id)
+    return {name: tuple(needing) for name, needing in found.items()}
+
+
+def reached(direct: Mapping[str, tuple[str, ...]], gone: Collection[str]) -> set[str]:
+    """The services that need one of those `gone`, directly or through others; `direct`: `users`."""
+    found: set[str] = set()
     ahead = list(gone)
     while ahead:
-        for user in users.get(ahead.pop(), []):
-            if user not in reached and user not in gone:
-                reached.add(user)
+        for user in direct.get(ahead.pop(), ()):
+            if user not in found and user not in gone:
+                found.add(user)
                 ahead.append(user)
-    return tuple(sorted(reached))
+    return found
 
 
 def overfull(start: Scene, found: Outcomes, lost: frozenset[int]) -> dict[str, int]:

@@ -8,10 +8,7 @@ from typing import Any
 from quorate.fleet.model import Fleet, Service
 from quorate.fleet.quantities import parse_duration
 from quorate.plan.scene import is_replaced
-from quorate.swarm.timing import Behaviour, Health, Timing
-
-START_INTERVAL_ENGINE = (25, 0)
-"""The first engine that probes at `start_interval` while a container starts."""
+from quorate.swarm.timing import START_INTERVAL_ENGINE, Behaviour, Health, Timing
 
 QUICKEST = 0.2
 """Nobody says how long a container takes to answer: from this part of the `start_period` that its

@@ -7,6 +7,7 @@ from math import inf
 from random import Random
 
 from quorate.fleet.model import Fleet, Service
+from quorate.plan.aftermath import reached, users
 from quorate.plan.model import LossOutcome
 from quorate.plan.scene import Scene
 from quorate.plan.survive import replay
@@ -32,7 +33,7 @@ class Losses:
         self.replaced = {
             name: places for name, places in start.homes.items() if name in start.replaced
         }
-        self.needs = _needs(start.fleet)
+        self.users = users(start.fleet)
 
     def lose(self, servers: Iterable[str], *, leader: str) -> Failure:
         """What comes of losing servers at once while `leader` leads the managers."""
@@ -150,36 +151,16 @@ class Losses:
             if times.get(name, -1.0) >= at:
                 continue
             times[name] = at
-            ahead += [(user, at) for user in self.needs.get(name, ())]
+            ahead += [(user, at) for user in self.users.get(name, ())]
         return times
 
     def _through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
         """Service → the services that stop and that it needs, directly or through others."""
         found: dict[str, set[str]] = {}
-        for stopped in sorted(stops):
-            seen, ahead = {stopped}, [stopped]
-            while ahead:
-                for user in self.needs.get(ahead.pop(), ()):
-                    if user not in seen:
-                        seen.add(user)
-                        ahead.append(user)
-                        found.setdefault(user, set()).add(stopped)
+        for stopped in stops:
+            for user in reached(self.users, (stopped,)):
+                found.setdefault(user, set()).add(stopped)
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
-
-
-def _needs(fleet: Fleet) -> dict[str, tuple[str, ...]]:
-    """Service → the services that need it directly."""
-    ids: dict[str, str] = {}
-    for service in fleet.services:
-        for name in (service.swarm_name, f"{service.stack}/{service.name}", service.id):
-            ids[name] = service.id
-    users: dict[str, list[str]] = {}
-    for service in fleet.services:
-        for name in service.needs:
-            needed = ids.get(f"{service.stack}/{name}") or ids.get(name)
-            if needed and needed != service.id:
-                users.setdefault(needed, []).append(service.id)
-    return {name: tuple(found) for name, found in users.items()}
 
 
 def _without_leader(course: Course) -> float:

@@ -45,7 +45,7 @@ def predict(
         courses: drawn for each failure.
 
     Raises:
-        UsageError: there is no such server, or the leader is no manager.
+        UsageError: there is no such server, none is named, or the leader is no manager.
     """
     asked = [_known(fleet, names) for names in lost] or list(_usual(fleet))
     if (
@@ -82,6 +82,10 @@ def _usual(fleet: Fleet) -> Iterator[tuple[str, ...]]:
 
 def _known(fleet: Fleet, names: tuple[str, ...]) -> tuple[str, ...]:
     known = [server.name for server in fleet.servers]
+    if not names:
+        raise UsageError(
+            "a loss of no server was asked for", todo=f"name one of {', '.join(known)}"
+        )
     for name in names:
         if name not in known:
             raise UsageError(

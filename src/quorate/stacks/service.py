@@ -12,6 +12,7 @@ from quorate.stacks.keys import TEXTS, TRUTHS, dropped
 from quorate.stacks.mounts import mounts
 from quorate.stacks.networks import attachments
 from quorate.stacks.secrets import references
+from quorate.swarm.timing import START_INTERVAL_ENGINE
 
 LOGGING_DRIVER = "json-file"
 LOGGING_OPTIONS = {"max-size": "10m", "max-file": "3"}
@@ -26,9 +27,6 @@ GRACE_SECONDS = {
     State.CACHE: 30,
 }
 """Seconds to end in order before the kill; Docker gives 10, too few for a checkpoint or a dump."""
-
-START_INTERVAL_ENGINE = (25, 0)
-"""The first engine that knows `healthcheck.start_interval` (stack file version 3.12)."""
 
 
 def container(

@@ -87,5 +87,8 @@ class Behaviour:
     health: Health | None = None
 
 
+START_INTERVAL_ENGINE = (25, 0)
+"""The first engine that knows `healthcheck.start_interval` (stack file version 3.12)."""
+
 RAFT = RaftTiming()
 TIMING = Timing()

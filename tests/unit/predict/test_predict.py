@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from quorate.entry.cli.main import build
 from quorate.entry.cli.predict_view import render
-from quorate.errors import UsageError
+from quorate.errors import StalePlanError, UsageError
 from quorate.fleet.model import Fleet, Role, SwarmSettings
 from quorate.plan.solve import make_plan
 from quorate.predict.behaviours import behaviours
@@ -154,6 +154,8 @@ def test_unknown_servers_and_leaders() -> None:
     plan = make_plan(shop())
     with pytest.raises(UsageError, match="no server `x`"):
         predict(shop(), plan, lost=[("x",)])
+    with pytest.raises(UsageError, match="a loss of no server"):
+        predict(shop(), plan, lost=[()])
     with pytest.raises(UsageError, match="w cannot lead"):
         predict(shop(), plan, lost=[("a",)], leader="w")
 
@@ -181,7 +183,9 @@ def test_restart_policies_and_health_checks_are_read() -> None:
     assert old["x"].health.start_interval == 20.0
     assert (old["y"].delay, old["y"].health) == (5.0, None)
     new = one.model_copy(update={"swarm": SwarmSettings(minimum_engine="25.0")})
-    assert behaviours(new)["x"].health.start_interval == 3.0  # type: ignore[union-attr]
+    health = behaviours(new)["x"].health
+    assert health is not None
+    assert health.start_interval == 3.0
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -217,3 +221,10 @@ def test_memory_is_not_the_models_business_but_is_said() -> None:
     plan = make_plan(big)
     failure = predict(big, plan, lost=[("a",)], leader="b", courses=20).failures[0]
     assert failure.overfull
+
+
+def test_a_plan_of_other_files_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(make_plan(shop()).model_dump_json())
+    done = CliRunner().invoke(build(), ["predict", str(OFFICE), "--plan", str(other)])
+    assert isinstance(done.exception, StalePlanError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -27,10 +28,16 @@ def board(homes: Homes, *services: Service) -> Board:
     return Board(State(nodes=NODES, services=services, tasks=tuple(tasks)))
 
 
-def lost(seed: int, homes: Homes, *services: Service, nodes: str = "w", **more: object) -> Course:
+def lost(
+    seed: int,
+    homes: Homes,
+    *services: Service,
+    nodes: str = "w",
+    behaviours: Mapping[str, Behaviour] | None = None,
+) -> Course:
     random = Random(seed)
     seen = detect("abcw", "abc", leader="a", lost=nodes, random=random)
-    return follow(board(homes, *services), homes, seen, random=random, **more)  # type: ignore[arg-type]
+    return follow(board(homes, *services), homes, seen, random=random, behaviours=behaviours)
 
 
 def test_a_lost_task_runs_elsewhere_after_its_delay() -> None:
@@ -40,8 +47,9 @@ def test_a_lost_task_runs_elsewhere_after_its_delay() -> None:
         assert {task.to for task in course.moved} <= set("abc")
         assert len({task.to for task in course.moved}) == 2
         for task in course.moved:
+            assert task.running is not None
             assert task.running == pytest.approx(task.down + 5.0 + 0.2)
-            assert 14.2 <= task.running <= 21.7  # type: ignore[operator]
+            assert 14.2 <= task.running <= 21.7
 
 
 def test_what_finds_no_room_stays_pending() -> None:

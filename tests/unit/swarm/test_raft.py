@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from quorate.swarm.raft import Change, Raft
+from quorate.swarm.raft import Change, Raft, Reach
 
 THREE = ("a", "b", "c")
 
@@ -24,12 +24,12 @@ def course(
     lost: str = "",
     away: str = "",
     missed: int = 0,
-    reach: object = always,
+    reach: Reach = always,
 ) -> list[Change]:
     raft = Raft(
         members,
         leader="a",
-        reach=reach,  # type: ignore[arg-type]
+        reach=reach,
         random=Random(seed),
         lost=frozenset(lost),
         away=dict.fromkeys(away, missed),
@@ -85,7 +85,7 @@ def test_the_larger_side_of_a_partition_leads() -> None:
         assert changes[-1].leader in ("b", "c")
 
 
-def unheard_until(moment: float) -> object:
+def unheard_until(moment: float) -> Reach:
     """The leader does not reach b until then; b reaches everybody."""
     return lambda one, other, at: not (one == "a" and other == "b" and at < moment)
 

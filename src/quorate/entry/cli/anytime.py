@@ -71,11 +71,11 @@ def searching() -> Iterator[Callable[[float, float], None]]:
         if not told:
             status.update(f"planning: {NOTHING}")
 
-    with _later(AFTER_SECONDS, status.start), _later(NOTHING_SECONDS, nothing):
-        try:
+    try:
+        with _later(AFTER_SECONDS, status.start), _later(NOTHING_SECONDS, nothing):
             yield tell
-        finally:
-            status.stop()
+    finally:
+        status.stop()  # once no timer can start it any more
 
 
 @contextmanager

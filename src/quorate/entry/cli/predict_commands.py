@@ -93,11 +93,16 @@ def predict(
 
 def _planned(desired: Fleet, plan: Path | None, time_limit: float) -> Plan:
     from quorate.entry.cli.plan_file import read_plan
+    from quorate.errors import StalePlanError
     from quorate.plan.solve import make_plan
 
     if plan is None:
         return make_plan(desired, time_limit=time_limit)
     made = read_plan(plan)
     if made.fleet_digest != desired.digest:
-        sys.stderr.write(f"note: the files have changed since {plan} was written\n")
+        raise StalePlanError(
+            f"{plan} was made from other files than {desired.path}",
+            cause="they have changed since, or the plan is of another fleet",
+            todo="plan again, or predict without --plan",
+        )
     return made
