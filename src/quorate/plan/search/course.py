@@ -27,7 +27,7 @@ class Course:
     haunted: float
 
 
-STRICT = Course(heat=((0.0, 0.5), (1.0, 0.0005)), haunted=30.0)
+STRICT = Course(heat=((0.0, 0.5), (0.9, 0.0005), (1.0, 0.00005)), haunted=30.0)
 """From near where the tasks are, never beyond a capacity."""
 
 LENIENT = Course(

@@ -359,7 +359,8 @@ def choose(
     """About `size` tasks to free and the machines they share.
 
     Machines `beyond` their capacity first. Else by turns: machines at random, the costly
-    ones first; those that hold services which need each other; those of few neighbourhoods.
+    or the wasteful ones first; those that hold services which need each other; those of
+    few neighbourhoods.
     """
     machines = len(of.capacity)
     way = rng.random()
@@ -373,7 +374,7 @@ def choose(
         chosen = np.flatnonzero(of.neighbourhood == hood).tolist()
         rng.shuffle(chosen)
     elif way < 0.8:
-        weights = np.sqrt(state.cost.astype(np.float64)) + 1.0
+        weights = np.sqrt(state.cost if way < 0.5 else wasted(of, state)) + 1.0
         chosen = [rng.choices(range(machines), weights=weights.tolist())[0]]
     rest = [machine for machine in range(machines) if machine not in chosen]
     rng.shuffle(rest)
@@ -391,6 +392,21 @@ def choose(
         if len(tasks) >= size and len(used) > 1:
             break
     return tasks[: 2 * size], used
+
+
+def wasted(of: Instance, state: State) -> Floats:
+    """Points [M] that machines cost beyond what the sums of loads make unavoidable.
+
+    Where all machines together are beyond a step, one that stays below it wastes what
+    the others pay for; where they are not, one beyond it does.
+    """
+    waste = np.zeros(len(of.capacity))
+    for load in range(len(of.load_resource)):
+        for step in range(of.step_start[load], of.step_start[load + 1]):
+            above = state.load[:, load] - of.step_at[:, step]
+            sided = -above if above.sum() > 0 else above
+            waste += float(of.step_slope[step]) * np.maximum(0, sided)
+    return waste
 
 
 def _relieving(of: Instance, state: State, rng: random.Random, machine: int) -> list[int]:
