@@ -1,6 +1,6 @@
-"""A drill as people write it: what fails, what must hold before, when to give up. Validated strictly.
+"""A drill as people write it: what fails, what must hold before, when to give up.
 
-The same file can be run again and again; nothing in it names a lab or a moment.
+Validated strictly. Nothing in it names a lab or a moment: it can be run again and again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from quorate.fleet.validate import Codes, validate
 
 CODES = Codes(unknown="Q101", missing="Q102", value="Q103")
 
-FILL = {"drill": "drill", "target": {"role": "worker"}, "fault": {"kind": "freeze"}, "kind": "freeze"}
+FILL = {
+    "drill": "drill",
+    "target": {"role": "worker"},
+    "fault": {"kind": "freeze"},
+    "kind": "freeze",
+}
 """Stand-ins for what is missing or wrong, so that all problems are found at once."""
 
 

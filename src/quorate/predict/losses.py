@@ -54,6 +54,9 @@ class Losses:
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
             ),
+            restored=_span(_restored(course, outcome) for course in found)
+            if outcome.moved and outcome.quorum
+            else None,
             leaderless=_span(leaderless) if any(leaderless) else None,
             fates=tuple(self._fates(lost, outcome, found)),
             overfull=outcome.overfull,
@@ -173,6 +176,12 @@ def _without_leader(course: Course) -> float:
         elif since is not None:
             total, since = total + change.at - since, None
     return inf if since is not None else total
+
+
+def _restored(course: Course, outcome: LossOutcome) -> float:
+    """Seconds until the last task that finds a place runs; those that find none are left out."""
+    times = (task.running for task in course.moved if task.service in outcome.moved)
+    return max((time for time in times if time is not None), default=inf)
 
 
 def _latest(times: Iterable[float | None]) -> float:

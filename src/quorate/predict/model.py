@@ -48,7 +48,8 @@ class Failure(Model):
 
     `name` for people; `servers` what fails, all at once. `leader`: who leads the managers
     when it happens. `noticed`: until all that failed is taken for lost, None where that never
-    happens. `leaderless`: how long nobody leads, None where somebody always does or nobody ever
+    happens. `restored`: until all tasks that find a place run again, None where none does.
+    `leaderless`: how long nobody leads, None where somebody always does or nobody ever
     again. `quorum`: a majority of managers is left; `remedy` what brings it back. `courses`
     drawn; `sampled`: not every order in which Swarm may go on was gone through for `goes_to`.
     """
@@ -59,6 +60,7 @@ class Failure(Model):
     quorum: bool = True
     remedy: str = ""
     noticed: Span | None = None
+    restored: Span | None = None
     leaderless: Span | None = None
     fates: tuple[Fate, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)

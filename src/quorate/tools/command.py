@@ -15,12 +15,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from quorate.errors import CommandError
 
 log = logging.getLogger("quorate.command")
 
 MASK = "•••"
+
+Spawned: TypeAlias = subprocess.Popen[bytes]
+"""The handle of a long-lived program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +159,17 @@ def spawn(
     finally:
         if not isinstance(out, int):
             out.close()
+
+
+def let_go(program: Spawned, *, patience: float) -> None:
+    """Close a tied program's standard input and wait for its end; kill it after `patience` s."""
+    if program.stdin is not None:
+        program.stdin.close()
+    try:
+        program.wait(patience)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
 
 
 def replace_process(argv: Sequence[str]) -> None:

@@ -1,0 +1,325 @@
+"""One run of a drill: look, foresee, guard, watch, break, watch, undo, see what is left.
+
+The undo is armed before the fault, and held by somebody else; it is done in every end of a run,
+and looked for afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from quorate.deploy.progress import Reporter
+from quorate.drill import aim, fault, samples, vantage, verdict
+from quorate.drill.file import Drill
+from quorate.drill.listening import chosen
+from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run
+from quorate.drill.vantage import Probers
+from quorate.drill.watch import Watch
+from quorate.errors import EngineError, LabError
+from quorate.fleet.model import Fleet
+from quorate.fleet.observed import Snapshot
+from quorate.lab import keeper
+from quorate.lab.state import Lab
+from quorate.observe.connect import Connections
+from quorate.observe.snapshot import observe
+from quorate.plan.model import LossOutcome, Plan
+from quorate.plan.scene import scene
+from quorate.plan.survive import replay
+from quorate.predict.losses import Losses
+from quorate.predict.model import Failure
+from quorate.tools import clock
+from quorate.tools.docker import DockerClient
+
+LOOK_SECONDS = 0.25
+CHECK_SECONDS = 1.0
+"""Between two looks at the probes and the keeper, while the fault lasts."""
+BACK_SECONDS = 180.0
+COURSES = 400
+STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all runs of a drill have in common.
+
+    `plan` with the pools; where services are is looked up before each run. `directory` for
+    raw samples. `token`: servers named as those whose loss may cost the quorum.
+    """
+
+    fleet: Fleet
+    lab: Lab
+    plan: Plan
+    drill: Drill
+    seed: int
+    directory: Path
+    token: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class _Course:
+    """A fault under way, or over. `began` in seconds since 1970."""
+
+    began: float = 0.0
+    lasted: float = 0.0
+    aborted: list[str] = field(default_factory=list)
+    undone_by: str = ""
+
+
+class Once:
+    """One run, step by step."""
+
+    def __init__(self, setting: Setting, number: int, before: Snapshot, report: Reporter) -> None:
+        self.setting, self.number, self.before, self.report = setting, number, before, report
+        self.random = Random(f"{setting.seed} {number}")
+        self.hit = aim.targets(
+            setting.drill.target, setting.fleet, before, lambda names: self.random.choice(names)
+        )
+        self.directory = setting.directory / f"run-{number}"
+        self.watch = Watch(setting.fleet, before, self.hit)
+        self.failure, self.outcome = self._foresee()
+
+    def _foresee(self) -> tuple[Failure, LossOutcome]:
+        fleet = self.setting.fleet
+        start = scene(fleet, placed(self.setting.plan, fleet, self.before))
+        losses = Losses(start, seed=self.setting.seed, courses=COURSES)
+        leader = self.watch.leader or fleet.managers[0].name
+        return losses.lose(self.hit, leader=leader), replay(start, self.hit)
+
+    def go(self) -> Run:
+        """Do it.
+
+        Raises:
+            LabError: the lab, the keeper or the probes would not; whatever was done is undone.
+            LockedError: another drill is under way.
+        """
+        drill, fleet = self.setting.drill, self.setting.fleet
+        self.report.phase(f"run {self.number}: {drill.fault.kind} of {', '.join(self.hit)}")
+        found = aim.guards(
+            drill, fleet, self.before, self.hit, self.outcome, token=self.setting.token
+        )
+        refused = [f"{guard.name}: {guard.text}" for guard in found if guard.holds is not True]
+        if refused:
+            return self._invalid(found, refused)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        digest = self._write_prediction()
+        stay = fleet.model_copy(
+            update={"servers": tuple(s for s in fleet.servers if s.name not in self.hit)}
+        )
+        probers = self._probers([server.name for server in stay.servers])
+        with Connections(stay) as connections:
+            client = connections.manager().client
+            try:
+                probers.start()
+                unsteady = self._unsteady(probers)
+                if unsteady:
+                    return self._invalid(found, unsteady)
+                course = self._break(client, probers)
+                self._until_back(client)
+            finally:
+                probers.stop()
+        return self._told(found, digest, course, self._figures(probers, course))
+
+    def _probers(self, stay: Sequence[str]) -> Probers:
+        drill = self.setting.drill
+        hit = sorted(self.watch.affected, key=lambda name: name not in self.watch.movable)
+        targets = chosen(self.setting.fleet, drill.probes.services, hit)
+        hosts = [target.host for target in targets]
+        images = {service.id: service.image for service in self.setting.fleet.services}
+        plan = vantage.Plan(
+            targets=targets,
+            networks=vantage.networks_of(self.before, hosts),
+            image=images[targets[0].service] if targets else "",
+            rate=drill.probes.per_second,
+            seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
+            drill=drill.drill,
+        )
+        return Probers(self.setting.lab, stay[: vantage.VANTAGES], plan, self.directory)
+
+    def _unsteady(self, probers: Probers) -> list[str]:
+        """Watch while nothing is broken; what is not as it must be."""
+        steady = self.setting.drill.steady
+        self.report.note(f"watching for {steady.window:g} s that all is steady")
+        since = time.time()
+        clock.sleep(steady.window)
+        found = []
+        for server in probers.servers:
+            seen = probers.recent(server, since=since)
+            for number, target in enumerate(probers.plan.targets):
+                share = samples.availability([s for s in seen if s.target == number])
+                if share < steady.availability:
+                    asked = f"{target.kind} {target.host}:{target.port} from {server}"
+                    found.append(f"{target.service} answered {share:.0%} of probes ({asked})")
+        return found
+
+    def _break(self, client: DockerClient, probers: Probers) -> _Course:
+        """Arm the undo, make the fault, watch it, undo it."""
+        drill, lab = self.setting.drill, self.setting.lab
+        kind, one_way = drill.fault.kind, drill.fault.one_way
+        undo = fault.undoing(lab, kind, self.hit)
+        if drill.repeat.phase == "random":
+            clock.sleep(self.random.uniform(0.0, self.setting.fleet.swarm.heartbeat))
+        keeper.arm(lab, drill=drill.drill, undo=undo, lease=drill.lease)
+        course = _Course()
+        try:
+            first = time.time()
+            fault.begin(lab, kind, self.hit, one_way=one_way)
+            # Silence falls somewhere between asking for the fault and hearing that it is made.
+            course.began = (first + time.time()) / 2
+            self.report.note(f"broken; undone after {drill.fault.duration:g} s")
+            self._observe(client, probers, course)
+        finally:
+            course.lasted = time.time() - course.began if course.began else 0.0
+            self.report.note("undoing the fault")
+            if keeper.undo(lab):
+                course.undone_by = course.undone_by or "the drill"
+        return course
+
+    def _observe(self, client: DockerClient, probers: Probers, course: _Course) -> None:
+        """Look until the fault has lasted long enough, or something says to end it."""
+        checked = told = 0.0
+        while (at := time.time() - course.began) < self.setting.drill.fault.duration:
+            # While the managers elect a leader nothing can be seen.
+            with suppress(EngineError):
+                self.watch.see(observe(client), time.time() - course.began)
+            if at - checked >= CHECK_SECONDS:
+                checked = at
+                course.aborted = self._aborting(probers, course, at)
+                if course.aborted:
+                    return
+            if len(self.watch.running) > told:
+                told = len(self.watch.running)
+                self.report.progress(int(told), len(self.watch.movable), f"back {at:.1f} s")
+            clock.sleep(LOOK_SECONDS)
+
+    def _aborting(self, probers: Probers, course: _Course, at: float) -> list[str]:
+        if keeper.holder(self.setting.lab) is None:
+            over = at >= self.setting.drill.lease
+            course.undone_by = "the lease's end" if over else "somebody: `quorate drill stop`"
+            return [f"undone by {course.undone_by}"]
+        abort = self.setting.drill.abort
+        found = []
+        for name in self.watch.movable:
+            if at > abort.downtime and name not in self.watch.running and self.outcome.quorum:
+                found.append(f"{name} has not been whole for {at:.0f} s")
+        for each in self._figures(probers, course):
+            errors = each.failed / each.sent if each.sent >= 100 else 0.0
+            if each.bystander and errors > abort.bystander_errors:
+                found.append(f"{each.service}, which should notice nothing, fails {errors:.1%}")
+        return found
+
+    def _figures(self, probers: Probers, course: _Course) -> tuple[Probed, ...]:
+        touched = {fate.service for fate in self.failure.fates}
+        bystanders = frozenset(t.service for t in probers.plan.targets) - touched
+        ended = course.began + (course.lasted or time.time() - course.began)
+        return tuple(
+            each
+            for server in probers.servers
+            for each in samples.probed(
+                probers.samples(server),
+                probers.plan.targets,
+                vantage=server,
+                began=course.began,
+                ended=ended,
+                bystanders=bystanders,
+            )
+        )
+
+    def _until_back(self, client: DockerClient) -> None:
+        """Wait until every server is back in the swarm.
+
+        Raises:
+            LabError: one is not in time.
+        """
+        self.report.note("waiting until every server is back")
+        deadline = clock.monotonic() + BACK_SECONDS
+        away: list[str] = ["the swarm"]
+        while clock.monotonic() < deadline:
+            try:
+                seen = observe(client)
+                away = [n.hostname for n in seen.nodes if not (n.ready and n.reached)]
+            except EngineError:
+                away = ["the swarm"]
+            if not away:
+                return
+            clock.sleep(CHECK_SECONDS)
+        raise LabError(
+            f"{', '.join(away)} did not come back within {BACK_SECONDS:.0f} s of the fault's end",
+            todo="`quorate lab status` and `quorate status --lab` say more; `quorate lab up` mends",
+        )
+
+    def _write_prediction(self) -> str:
+        text = self.failure.model_dump_json(indent=2) + "\n"
+        (self.directory / "prediction.json").write_text(text)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _invalid(self, found: Sequence[Guard], why: Sequence[str]) -> Run:
+        return Run(
+            number=self.number,
+            target=self.hit,
+            leader=self.watch.leader,
+            prediction=self.failure,
+            guards=tuple(found),
+            resilience=Resilience.INVALID,
+            why=tuple(why),
+        )
+
+    def _told(
+        self, found: Sequence[Guard], digest: str, course: _Course, probes: tuple[Probed, ...]
+    ) -> Run:
+        watch, quorum = self.watch, self.outcome.quorum
+        services, phases = watch.recovered(self.failure), watch.phases(self.failure)
+        stood, why = verdict.resilience(self.setting.drill, services, probes, quorum=quorum)
+        foreseen, off = verdict.agreement(phases, services)
+        if course.aborted:
+            stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
+        left = fault.leftovers(self.setting.lab)
+        return Run(
+            number=self.number,
+            target=self.hit,
+            leader=watch.leader,
+            began=_stamp(course.began),
+            undone=_stamp(course.began + course.lasted),
+            lasted=round(course.lasted, 2),
+            noticed=_rounded(watch.noticed),
+            new_leader=_rounded(watch.new_leader) if watch.leader in self.hit else None,
+            prediction=self.failure,
+            prediction_digest=digest,
+            phases=phases,
+            services=services,
+            probes=probes,
+            beats=tuple(watch.beats),
+            guards=tuple(found),
+            resilience=stood,
+            agreement=foreseen,
+            why=(*course.aborted, *why, *off),
+            undone_by=course.undone_by,
+            left_behind=tuple(left),
+            samples=str(self.directory),
+        )
+
+
+def placed(plan: Plan, fleet: Fleet, seen: Snapshot) -> Plan:
+    """The plan with services where they are, rather than at home."""
+    hosts: Mapping[str, str] = {node.id: node.hostname for node in seen.nodes}
+    services = dict(plan.services)
+    for service in fleet.swarm_services():
+        live = seen.service(service.swarm_name)
+        at = sorted(hosts.get(t.node_id or "", "") for t in (seen.running(live) if live else ()))
+        if at and all(at) and service.id in services:
+            there = {"homes": tuple(at), "home": at[0]}
+            services[service.id] = services[service.id].model_copy(update=there)
+    return plan.model_copy(update={"services": services})
+
+
+def _stamp(at: float) -> str:
+    return time.strftime(STAMP, time.gmtime(at)) if at else ""
+
+
+def _rounded(at: float | None) -> float | None:
+    return round(at, 2) if at is not None else None

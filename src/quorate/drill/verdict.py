@@ -1,0 +1,50 @@
+"""What a run comes to, on two axes: how the fleet stood it, and whether it was foreseen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from quorate.drill.file import Drill
+from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience
+
+
+def resilience(
+    drill: Drill, services: Sequence[Recovered], probes: Sequence[Probed], *, quorum: bool
+) -> tuple[Resilience, tuple[str, ...]]:
+    """How a fault that was made and not cut short was stood, and why not well.
+
+    `quorum`: enough managers were left; without them nothing is meant to move.
+    """
+    why = list(_late(services) if quorum else ())
+    for each in probes:
+        bad = each.failed / each.sent if each.sent else 0.0
+        if each.bystander and bad > drill.abort.bystander_errors:
+            why.append(f"{each.service}, which should notice nothing, failed {bad:.1%} of probes")
+    return (Resilience.FAILED if why else Resilience.PASSED), tuple(why)
+
+
+def _late(services: Sequence[Recovered]) -> Iterator[str]:
+    for each in services:
+        if each.may_move and each.running is None:
+            yield f"{each.service} was not back while the fault lasted"
+        elif each.may_move and each.running is not None and each.running > each.target:
+            late = f"{each.service} was back after {each.running:.1f} s"
+            yield f"{late}; its target is {each.target:g} s"
+
+
+def agreement(
+    phases: Sequence[Phase], services: Sequence[Recovered]
+) -> tuple[Agreement, tuple[str, ...]]:
+    """Whether it went as predicted, and what was off."""
+    off = [
+        f"{phase.name}: measured {phase.measured:.1f} s, predicted "
+        f"{phase.predicted.low:.1f} to {phase.predicted.high:.1f} s"
+        for phase in phases
+        if phase.inside is False and phase.predicted is not None and phase.measured is not None
+    ]
+    off += [f"{each.service} went to {', '.join(each.went_to)}" for each in services
+            if not each.possible]  # fmt: skip
+    if off:
+        return Agreement.OUTSIDE, tuple(off)
+    compared = any(phase.inside for phase in phases)
+    return (Agreement.INSIDE if compared else Agreement.NONE), ()

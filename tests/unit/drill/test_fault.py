@@ -1,0 +1,64 @@
+"""What undoes a fault, and the rules of a partition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quorate.drill.fault import rules_of, undoing
+from quorate.drill.file import Kind
+from quorate.lab.state import Lab, Node
+
+
+def lab() -> Lab:
+    return Lab(
+        name="x",
+        fleet_path=Path("f"),
+        directory=Path("d"),
+        override=Path("o"),
+        ssh_config=Path("s"),
+        engine_socket=Path("e"),
+        network="n",
+        subnet="198.18.0.0/24",
+        nodes=tuple(
+            Node(
+                server=name,
+                container=f"quorate.x.{name}",
+                volume="v",
+                address=f"198.18.0.{number}",
+                memory=1,
+                cpus=1,
+                cpuset="0",
+            )
+            for number, name in enumerate(("a", "b", "c"), start=11)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Kind.POWER_OFF, "docker start quorate.x.a"),
+        (Kind.FREEZE, "docker unpause quorate.x.a"),
+        (Kind.STOP_ENGINE, "/lab/engine start"),
+        (Kind.KILL_ENGINE, "/lab/engine start"),
+        (Kind.PARTITION, "nft -f -"),
+    ],
+)
+def test_every_fault_has_an_undo_that_names_its_target(kind: Kind, words: str) -> None:
+    text = undoing(lab(), kind, ("a",))
+    assert words in text
+    assert "quorate.x.a" in text
+    assert ("quorate.x.b" in text) == (kind is Kind.PARTITION)
+
+
+def test_a_partition_is_dropped_at_both_ends() -> None:
+    rules = rules_of(lab(), ("a",), one_way=False)
+    assert sorted(rules) == ["a", "b", "c"]
+    assert "198.18.0.12, 198.18.0.13" in rules["a"]
+    assert "{ 198.18.0.11 } drop" in rules["b"]
+
+
+def test_one_way_the_target_hears_nobody() -> None:
+    assert list(rules_of(lab(), ("a",), one_way=True)) == ["a"]
