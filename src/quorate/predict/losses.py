@@ -35,8 +35,11 @@ class Losses:
         }
         self.users = users(start.fleet)
 
-    def lose(self, servers: Iterable[str], *, leader: str) -> Failure:
-        """What comes of losing servers at once while `leader` leads the managers."""
+    def lose(self, servers: Iterable[str], *, leader: str, apart: tuple[str, ...] = ()) -> Failure:
+        """What comes of losing servers at once while `leader` leads the managers.
+
+        With `apart` they run on, cut off from those: what is replaced there then runs twice.
+        """
         lost = tuple(servers)
         outcome = replay(self.start, lost)
         managers = [server.name for server in self.fleet.managers]
@@ -45,11 +48,13 @@ class Losses:
         found = [self._course(lost, managers, leader, random) for _ in range(self.courses)]
         leaderless = [_without_leader(course) for course in found]
         return Failure(
-            name=_name(lost, leader, quorum=outcome.quorum),
+            name=_name(lost, leader, apart, quorum=outcome.quorum),
             servers=lost,
+            apart=apart,
+            doubled=tuple(sorted(outcome.moved)) if apart and outcome.quorum else (),
             leader=leader,
             quorum=outcome.quorum,
-            remedy="" if outcome.quorum else _remedy(managers, lost),
+            remedy="" if outcome.quorum else _remedy(managers, lost, apart),
             noticed=_span(
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
@@ -204,15 +209,17 @@ def _pending(name: str, outcome: LossOutcome) -> Certainty:
     return Certainty.SOMETIMES if name in outcome.at_risk else Certainty.NEVER
 
 
-def _name(lost: tuple[str, ...], leader: str, *, quorum: bool) -> str:
-    words = " + ".join(lost)
+def _name(lost: tuple[str, ...], leader: str, apart: tuple[str, ...], *, quorum: bool) -> str:
+    words = " + ".join(lost) + (f" | {' + '.join(apart)}" if apart else "")
     if leader not in lost or not quorum:
         return words
-    return f"{words}, leading" if len(lost) == 1 else f"{words}, {leader} leading"
+    return f"{words}, leading" if len(lost) == 1 and not apart else f"{words}, {leader} leading"
 
 
-def _remedy(managers: list[str], lost: tuple[str, ...]) -> str:
+def _remedy(managers: list[str], lost: tuple[str, ...], apart: tuple[str, ...]) -> str:
     """What brings a majority of managers back. Pure."""
+    if apart:
+        return "mend the network between them: neither side has a majority of the managers"
     left = [name for name in managers if name not in lost]
     gone = [name for name in managers if name in lost]
     missing = len(managers) // 2 + 1 - len(left)

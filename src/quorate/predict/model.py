@@ -46,7 +46,9 @@ class Fate(Model):
 class Failure(Model):
     """One failure of the fleet, and what is predicted of it.
 
-    `name` for people; `servers` what fails, all at once. `leader`: who leads the managers
+    `name` for people; `servers` what fails, all at once; of a partition, the side without a
+    majority of the managers, and `apart` the other one. `doubled`: services of which, while it
+    lasts, tasks run on both sides. `leader`: who leads the managers
     when it happens. `noticed`: until all that failed is taken for lost, None where that never
     happens. `restored`: until all tasks that find a place run again, None where none does.
     `leaderless`: how long nobody leads, None where somebody always does or nobody ever
@@ -56,6 +58,8 @@ class Failure(Model):
 
     name: str
     servers: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
     leader: str
     quorum: bool = True
     remedy: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
 from quorate.errors import UsageError
@@ -31,6 +32,7 @@ def predict(
     plan: Plan,
     *,
     lost: Iterable[tuple[str, ...]] = (),
+    parted: Iterable[tuple[str, ...]] = (),
     leader: str | None = None,
     seed: int = 0,
     courses: int = COURSES,
@@ -39,7 +41,10 @@ def predict(
     """What comes of failures of a deployed plan.
 
     Args:
-        lost: the servers of each failure; none: every server, and every pair of a small fleet.
+        lost: the servers of each failure.
+        parted: the servers on one side of each partition; the others are on the other. Neither
+            of both: every server, every pair of a small fleet (else every pair of managers), and
+            every zone parted from the others.
         leader: the manager that leads; None: whichever, so that a loss that may take the leader
             is predicted both ways.
         courses: drawn for each failure.
@@ -47,7 +52,9 @@ def predict(
     Raises:
         UsageError: there is no such server, none is named, or the leader is no manager.
     """
-    asked = [_known(fleet, names) for names in lost] or list(_usual(fleet))
+    asked = [Break(lost=_known(fleet, names)) for names in lost]
+    asked += [_parted(fleet, _known(fleet, names)) for names in parted]
+    asked = asked or list(_usual(fleet))
     if (
         leader is not None
         and _known(fleet, (leader,))
@@ -58,10 +65,10 @@ def predict(
             todo=f"name a manager: {', '.join(server.name for server in fleet.managers)}",
         )
     losses = Losses(scene(fleet, plan), seed=seed, courses=courses)
-    todo = [(names, who) for names in asked for who in _leaders(fleet, names, leader)]
+    todo = [(each, who) for each in asked for who in _leaders(fleet, each.lost, leader)]
     found: list[Failure] = []
-    for names, who in todo:
-        found.append(losses.lose(names, leader=who))
+    for each, who in todo:
+        found.append(losses.lose(each.lost, leader=who, apart=each.apart))
         if on_failure is not None:
             on_failure(len(found), len(todo))
     return Prediction(
@@ -73,11 +80,44 @@ def predict(
     )
 
 
-def _usual(fleet: Fleet) -> Iterator[tuple[str, ...]]:
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """What fails: servers that are lost; or, with `apart`, that no longer reach those."""
+
+    lost: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+
+
+def _usual(fleet: Fleet) -> Iterator[Break]:
     names = [server.name for server in fleet.servers]
-    yield from ((name,) for name in names)
-    if len(names) <= PAIRS:
-        yield from combinations(names, 2)
+    small = len(names) <= PAIRS
+    yield from (Break(lost=(name,)) for name in names)
+    several = names if small else [server.name for server in fleet.managers]
+    yield from (Break(lost=pair) for pair in combinations(several, 2))
+    if small:
+        zones = {server.zone for server in fleet.servers if server.zone}
+        sides = [tuple(s.name for s in fleet.servers if s.zone == zone) for zone in sorted(zones)]
+        broken = [_parted(fleet, side) for side in sides if len(side) < len(names)]
+        yield from {frozenset(each.lost): each for each in broken}.values()
+
+
+def _parted(fleet: Fleet, side: tuple[str, ...]) -> Break:
+    """The side that is cut off, and the one that goes on: the one with most of the managers.
+
+    Raises:
+        UsageError: nobody is on the other side.
+    """
+    other = tuple(server.name for server in fleet.servers if server.name not in side)
+    if not other:
+        raise UsageError(
+            "a partition with nobody on the other side was asked for",
+            todo="leave at least one server out",
+        )
+    managers = {server.name for server in fleet.managers}
+    mine, theirs = len(managers & set(side)), len(managers & set(other))
+    if mine > theirs or (mine == theirs and len(side) > len(other)):
+        side, other = other, side
+    return Break(lost=side, apart=other)
 
 
 def _known(fleet: Fleet, names: tuple[str, ...]) -> tuple[str, ...]:

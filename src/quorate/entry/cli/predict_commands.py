@@ -31,6 +31,12 @@ def predict(
         metavar="SERVER[,SERVER]",
         help="Servers that lose power at once. Repeatable; otherwise every server, and every pair.",
     ),
+    partition: list[str] = typer.Option(
+        [],
+        "--partition",
+        metavar="A,B[/C,D]",
+        help="Servers that no longer reach the others. Repeatable; otherwise each zone.",
+    ),
     leader: str | None = typer.Option(
         None, "--leader", metavar="SERVER", help="The manager that leads; otherwise both ways."
     ),
@@ -66,7 +72,8 @@ def predict(
         found = ask(
             desired,
             made,
-            lost=[tuple(name.strip() for name in names.split(",") if name) for names in fail],
+            lost=[_names(text) for text in fail],
+            parted=[_side(text, desired) for text in partition],
             leader=leader,
             seed=seed,
             courses=courses,
@@ -84,11 +91,37 @@ def predict(
     else:
         from quorate.entry.cli.predict_view import render
 
-        render(found, console(), in_full=bool(fail))
+        render(found, console(), in_full=bool(fail or partition))
     if limit is not None:
         sys.stderr.write(words(found.broken, limit) + "\n")
         if found.broken:
             raise typer.Exit(VERDICT)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _side(text: str, desired: Fleet) -> tuple[str, ...]:
+    """The first side of `A,B/C,D`.
+
+    Raises:
+        UsageError: a server is on both sides, or on neither.
+    """
+    from quorate.errors import UsageError
+
+    one, slash, other = text.partition("/")
+    first, second = _names(one), _names(other)
+    if slash:
+        both = set(first) & set(second)
+        neither = {server.name for server in desired.servers} - set(first) - set(second)
+        if both or neither:
+            wrong = ", ".join(sorted(both or neither))
+            raise UsageError(
+                f"--partition {text}: {wrong} {'on both sides' if both else 'on neither side'}",
+                todo="name one side, or both with every server on one of them",
+            )
+    return first
 
 
 def _planned(desired: Fleet, plan: Path | None, time_limit: float) -> Plan:

@@ -22,6 +22,9 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     for failure in found.failures:
         if not failure.quorum:
             console.print(Text(f"{failure.name}: no quorum: {failure.remedy}", "yellow"))
+        if failure.doubled:
+            twice = f"{failure.name}: run on both sides meanwhile: {', '.join(failure.doubled)}"
+            console.print(Text(twice, "yellow"))
         for server, amount in failure.overfull.items():
             console.print(
                 Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")

@@ -130,6 +130,7 @@ def _failure(failure: Failure) -> dict[str, object]:
 def _notes(failure: Failure) -> list[str]:
     fates = failure.fates
     groups = (
+        ("run on both sides meanwhile", list(failure.doubled)),
         ("wait for their server", [f.service for f in fates if f.waits]),
         ("cannot answer, for what they need waits",
          [f.service for f in fates if f.through and f.answers is None and not f.waits]),
