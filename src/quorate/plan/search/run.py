@@ -1,8 +1,9 @@
 """The search as a whole: two annealings side by side, then neighbourhoods solved exactly.
 
-Rounds of a planned length run on two threads and meet, so that the same seed gives the
-same answer however fast the machine is; only when the time runs out before the
-planned rounds have does the clock decide, and the result says so.
+Rounds of a planned length run on two threads, which meet once both have annealed and then after
+each round of neighbourhoods, so that the same seed gives the same answer however fast the machine
+is; only when the time runs out before the planned rounds have does the clock decide, and the
+result says so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,9 @@ from quorate.plan.search.state import NOWHERE, State, empty
 CHAINS = 2
 """Annealings side by side: one for each core of a small machine."""
 
-STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES, WITH_FINES = 2_800_000, 1_000_000, 0.5
+STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 2_000_000, 1_000_000
 """Steps a chain is planned to make in a second; fewer where loads are shares of a whole, which
-takes divisions; and the part of them where going beyond capacities is allowed, since more of
-them are carried out. Measured on one core of two: 3.2, 1.5 and 1.5 million."""
+takes divisions. Measured on one core: 2 to 4 million with chains among them, and 1.5 million."""
 
 SLOWER = ((200_000, 2), (1_000_000, 4))
 """(kinds × machines, by how much slower): beyond the processor's caches steps wait for memory."""
@@ -249,65 +249,96 @@ def improve(
     rounds, where not as many as fit the time by `ROUND_SECONDS`.
     """
     warm()
-    started = time.perf_counter()
-    until = started + time_limit
-    chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
-    planned = planned or max(4, round(time_limit / ROUND_SECONDS))
-    worse = chains[0].heat()
-    courses = (STRICT, LENIENT if of.ghost.any() else STRICT)
-    told, done = chains[0].best_cost, 0
-    if on_progress is not None:
-        on_progress(told, bound)
+    search = Search(of, place, time_limit=time_limit, seed=seed, planned=planned, stop=stop)
+    told = float("inf")
 
-    def share_done() -> float:
-        return max(done / planned, (time.perf_counter() - started) / time_limit)
+    def tell() -> None:
+        nonlocal told
+        best = min(chain.best_cost for chain in search.chains)
+        if on_progress is not None and best < told:
+            told = best
+            on_progress(best, bound)
 
+    tell()
     with ThreadPoolExecutor(CHAINS) as pool:
-        while done < planned and time.perf_counter() < until and not (stop and stop()):
-            part, following = share_done() / ANNEALING, (done + 1) / planned / ANNEALING
-            if part < 1.0:
-                work = [
-                    pool.submit(chain.follow, course, pace(of, course), worse, part, following)
-                    for chain, course in zip(chains, courses, strict=True)
-                ]
-            else:
-                fine = worse * LENIENT.fines[-1][1]
-                work = [pool.submit(chain.solve, ROUND_SECONDS, until, fine) for chain in chains]
-            for each in work:
+        annealed = [pool.submit(search.anneal, number) for number in range(CHAINS)]
+        while wait(annealed, timeout=ROUND_SECONDS).not_done:
+            tell()
+        done = sum(each.result() for each in annealed) // CHAINS
+        while done < search.planned and search.goes_on:
+            for each in [pool.submit(search.solve, number) for number in range(CHAINS)]:
                 each.result()
-            done += 1 if part < 1.0 else SOLVING
-            _exchange(chains, part)
-            best = min(chain.best_cost for chain in chains)
-            if on_progress is not None and best < told:
-                told = best
-                on_progress(best, bound)
-    winner = min(chains, key=lambda chain: chain.best_cost)
+            done = min(search.planned, done + SOLVING)
+            search.exchange(done)
+            tell()
+    winner = min(search.chains, key=lambda chain: chain.best_cost)
     return Result(
         place=winner.best,
         cost=winner.best_cost,
-        rounds=min(done, planned),
-        planned=planned,
-        seconds=time.perf_counter() - started,
-        clock=done < planned,
+        rounds=done,
+        planned=search.planned,
+        seconds=time.perf_counter() - search.started,
+        clock=done < search.planned,
     )
 
 
-def pace(of: Instance, course: Course) -> int:
+class Search:
+    """Chains side by side, the rounds planned for them, and the time they have."""
+
+    def __init__(
+        self,
+        of: Instance,
+        place: Smalls,
+        *,
+        time_limit: float,
+        seed: int,
+        planned: int | None,
+        stop: Callable[[], bool] | None,
+    ) -> None:
+        self.started, self.time_limit, self._stop = time.perf_counter(), time_limit, stop
+        self.chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
+        self.planned = planned or max(4, round(time_limit / ROUND_SECONDS))
+        self.annealing = max(1, round(self.planned * ANNEALING))
+        self.worse, self.steps = self.chains[0].heat(), pace(of)
+        self.courses = (STRICT, LENIENT if of.ghost.any() else STRICT)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is time, and nobody asked to stop."""
+        in_time = time.perf_counter() < self.started + self.time_limit
+        return in_time and not (self._stop and self._stop())
+
+    def anneal(self, number: int) -> int:
+        """Anneal one chain, alone; the rounds it came to."""
+        chain, course = self.chains[number], self.courses[number]
+        for done in range(self.annealing):
+            # Where a chain is late, its course follows the clock.
+            spent = (time.perf_counter() - self.started) / self.time_limit / ANNEALING
+            part = max(done / self.annealing, spent)
+            if part >= 1.0 or not self.goes_on:
+                return done
+            chain.follow(course, self.steps, self.worse, part, (done + 1) / self.annealing)
+        return self.annealing
+
+    def solve(self, number: int) -> None:
+        """A round of neighbourhoods of one chain."""
+        fine = self.worse * LENIENT.fines[-1][1]
+        self.chains[number].solve(ROUND_SECONDS, self.started + self.time_limit, fine)
+
+    def exchange(self, done: int) -> None:
+        """After a round of neighbourhoods all go on from the best."""
+        winner = min(self.chains, key=lambda chain: chain.best_cost)
+        for chain in self.chains:
+            lagging = chain is not winner or chain.cost != winner.best_cost or chain.beyond > 0
+            if lagging and not (chain.beyond > 0 and done / self.annealing < RELIEF):
+                chain.take(winner.best, winner.best_cost)
+
+
+def pace(of: Instance) -> int:
     """Steps of a round of annealing."""
     steps = STEPS_PER_SECOND_SHARES if of.load_whole.any() else STEPS_PER_SECOND
     slower = max([1, *(by for size, by in SLOWER if of.price.size >= size)])
-    return int(ROUND_SECONDS * steps * (WITH_FINES if course.fines else 1.0) / slower)
-
-
-def _exchange(chains: list[Chain], part: float) -> None:
-    """After each round of neighbourhoods all go on from the best; while annealing each is alone."""
-    if part < 1.0:
-        return
-    winner = min(chains, key=lambda chain: chain.best_cost)
-    for chain in chains:
-        lagging = chain is not winner or chain.cost != winner.best_cost or chain.beyond > 0
-        if lagging and not (chain.beyond > 0 and part < RELIEF):
-            chain.take(winner.best, winner.best_cost)
+    return int(ROUND_SECONDS * steps / slower)
 
 
 def total(of: Instance, state: State) -> int:
