@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.explain_commands",
     "quorate.entry.cli.whatif_commands",
     "quorate.entry.cli.predict_commands",
+    "quorate.entry.cli.tune_commands",
     "quorate.entry.cli.measure_commands",
     "quorate.entry.cli.stack_commands",
     "quorate.entry.cli.deploy_commands",

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-
-if TYPE_CHECKING:
-    from quorate.fleet.model import Fleet
-    from quorate.plan.model import Plan
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
@@ -55,13 +50,14 @@ def predict(
 ) -> None:
     """Say what stops, and for how long, when servers fail."""
     from quorate.entry.cli.output import console, print_json
+    from quorate.entry.cli.plan_file import planned
     from quorate.fleet.read import read_fleet
     from quorate.predict.predict import predict as ask
     from quorate.predict.verdict import broken, limit_of, words
 
     limit = limit_of(fail_on) if fail_on is not None else None
     desired = read_fleet(fleet)
-    made = _planned(desired, plan, time_limit)
+    made = planned(desired, plan, time_limit, verb="predict")
     with console(stderr=True).status("predicting") as status:
         found = ask(
             desired,
@@ -89,20 +85,3 @@ def predict(
         sys.stderr.write(words(found.broken, limit) + "\n")
         if found.broken:
             raise typer.Exit(VERDICT)
-
-
-def _planned(desired: Fleet, plan: Path | None, time_limit: float) -> Plan:
-    from quorate.entry.cli.plan_file import read_plan
-    from quorate.errors import StalePlanError
-    from quorate.plan.solve import make_plan
-
-    if plan is None:
-        return make_plan(desired, time_limit=time_limit)
-    made = read_plan(plan)
-    if made.fleet_digest != desired.digest:
-        raise StalePlanError(
-            f"{plan} was made from other files than {desired.path}",
-            cause="they have changed since, or the plan is of another fleet",
-            todo="plan again, or predict without --plan",
-        )
-    return made
