@@ -23,13 +23,28 @@ COURSES = 200
 
 
 class Losses:
-    """Losses of one deployed plan; what is the same for all of them is worked out once."""
+    """Losses of one deployed plan; what is the same for all of them is worked out once.
 
-    def __init__(self, start: Scene, *, seed: int = 0, courses: int = COURSES) -> None:
+    Args:
+        clock: Swarm's constants of time; None: as the fleet file says.
+        manners: service id → how its tasks come up; None: as the compose files say.
+    """
+
+    def __init__(
+        self,
+        start: Scene,
+        *,
+        seed: int = 0,
+        courses: int = COURSES,
+        clock: Timing | None = None,
+        manners: Mapping[str, Behaviour] | None = None,
+    ) -> None:
         self.start, self.seed, self.courses = start, seed, courses
         self.fleet: Fleet = start.fleet
-        self.timing: Timing = timing(start.fleet)
-        self.behaviours: Mapping[str, Behaviour] = behaviours(start.fleet)
+        self.timing: Timing = timing(start.fleet) if clock is None else clock
+        self.behaviours: Mapping[str, Behaviour] = (
+            behaviours(start.fleet) if manners is None else manners
+        )
         self.replaced = {
             name: places for name, places in start.homes.items() if name in start.replaced
         }
@@ -43,9 +58,7 @@ class Losses:
         lost = tuple(servers)
         outcome = replay(self.start, lost)
         managers = [server.name for server in self.fleet.managers]
-        # Its own numbers: a failure is predicted alike whatever else is asked.
-        random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
-        found = [self._course(lost, managers, leader, random) for _ in range(self.courses)]
+        found = self.follow(lost, leader=leader)
         leaderless = [_without_leader(course) for course in found]
         return Failure(
             name=_name(lost, leader, apart, quorum=outcome.quorum),
@@ -55,19 +68,45 @@ class Losses:
             leader=leader,
             quorum=outcome.quorum,
             remedy="" if outcome.quorum else _remedy(managers, lost, apart),
-            noticed=_span(
+            noticed=span_of(
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
             ),
-            restored=_span(_restored(course, outcome) for course in found)
+            restored=span_of(_restored(course, outcome) for course in found)
             if outcome.moved and outcome.quorum
             else None,
-            leaderless=_span(leaderless) if any(leaderless) else None,
+            leaderless=span_of(leaderless) if any(leaderless) else None,
             fates=tuple(self._fates(lost, outcome, found)),
             overfull=outcome.overfull,
             courses=self.courses,
             sampled=outcome.sampled,
         )
+
+    def follow(self, lost: tuple[str, ...], *, leader: str) -> list[Course]:
+        """The courses of a loss, each as it may go; the same for the same seed."""
+        managers = [server.name for server in self.fleet.managers]
+        # Its own numbers: a failure is predicted alike whatever else is asked.
+        random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
+        return [self._course(lost, managers, leader, random) for _ in range(self.courses)]
+
+    def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
+        """For each course: service that stops or needs one → seconds until it answers, or inf."""
+        _, stops = self._struck(lost)
+        return [self._answers(course, stops) for course in found]
+
+    def _struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
+        """Service → its tasks that are lost; and the services of which none is left."""
+        numbers = {self.start.board.number(name) for name in lost}
+        hit = {
+            name: sum(tasks for number, tasks in places.items() if number in numbers)
+            for name, places in self.start.homes.items()
+        }
+        stops = {
+            name
+            for name, places in self.start.homes.items()
+            if hit[name] and set(places) <= numbers
+        }
+        return hit, stops
 
     def _course(
         self, lost: tuple[str, ...], managers: list[str], leader: str, random: Random
@@ -92,17 +131,8 @@ class Losses:
     def _fates(
         self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
     ) -> Iterable[Fate]:
-        numbers = {self.start.board.number(name) for name in lost}
-        hit = {
-            name: sum(tasks for number, tasks in places.items() if number in numbers)
-            for name, places in self.start.homes.items()
-        }
-        stops = {
-            name
-            for name, places in self.start.homes.items()
-            if hit[name] and set(places) <= numbers
-        }
-        times = [self._answers(course, hit, stops) for course in found]
+        hit, stops = self._struck(lost)
+        times = [self._answers(course, stops) for course in found]
         through = self._through(stops)
         for service in self.fleet.services:
             name = service.id
@@ -131,11 +161,11 @@ class Losses:
             tasks=sum(self.start.homes[name].values()),
             lost=lost,
             stops=name in stops,
-            answers=_span(each.get(name, 0.0) for each in times),
-            starts=_span(_latest(task.started for task in tasks) for tasks in moved)
+            answers=span_of(each.get(name, 0.0) for each in times),
+            starts=span_of(_latest(task.started for task in tasks) for tasks in moved)
             if lost and not everywhere
             else None,
-            whole=_span(_latest(task.running for task in tasks) for tasks in moved)
+            whole=span_of(_latest(task.running for task in tasks) for tasks in moved)
             if lost and not everywhere
             else None,
             goes_to={p: Certainty.ALWAYS if sure else Certainty.SOMETIMES for p in goes},
@@ -145,7 +175,7 @@ class Losses:
             through=through.get(name, ()),
         )
 
-    def _answers(self, course: Course, hit: Mapping[str, int], stops: set[str]) -> dict[str, float]:
+    def _answers(self, course: Course, stops: set[str]) -> dict[str, float]:
         """Service → seconds until it answers again in one course; those that never stop are out."""
         first = dict.fromkeys(stops, inf)
         for task in course.moved:
@@ -193,7 +223,7 @@ def _latest(times: Iterable[float | None]) -> float:
     return max((inf if time is None else time for time in times), default=inf)
 
 
-def _span(times: Iterable[float]) -> Span | None:
+def span_of(times: Iterable[float]) -> Span | None:
     """The middle nine tenths of times; None where any of them is without end."""
     found = sorted(times)
     if not found or found[-1] == inf:

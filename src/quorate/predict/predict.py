@@ -65,7 +65,7 @@ def predict(
             todo=f"name a manager: {', '.join(server.name for server in fleet.managers)}",
         )
     losses = Losses(scene(fleet, plan), seed=seed, courses=courses)
-    todo = [(each, who) for each in asked for who in _leaders(fleet, each.lost, leader)]
+    todo = [(each, who) for each in asked for who in leaders(fleet, each.lost, leader)]
     found: list[Failure] = []
     for each, who in todo:
         found.append(losses.lose(each.lost, leader=who, apart=each.apart))
@@ -136,7 +136,7 @@ def _known(fleet: Fleet, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _leaders(fleet: Fleet, lost: tuple[str, ...], leader: str | None) -> list[str]:
+def leaders(fleet: Fleet, lost: tuple[str, ...], leader: str | None = None) -> list[str]:
     """Who may lead when they are lost: one that stays, and each that is lost.
 
     Without a majority left it makes no difference.

@@ -57,7 +57,7 @@ def detect(
         leaders = tuple(raft.run(2 * timing.raft.election_ticks * timing.raft.tick))
         if leaders[-1].leader is None:
             return Detection(leaders=leaders)
-        down = {node: _last_beat(random, timing) for node in nodes if node in gone}
+        down = {node: noticed_after(random, timing) for node in nodes if node in gone}
         return Detection(leaders=leaders, down=down, ready=dict.fromkeys(there, 0.0))
     leaders = tuple(raft.run(HORIZON, first=True))
     if leaders[-1].leader is None:
@@ -74,8 +74,12 @@ def _period(random: Random, timing: Timing) -> float:
     return random.uniform(timing.heartbeat - timing.spread, timing.heartbeat + timing.spread)
 
 
-def _last_beat(random: Random, timing: Timing) -> float:
-    """When a node is down that was lost at 0: its last beat was some part of a period before."""
+def noticed_after(random: Random, timing: Timing) -> float:
+    """When a node is down that was lost at 0: its last beat was some part of a period before.
+
+    One that only stands still is taken for lost where it does so for longer than this: the beat
+    it owes comes when it goes on.
+    """
     # A moment at random falls into a long period more often than into a short one.
     longest = timing.heartbeat + timing.spread
     period = _period(random, timing)

@@ -1,4 +1,4 @@
-"""What the pages show of `what-if`, `explain` and `predict` is what these commands print.
+"""What the pages show of `what-if`, `explain`, `predict` and `tune` is what these commands print.
 
 A line `…` stands for any number of lines. Columns are those of a terminal of 100.
 """
@@ -20,10 +20,10 @@ from quorate.entry.cli.main import build
 ROOT = Path(__file__).parents[3]
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / "how-to" / f"{n}.md" for n in ("what-if", "predict")),
+    *(ROOT / "docs" / "how-to" / f"{n}.md" for n in ("what-if", "predict", "tune")),
 )
 SHOWN = re.compile(
-    r"^```console\n\$ quorate ((?:what-if|explain|predict) [^\n]*)\n(.*?)^```", re.M | re.S
+    r"^```console\n\$ quorate ((?:what-if|explain|predict|tune) [^\n]*)\n(.*?)^```", re.M | re.S
 )
 BLOCKS = [
     pytest.param(command, text, id=f"{page.name}: {command}")

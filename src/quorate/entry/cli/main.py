@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.whatif_commands",
     "quorate.entry.cli.predict_commands",
     "quorate.entry.cli.drill_commands",
+    "quorate.entry.cli.tune_commands",
     "quorate.entry.cli.measure_commands",
     "quorate.entry.cli.stack_commands",
     "quorate.entry.cli.deploy_commands",

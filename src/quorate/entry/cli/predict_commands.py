@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
-    from quorate.plan.model import Plan
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
@@ -61,13 +60,14 @@ def predict(
 ) -> None:
     """Say what stops, and for how long, when servers fail."""
     from quorate.entry.cli.output import console, print_json
+    from quorate.entry.cli.plan_file import planned
     from quorate.fleet.read import read_fleet
     from quorate.predict.predict import predict as ask
     from quorate.predict.verdict import broken, limit_of, words
 
     limit = limit_of(fail_on) if fail_on is not None else None
     desired = read_fleet(fleet)
-    made = _planned(desired, plan, time_limit)
+    made = planned(desired, plan, time_limit, verb="predict")
     with console(stderr=True).status("predicting") as status:
         found = ask(
             desired,
@@ -122,20 +122,3 @@ def _side(text: str, desired: Fleet) -> tuple[str, ...]:
                 todo="name one side, or both with every server on one of them",
             )
     return first
-
-
-def _planned(desired: Fleet, plan: Path | None, time_limit: float) -> Plan:
-    from quorate.entry.cli.plan_file import read_plan
-    from quorate.errors import StalePlanError
-    from quorate.plan.solve import make_plan
-
-    if plan is None:
-        return make_plan(desired, time_limit=time_limit)
-    made = read_plan(plan)
-    if made.fleet_digest != desired.digest:
-        raise StalePlanError(
-            f"{plan} was made from other files than {desired.path}",
-            cause="they have changed since, or the plan is of another fleet",
-            todo="plan again, or predict without --plan",
-        )
-    return made

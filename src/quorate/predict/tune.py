@@ -1,0 +1,137 @@
+"""Settings of a fleet compared by simulation: how soon it recovers, how easily it is misled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil
+
+from quorate.errors import UsageError
+from quorate.fleet.model import Fleet
+from quorate.fleet.quantities import parse_duration, write_duration
+from quorate.plan.model import Plan
+from quorate.predict.predict import ASSUMED
+from quorate.predict.tune_bench import DOCKER, Bench
+from quorate.predict.tune_choice import FACTORS, choose, differs_only, reasons
+from quorate.predict.tune_model import Candidate, Chosen, Settings, Tuning
+from quorate.swarm.timing import Timing
+
+COURSES = 60
+"""Of each failure and candidate; the same numbers for all, so that only settings differ."""
+
+HEARTBEATS = (5.0, 3.0, 2.0, 1.0)
+"""Swarm's default, and shorter ones; the fleet file takes none below a second."""
+
+DELAYS = (5.0, 1.0, 0.0)
+"""Docker's default, and shorter ones."""
+
+START_INTERVAL = 1.0
+
+TOLERATE = 2.0
+
+LONGEST = 60.0
+"""Seconds; who stands still for longer may well be taken for lost."""
+
+FROZEN = (
+    "a server that stands still sends the beat it owes as soon as it goes on; a leader that does "
+    "may lose its lead, whatever the heartbeat"
+)
+
+OnCandidate = Callable[[int, int], None]
+"""Receives how many candidates are done, and of how many."""
+
+
+def freeze_of(text: str) -> float:
+    """Seconds of a freeze to tolerate, as people write it.
+
+    Raises:
+        UsageError: it is not a duration, or a longer one than a minute.
+    """
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(
+            f"`{text}` is no time to tolerate", cause=str(error), todo="write --tolerate 2s"
+        ) from error
+    if seconds > LONGEST:
+        raise UsageError(
+            f"{write_duration(seconds)} is too long to tolerate",
+            cause="a server that stands still for more than a minute is as good as lost",
+            todo="write --tolerate 2s, or up to 1m",
+        )
+    return seconds
+
+
+def tune(
+    fleet: Fleet,
+    plan: Plan,
+    *,
+    tolerate: float = TOLERATE,
+    seed: int = 0,
+    courses: int = COURSES,
+    on_candidate: OnCandidate | None = None,
+) -> Tuning:
+    """Compare settings for a deployed plan: one changed at a time, then the best of each together.
+
+    Args:
+        tolerate: seconds that a server may stand still without being taken for lost.
+        courses: drawn for each failure and candidate.
+    """
+    bench = Bench(fleet, plan, tolerate=tolerate, seed=seed, courses=courses)
+    todo = list(dict.fromkeys(_single(bench)))
+    tried: list[tuple[Settings, Candidate]] = []
+    for settings in todo:
+        tried.append((settings, bench.measure(settings)))
+        if on_candidate is not None:
+            on_candidate(len(tried), len(todo) + 1)
+    bench.measure(_together(tried, bench.delay))
+    if on_candidate is not None:
+        on_candidate(len(todo) + 1, len(todo) + 1)
+    chosen = choose(bench.found, delay=bench.delay)
+    why = reasons(bench.found, chosen, tolerate=tolerate, costs=bench.costs)
+    return Tuning(
+        fleet=fleet.name,
+        fleet_digest=fleet.digest,
+        seed=seed,
+        courses=courses,
+        tolerate=tolerate,
+        candidates=bench.found,
+        chosen=Chosen(
+            name=chosen.name,
+            settings=chosen.settings,
+            reasons=tuple(why),
+            edits=tuple(bench.edits(chosen.settings)),
+        ),
+        costs=bench.costs,
+        assumed=(*ASSUMED, FROZEN, *bench.assumed()),
+    )
+
+
+def heartbeat_for(tolerate: float, clock: Timing) -> float:
+    """The shortest heartbeat, in whole seconds, that never takes so long a freeze for a loss."""
+    return float(max(1, ceil(tolerate / (clock.grace - 1) + clock.spread)))
+
+
+def _single(bench: Bench) -> Iterator[Settings]:
+    """How it is now, Docker's defaults, and one factor at a time."""
+    present = bench.present
+    yield present
+    yield present.model_copy(update={"heartbeat": DOCKER.heartbeat})
+    yield DOCKER
+    beats = {*HEARTBEATS, heartbeat_for(bench.tolerate, bench.clock)}
+    for heartbeat in sorted(beats, reverse=True):
+        yield present.model_copy(update={"heartbeat": heartbeat})
+    for delay in DELAYS:
+        yield present.model_copy(update={"delay": delay})
+    if bench.knows_start_interval:
+        yield present.model_copy(update={"start_interval": START_INTERVAL})
+
+
+def _together(tried: Sequence[tuple[Settings, Candidate]], delay: float) -> Settings:
+    """The best value of each factor."""
+    present = tried[0][0]
+    best: dict[str, float | None] = {}
+    for factor in FACTORS:
+        rows = [(given, one) for given, one in tried if differs_only(given, present, factor)]
+        taken = choose([one for _, one in rows], delay=delay)
+        best[factor] = next(getattr(given, factor) for given, one in rows if one is taken)
+    return Settings.model_validate(best)

@@ -1,0 +1,102 @@
+"""What is found of settings: values, JSON in and out. Times in seconds."""
+
+from __future__ import annotations
+
+from quorate.fleet.model import Model
+
+
+class Settings(Model):
+    """What is compared.
+
+    `heartbeat`: the dispatcher's, in seconds. `delay`: of the restart policy of every service, in
+    seconds; None: as the compose files say. `start_interval`: seconds between two probes while a
+    container starts, where its health check leaves it a `start_period`; None: as the files say.
+    """
+
+    heartbeat: float
+    delay: float | None = None
+    start_interval: float | None = None
+
+
+class Recovery(Model):
+    """How long the loss of a server takes: from the loss until all that comes back answers.
+
+    `mean` and `high`, the 95th percentile, in seconds, over the loss of any server, each manager
+    leading as likely as any other. `worst`: the failure that takes longest, `worst_high` its 95th
+    percentile.
+    """
+
+    mean: float
+    high: float
+    worst: str
+    worst_high: float
+
+
+class Freeze(Model):
+    """A server stands still for `seconds`; `alarm`: the share (0 to 1) that is taken for lost."""
+
+    seconds: float
+    alarm: float
+
+
+class Candidate(Model):
+    """Settings, and what they come to.
+
+    `noticed`: mean seconds until a lost server that did not lead is taken for lost; None where
+    that never happens. `recovery`: None where nothing that stops comes back by itself. `stands`:
+    seconds that a server may stand still without ever being taken for lost; `freezes`: what
+    comes of longer ones. `misled`: the share (0 to 1) of lost leaders after which a server that is
+    there is taken for lost too, as it registers late. `tolerated`: it stands what was asked.
+    """
+
+    name: str
+    settings: Settings
+    noticed: float | None = None
+    recovery: Recovery | None = None
+    stands: float
+    freezes: tuple[Freeze, ...] = ()
+    misled: float = 0.0
+    tolerated: bool = True
+
+
+class Cost(Model):
+    """What a false alarm costs: `tasks` of this server are ended, and made anew."""
+
+    server: str
+    tasks: int
+
+
+class Edit(Model):
+    """A line to write. `file`: the fleet file or the compose files; `services` it is for, by id."""
+
+    file: str
+    line: str
+    services: tuple[str, ...] = ()
+
+
+class Chosen(Model):
+    """The candidate to take, why, in words, and what to write for it; no edit: it is there."""
+
+    name: str
+    settings: Settings
+    reasons: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+class Tuning(Model):
+    """The comparison of a fleet's settings; the first of the candidates is how it is now.
+
+    `tolerate`: seconds that a server may stand still without being taken for lost. `courses`
+    drawn for each failure. `costs` of a false alarm, the dearest first. `assumed`: what the files
+    do not say, in words.
+    """
+
+    fleet: str
+    fleet_digest: str
+    seed: int
+    courses: int
+    tolerate: float
+    candidates: tuple[Candidate, ...]
+    chosen: Chosen
+    costs: tuple[Cost, ...] = ()
+    assumed: tuple[str, ...] = ()
