@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import RootModel, ValidationError
 
 from quorate.drill.model import Report
 from quorate.errors import UsageError
@@ -12,6 +12,10 @@ from quorate.lab.state import labs_directory
 from quorate.tools import clock
 
 REPORT = "report.json"
+
+
+class Reports(RootModel[tuple[Report, ...]]):
+    """The drills that were run, oldest first."""
 
 
 def home(fleet: str) -> Path:

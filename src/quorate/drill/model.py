@@ -6,8 +6,9 @@ Times are seconds from the moment the fault began, unless said otherwise.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, computed_field, model_validator
 
 from quorate.fleet.model import Model
 from quorate.predict.model import Failure, Span
@@ -145,6 +146,15 @@ class Report(Model):
     versions: dict[str, str] = Field(default_factory=dict)
     runs: tuple[Run, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, data: Any) -> Any:
+        """Verdicts are written, and worked out anew when read."""
+        if isinstance(data, dict):
+            return {k: v for k, v in data.items() if k not in ("resilience", "agreement")}
+        return data
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def resilience(self) -> Resilience:
         """The worst of its runs."""
@@ -152,6 +162,7 @@ class Report(Model):
         seen = {run.resilience for run in self.runs}
         return next((each for each in order if each in seen), Resilience.INVALID)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def agreement(self) -> Agreement:
         """Outside where any run was."""

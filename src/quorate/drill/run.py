@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from quorate.deploy.progress import Reporter
 from quorate.drill import aim, fault, samples, vantage, verdict
@@ -34,7 +35,9 @@ from quorate.plan.survive import replay
 from quorate.predict.losses import Losses
 from quorate.predict.model import Failure
 from quorate.tools import clock
-from quorate.tools.docker import DockerClient
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
 
 LOOK_SECONDS = 0.25
 CHECK_SECONDS = 1.0

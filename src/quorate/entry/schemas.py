@@ -110,6 +110,9 @@ MODELS = {
     "plan": "quorate.plan.model:Plan",
     "explain": "quorate.plan.account:Account",
     "predict": "quorate.predict.model:Prediction",
+    "tune": "quorate.predict.tune_model:Tuning",
+    "drill-run": "quorate.drill.model:Report",
+    "drill-history": "quorate.drill.history:Reports",
     "what-if": "quorate.plan.whatif.model:WhatIf",
     "measure": "quorate.measured.report:MeasureReport",
     "measurement": "quorate.measured.model:Measurement",
@@ -130,6 +133,8 @@ MODELS = {
 TITLES = {
     "error": "any verb with --json that ends with an error",
     "measurement": "the file that quorate measure writes",
+    "drill-run": "quorate drill run --json",
+    "drill-history": "quorate drill history --json",
     "lab-up": "quorate lab up --json",
     "lab-status": "quorate lab status --json",
     "lab-power-off": "quorate lab power-off --json",

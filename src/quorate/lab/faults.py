@@ -11,9 +11,10 @@ from itertools import product
 from quorate.errors import LabError
 from quorate.lab import nodes, state
 from quorate.lab.state import Lab
-from quorate.tools import docker
+from quorate.tools import clock, docker
 
 ENGINE_STOP_SECONDS = 45.0
+FREEZE_TRIES, FREEZE_PAUSE = 10, 0.3
 # Everything a cut adds lives in a table of this name, so healing removes just that.
 TABLE = "inet quorate_lab"
 
@@ -90,6 +91,11 @@ def freeze(lab: Lab, server: str) -> None:
         return
     if condition != "running":
         raise nodes.not_running(server, condition)
+    # A busy node's processes do not all stand still within runc's patience at the first try.
+    for _ in range(FREEZE_TRIES - 1):
+        if docker.cli(lab.engine_socket, "pause", node.container, check=False).ok:
+            return
+        clock.sleep(FREEZE_PAUSE)
     docker.cli(lab.engine_socket, "pause", node.container)
 
 

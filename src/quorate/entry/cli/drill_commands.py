@@ -112,13 +112,13 @@ def history(
     as_json: bool = JSON,
 ) -> None:
     """Show the drills that were run, the latest last."""
-    from quorate.drill.history import former
+    from quorate.drill.history import Reports, former
     from quorate.entry.cli.output import console, print_json
     from quorate.fleet.read import read_fleet
 
     found = former(read_fleet(fleet).name, drill)
     if as_json:
-        print_json([report.model_dump(mode="json") for _, report in found])
+        print_json(Reports(tuple(report for _, report in found)))
         return
     for path, report in found:
         console().print(
