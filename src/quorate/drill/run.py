@@ -7,6 +7,7 @@ and looked for afterwards.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -185,11 +186,27 @@ class Once:
 
     def _observe(self, client: DockerClient, probers: Probers, course: _Course) -> None:
         """Look until the fault has lasted long enough, or something says to end it."""
-        checked = told = 0.0
-        while (at := time.time() - course.began) < self.setting.drill.fault.duration:
+        over = threading.Event()
+        looking = threading.Thread(target=self._look, args=(client, course, over), daemon=True)
+        looking.start()
+        try:
+            self._wait(probers, course)
+        finally:
+            over.set()
+            looking.join(LOOK_SECONDS)
+
+    def _look(self, client: DockerClient, course: _Course, over: threading.Event) -> None:
+        """Take in what is seen, in a thread of its own: without a leader a call hangs for 20 s."""
+        while not over.wait(LOOK_SECONDS):
             # While the managers elect a leader nothing can be seen.
             with suppress(EngineError):
-                self.watch.see(observe(client), time.time() - course.began)
+                seen, at = observe(client), time.time() - course.began
+                if not over.is_set():
+                    self.watch.see(seen, at)
+
+    def _wait(self, probers: Probers, course: _Course) -> None:
+        checked = told = 0.0
+        while (at := time.time() - course.began) < self.setting.drill.fault.duration:
             if at - checked >= CHECK_SECONDS:
                 checked = at
                 course.aborted = self._aborting(probers, course, at)
