@@ -86,7 +86,8 @@ class Phase(Model):
 class Recovered(Model):
     """A service that was on the target. `went_to`: where its tasks run then.
 
-    `assigned`, `running` when; None: not while the fault lasted. `target`: its recovery
+    `assigned`, `started`, `running` when: given a server, its container's process there, its
+    health check passed; None: not while the fault lasted. `target`: its recovery
     target in seconds. `possible`: it went only to servers that the model calls possible.
     """
 
@@ -94,6 +95,7 @@ class Recovered(Model):
     tasks: int
     may_move: bool
     assigned: float | None = None
+    started: float | None = None
     running: float | None = None
     target: float = 60.0
     went_to: tuple[str, ...] = ()
@@ -107,6 +109,7 @@ class Run(Model):
     `target` the servers it hit; `leader` who led before. `began` and `undone` as UTC texts.
     `phase`: seconds waited before, within a heartbeat. `noticed`: until Swarm had all of the
     target down; `new_leader`: until another manager leads. `undone_by`: who undid it.
+    `misled`: servers that were well, and that Swarm took for lost meanwhile.
     `left_behind`: what was still there after that. `why`: of an aborted or invalid run.
     """
 
@@ -130,6 +133,7 @@ class Run(Model):
     agreement: Agreement = Agreement.NONE
     why: tuple[str, ...] = ()
     undone_by: str = ""
+    misled: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
     samples: str = ""
 

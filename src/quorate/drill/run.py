@@ -295,7 +295,7 @@ class Once:
         watch, quorum = self.watch, self.outcome.quorum
         services, phases = watch.recovered(self.failure), watch.phases(self.failure)
         stood, why = verdict.resilience(self.setting.drill, services, probes, quorum=quorum)
-        foreseen, off = verdict.agreement(phases, services)
+        foreseen, off = verdict.agreement(phases, services, watch.misled)
         if course.aborted:
             stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
         left = fault.leftovers(self.setting.lab)
@@ -319,6 +319,7 @@ class Once:
             agreement=foreseen,
             why=(*course.aborted, *why, *off),
             undone_by=course.undone_by,
+            misled=watch.misled,
             left_behind=tuple(left),
             samples=str(self.directory),
         )

@@ -36,7 +36,7 @@ def _late(services: Sequence[Recovered]) -> Iterator[str]:
 
 
 def agreement(
-    phases: Sequence[Phase], services: Sequence[Recovered]
+    phases: Sequence[Phase], services: Sequence[Recovered], misled: Sequence[str] = ()
 ) -> tuple[Agreement, tuple[str, ...]]:
     """Whether it went as predicted, and what was off."""
     off = [
@@ -47,6 +47,7 @@ def agreement(
     ]
     off += [f"{each.service} went to {', '.join(each.went_to)}" for each in services
             if not each.possible]  # fmt: skip
+    off += [f"{server}, which was well, was taken for lost too" for server in misled]
     if off:
         return Agreement.OUTSIDE, tuple(off)
     compared = any(phase.inside for phase in phases)

@@ -11,6 +11,9 @@ from quorate.fleet.observed import ObservedTask, Snapshot
 from quorate.observe.recovery import eligible, max_replicas_per_node
 from quorate.predict.model import Failure, Span
 
+STARTED = ("starting", "running", "complete")
+"""States of a task whose container's process has begun (swarmkit, api/types.proto)."""
+
 LOOKING = 0.5
 """Seconds either way that a measure may be off, by looking only now and then."""
 
@@ -25,6 +28,7 @@ class Watch:
         self.new_leader: float | None = None
         self.beats: list[Beat] = []
         self.assigned: dict[str, float] = {}
+        self.started: dict[str, float] = {}
         self.running: dict[str, float] = {}
         self.went_to: dict[str, frozenset[str]] = {}
         self.affected = {item.id: item for item in fleet.swarm_services() if self._lost(item)}
@@ -47,6 +51,9 @@ class Watch:
                 self.assigned[name] = at
                 where = ", ".join(sorted({hosts[t.node_id or ""] for t in placed}))
                 self._beat(at, "assigned", service=name, server=where)
+            begun = [task for task in placed if task.state in STARTED]
+            if name not in self.started and len(begun) >= self.lost[name]:
+                self.started[name] = at
             self._see_running(name, now.running(live), hosts, at)
 
     @property
@@ -58,6 +65,11 @@ class Watch:
     def over(self) -> bool:
         """Whether all that may come back has, and the swarm has noticed."""
         return self.noticed is not None and all(name in self.running for name in self.movable)
+
+    @property
+    def misled(self) -> tuple[str, ...]:
+        """Servers that were well, and taken for lost."""
+        return tuple(sorted(self._down - self.hit))
 
     def recovered(self, failure: Failure | None) -> tuple[Recovered, ...]:
         """Every service hit, beside what was predicted for it."""
@@ -74,6 +86,7 @@ class Watch:
                     tasks=self.lost[name],
                     may_move=movable,
                     assigned=self.assigned.get(name),
+                    started=self.started.get(name),
                     running=self.running.get(name) if movable else None,
                     target=service.recovery_target or self.fleet.policy.recovery_target,
                     went_to=tuple(sorted(places)),
@@ -107,8 +120,7 @@ class Watch:
             self.new_leader = at
             self._beat(at, "leads", server=leader)
         for node in now.nodes:
-            new = node.hostname in self.hit and node.hostname not in self._down
-            if new and node.state == "down":
+            if node.state == "down" and node.hostname not in self._down:
                 self._down.add(node.hostname)
                 self._beat(at, "down", server=node.hostname)
         if self.noticed is None and self._down >= self.hit:

@@ -73,6 +73,15 @@ def test_a_leader_that_is_lost() -> None:
     assert watch.new_leader == 12.0
 
 
+def test_a_server_that_is_well_and_taken_for_lost_is_a_surprise() -> None:
+    watch = Watch(shop(), seen(), ("a",))
+    watch.see(seen(down="aw"), 20.0)
+    assert (watch.noticed, watch.misled) == (20.0, ("w",))
+    verdict, off = agreement((), (), watch.misled)
+    assert verdict is Agreement.OUTSIDE
+    assert off == ("w, which was well, was taken for lost too",)
+
+
 def test_a_measure_may_be_off_by_how_often_is_looked() -> None:
     assert compared("x", SPAN, 5.4).inside
     assert compared("x", SPAN, 5.6).inside is False

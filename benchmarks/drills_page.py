@@ -1,0 +1,147 @@
+"""Drills repeated, as a page: what was measured, what was predicted, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PHASES = ("noticed", "new leader", "all running")
+WIDE, ROW, LEFT, TOP = 900, 16, 250, 40
+
+
+def write(directory: Path, where: Mapping[str, object], runs: Sequence[Mapping[str, Any]]) -> None:
+    """Write drills.json (every figure), drills.svg and drills.md."""
+    data = {"title": "Drills", "machine": where, "runs": runs}
+    (directory / "drills.json").write_text(json.dumps(data, indent=1) + "\n")
+    (directory / "drills.svg").write_text(picture(runs))
+    (directory / "drills.md").write_text(page(where, runs))
+
+
+def groups(runs: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """(Fault, settings) → its runs that were made, in order."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        if run["began"]:
+            found.setdefault((run["fault"], run["settings"]), []).append(run)
+    return found
+
+
+def phase(run: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """A phase of a run that was predicted or measured."""
+    return next((each for each in run["phases"] if each["name"] == name), None)
+
+
+def started(run: Mapping[str, Any]) -> float | None:
+    """When the last service that may move had its containers' processes begun."""
+    times = [each["started"] for each in run["services"] if each["may_move"]]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
+
+
+def spread(times: Sequence[float | None]) -> str:
+    """Minimum / median / maximum, and how many there are none of."""
+    known = [time for time in times if time is not None]
+    if not known:
+        return "–"
+    none = f" ({len(times) - len(known)} never)" if len(known) < len(times) else ""
+    return f"{min(known):.1f} / {median(known):.1f} / {max(known):.1f}{none}"
+
+
+def page(where: Mapping[str, object], runs: Sequence[Mapping[str, Any]]) -> str:
+    """The page."""
+    rows, inside = [], []
+    for (fault, settings), mine in groups(runs).items():
+        measured = {
+            name: [(phase(run, name) or {}).get("measured") for run in mine] for name in PHASES
+        }
+        shown = [spread(measured["noticed"]), spread([started(run) for run in mine])]
+        misled = sum(bool(run["misled"]) for run in mine)
+        rows.append(
+            f"| {fault} | {settings} | {len(mine)} | {' | '.join(shown)} | "
+            f"{spread(measured['all running'])} | {misled} |"
+        )
+        for name in PHASES:
+            found = [each for run in mine if (each := phase(run, name)) and each["predicted"]]
+            known = [each for each in found if each["inside"] is not None]
+            if known:
+                widths = [each["predicted"]["high"] - each["predicted"]["low"] for each in known]
+                hits = sum(each["inside"] for each in known)
+                inside.append(
+                    f"| {fault} | {settings} | {name} | {hits} of {len(known)} | "
+                    f"{max(widths):.1f} |"
+                )
+    return "\n".join(
+        [
+            "# Drills",
+            "",
+            "The scenarios' fleet (three managers, a worker, eight services) in two labs at once:",
+            "with Swarm's default settings (heartbeat 5 s, restart delay 5 s) and with tuned ones",
+            "(1 s, 0 s). Power lost, in turns, at a random moment.",
+            f"{where['measured']}, {where['threads']} threads, {where['system']}, kernel",
+            f"{where['kernel']}. Repeat with `make evidence`.",
+            "",
+            "Seconds from the loss: minimum / median / maximum, over the services that may move.",
+            "A server that was well and was taken for lost meanwhile is *misled*.",
+            "",
+            "| Lost | Settings | Runs | Noticed | All started | All healthy | Misled |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            "Against what was predicted before (spans that hold nine courses of ten):",
+            "",
+            "| Lost | Settings | Phase | Inside | Widest span, s |",
+            "| --- | --- | --- | --- | --- |",
+            *inside,
+            "",
+            "![Measured and predicted](drills.svg)",
+            "",
+            "Every figure: [drills.json](drills.json).",
+            "",
+        ]
+    )
+
+
+def picture(runs: Sequence[Mapping[str, Any]]) -> str:
+    """A dot for each measure of the last service, on a bar of what was predicted."""
+    lines = [
+        (f"{fault}, {settings}", phase(run, "all running"))
+        for (fault, settings), mine in groups(runs).items()
+        for run in mine
+    ]
+    shown = [(label, each) for label, each in lines if each is not None and each["predicted"]]
+    most = max([each["predicted"]["high"] for _, each in shown] + [10.0])
+    most = max([most, *(each["measured"] or 0.0 for _, each in shown)])
+    scale = (WIDE - LEFT - 60) / most
+    height = TOP + ROW * len(shown) + 30
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{WIDE}" height="{height}" fill="#fff"/>',
+        '<text x="10" y="20" font-size="14">All running again: measured (dots), predicted (bars), '
+        "seconds from the loss</text>",
+    ]
+    last = ""
+    for number, (label, each) in enumerate(shown):
+        y = TOP + ROW * number
+        low, high = each["predicted"]["low"], each["predicted"]["high"]
+        if label != last:
+            out.append(f'<text x="10" y="{y + 10}">{escape(label)}</text>')
+            last = label
+        out.append(
+            f'<rect x="{LEFT + low * scale:.1f}" y="{y + 2}" width="{(high - low) * scale:.1f}" '
+            'height="9" fill="#bcd3ea"/>'
+        )
+        if each["measured"] is not None:
+            colour = "#1f6f43" if each["inside"] else "#b3261e"
+            out.append(
+                f'<circle cx="{LEFT + each["measured"] * scale:.1f}" cy="{y + 6.5}" r="4" '
+                f'fill="{colour}"/>'
+            )
+    for tick in range(0, int(most) + 1, 10):
+        x = LEFT + tick * scale
+        out.append(f'<text x="{x:.1f}" y="{height - 8}" text-anchor="middle">{tick}</text>')
+    return "\n".join([*out, "</svg>", ""])
