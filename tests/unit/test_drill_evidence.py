@@ -1,0 +1,58 @@
+"""The evidence of drills: turns, settings, and the page, from made-up runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import drills, drills_page
+
+WHERE = {"measured": "2026-01-01", "threads": 2, "system": "Debian", "kernel": "6"}
+
+
+def run(settings: str, measured: float | None, *, misled: tuple[str, ...] = ()) -> dict[str, Any]:
+    span = {"low": 3.0, "mean": 4.0, "high": 5.0}
+    inside = None if measured is None else 3.0 <= measured <= 5.0
+    return {
+        "settings": settings,
+        "fault": "worker",
+        "began": "2026-01-01T00:00:00Z",
+        "misled": misled,
+        "phases": [
+            {"name": "all running", "predicted": span, "measured": measured, "inside": inside}
+        ],
+        "services": [{"may_move": True, "started": measured}, {"may_move": False, "started": None}],
+    }
+
+
+def test_settings_are_written_into_a_copy(tmp_path: Path) -> None:
+    made = drills.site("defaults", tmp_path)
+    assert "name: drills-defaults" in made.fleet.read_text()
+    assert "heartbeat: 5s" in made.fleet.read_text()
+    texts = [path.read_text() for path in made.fleet.parent.glob("*.yaml") if path != made.fleet]
+    assert all("delay: 0s" not in text and "delay: 1s" not in text for text in texts)
+    assert sum(text.count("delay: 5s") for text in texts) >= 4
+
+
+def test_faults_and_settings_take_turns(tmp_path: Path) -> None:
+    sites = [drills.site(name, tmp_path) for name in drills.SETTINGS]
+    order = [(number, fault, each.settings) for number, fault, each in drills.turns(2, sites)]
+    assert order[:4] == [
+        (1, "worker", "tuned"),
+        (1, "worker", "defaults"),
+        (1, "leader", "tuned"),
+        (1, "leader", "defaults"),
+    ]
+    assert len(order) == 8
+
+
+def test_the_page_counts_what_was_inside(tmp_path: Path) -> None:
+    runs = [run("tuned", 4.0), run("tuned", 9.0, misled=("x",)), run("tuned", None)]
+    drills_page.write(tmp_path, WHERE, runs)
+    page = (tmp_path / "drills.md").read_text()
+    assert (
+        "| worker | tuned | 3 | – | 4.0 / 6.5 / 9.0 (1 never) | 4.0 / 6.5 / 9.0 (1 never) | 1 |"
+        in page
+    )
+    assert "| worker | tuned | all running | 1 of 2 | 2.0 |" in page
+    assert (tmp_path / "drills.svg").read_text().count("<circle") == 2
