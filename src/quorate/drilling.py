@@ -10,15 +10,17 @@ from importlib.metadata import version
 from quorate import workflows
 from quorate.deploy.progress import Reporter
 from quorate.drill import fault, history
+from quorate.drill.aim import leader_of
 from quorate.drill.file import Drill
 from quorate.drill.model import Report, Resilience, Run
-from quorate.drill.run import Once, Setting
+from quorate.drill.run import Once, Setting, placed
 from quorate.errors import LabError, RefusedError
 from quorate.fleet.observed import Snapshot
 from quorate.lab import keeper
 from quorate.lab.state import Lab
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
+from quorate.plan.model import Plan
 from quorate.plan.solve import make_plan
 from quorate.tools import filelock
 from quorate.workflows import Opened, UpOptions
@@ -108,6 +110,19 @@ def look(opened: Opened) -> Snapshot:
         )
     with Connections(opened.fleet) as connections:
         return observe(connections.manager().client)
+
+
+def as_it_is(opened: Opened, *, time_limit: float | None = None) -> tuple[Plan, str]:
+    """The plan of a fleet with services where they run now, and the manager that leads.
+
+    Raises:
+        UnreachableError, EngineError: no manager answers.
+    """
+    fleet = opened.fleet
+    with Connections(fleet) as connections:
+        seen = observe(connections.manager().client)
+    plan = make_plan(fleet, current=workflows.where_now(fleet, seen), time_limit=time_limit)
+    return placed(plan, fleet, seen), leader_of(seen)
 
 
 def bring_home(opened: Opened, report: Reporter) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from quorate.observe.snapshot import observe
 from quorate.plan.model import LossOutcome, Plan
 from quorate.plan.scene import scene
 from quorate.plan.survive import replay
+from quorate.predict.behaviours import behaviours
 from quorate.predict.losses import Losses
 from quorate.predict.model import Failure
 from quorate.tools import clock
@@ -45,6 +46,8 @@ CHECK_SECONDS = 1.0
 """Between two looks at the probes and the keeper, while the fault lasts."""
 BACK_SECONDS = 180.0
 COURSES = 400
+LAB_BOOT = (0.0, 1.5)
+"""Seconds until what runs in a lab answers: Debian's programs with little data, and stand-ins."""
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -91,7 +94,10 @@ class Once:
     def _foresee(self) -> tuple[Failure, LossOutcome]:
         fleet = self.setting.fleet
         start = scene(fleet, placed(self.setting.plan, fleet, self.before))
-        losses = Losses(start, seed=self.setting.seed, courses=COURSES)
+        manners = {
+            name: replace(manner, boot=LAB_BOOT) for name, manner in behaviours(fleet).items()
+        }
+        losses = Losses(start, seed=self.setting.seed, courses=COURSES, manners=manners)
         leader = self.watch.leader or fleet.managers[0].name
         return losses.lose(self.hit, leader=leader), replay(start, self.hit)
 

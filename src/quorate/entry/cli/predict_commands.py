@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
+    from quorate.plan.model import Plan
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
@@ -42,6 +43,10 @@ def predict(
     plan: Path | None = typer.Option(
         None, "--plan", metavar="FILE", help="A plan written by `quorate plan -o`."
     ),
+    live: bool = typer.Option(
+        False, "--live", help="Ask the swarm where services run, and who leads, now."
+    ),
+    lab: bool = typer.Option(False, "--lab", help="Ask the fleet's lab for that."),
     fail_on: str | None = typer.Option(
         None,
         "--fail-on",
@@ -60,14 +65,15 @@ def predict(
 ) -> None:
     """Say what stops, and for how long, when servers fail."""
     from quorate.entry.cli.output import console, print_json
-    from quorate.entry.cli.plan_file import planned
-    from quorate.fleet.read import read_fleet
     from quorate.predict.predict import predict as ask
     from quorate.predict.verdict import broken, limit_of, words
 
     limit = limit_of(fail_on) if fail_on is not None else None
-    desired = read_fleet(fleet)
-    made = planned(desired, plan, time_limit, verb="predict")
+    if live or lab:
+        desired, made, leads = _from_swarm(fleet, plan, lab=lab, time_limit=time_limit)
+        leader = leader or leads
+    else:
+        desired, made = _from_files(fleet, plan, time_limit)
     with console(stderr=True).status("predicting") as status:
         found = ask(
             desired,
@@ -96,6 +102,33 @@ def predict(
         sys.stderr.write(words(found.broken, limit) + "\n")
         if found.broken:
             raise typer.Exit(VERDICT)
+
+
+def _from_files(fleet: Path, plan: Path | None, time_limit: float) -> tuple[Fleet, Plan]:
+    from quorate.entry.cli.plan_file import planned
+    from quorate.fleet.read import read_fleet
+
+    desired = read_fleet(fleet)
+    return desired, planned(desired, plan, time_limit, verb="predict")
+
+
+def _from_swarm(
+    fleet: Path, plan: Path | None, *, lab: bool, time_limit: float
+) -> tuple[Fleet, Plan, str | None]:
+    """The fleet, its plan with services where they run, and who leads; None: nobody.
+
+    Raises:
+        UsageError: a plan was named as well.
+    """
+    from quorate import drilling
+    from quorate.errors import UsageError
+    from quorate.workflows import open_fleet
+
+    if plan is not None:
+        raise UsageError("--plan and --live: services are where the one says, or the other")
+    opened = open_fleet(fleet, lab=lab)
+    made, leader = drilling.as_it_is(opened, time_limit=time_limit)
+    return opened.fleet, made, leader or None
 
 
 def _names(text: str) -> tuple[str, ...]:
