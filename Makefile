@@ -70,6 +70,7 @@ format: $(READY) ## Let ruff lay out and sort the code
 .PHONY: docs
 docs: $(READY) ## Generate docs/reference from the code
 	@$(BIN)/python -m scripts.reference
+	@$(BIN)/python -m scripts.claims
 
 .PHONY: evidence
 evidence: $(READY) ## Repeat the measurements and write them, with pictures, into docs/evidence
