@@ -236,7 +236,9 @@ class Once:
         for each in self._figures(probers, course):
             errors = each.failed / each.sent if each.sent >= 100 else 0.0
             if each.bystander and errors > abort.bystander_errors:
-                found.append(f"{each.service}, which should notice nothing, fails {errors:.1%}")
+                found.append(
+                    f"{each.service}, which should notice nothing, fails at {each.vantage}"
+                )
         return found
 
     def _figures(self, probers: Probers, course: _Course) -> tuple[Probed, ...]:
