@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import drills, fleets, machine, picture, scale_report
+from benchmarks import drills, fleets, machine, picture, predictions, scale_report
 from benchmarks.measure import Case, FailedError, Figures, measure
 from benchmarks.roadef import evidence as roadef
 
@@ -49,6 +49,7 @@ def growth(place: Path) -> tuple[str, list[Case]]:
 REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "scale": scale_report.write,
     "roadef": roadef.write,
+    "predictions": predictions.write,
     "drills": drills.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
