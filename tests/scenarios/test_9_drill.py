@@ -102,16 +102,25 @@ def test_a_quorum_is_not_lost_by_mistake(shop: Office) -> None:
 
 
 def test_a_probe_that_nobody_answers_injects_nothing(shop: Office) -> None:
-    """A service that is broken before would prove nothing afterwards."""
+    """A service that does not answer before would prove nothing afterwards."""
     steps.given_deployed(shop)
-    lab = live.lab_of(shop)
-    file = write(shop, "deaf-api", "target: {server: four}\nfault: {kind: freeze, duration: 20s}\n")
+    file = write(shop, "mute", "target: {server: four}\nfault: {kind: freeze, duration: 20s}\n")
     text = Path(file).read_text().replace("probes: {", "probes: {services: [worker], ")
     Path(file).write_text(text)
-    shop.quorate(
-        *("drill", "run", file, "--fleet", str(shop.fleet), "--lab", "--yes"), code=2, timeout=120
-    )
-    assert keeper.holder(lab) is None
+    command = ("drill", "run", file, "--fleet", str(shop.fleet), "--lab", "--yes")
+    assert "nothing says where worker listens" in shop.quorate(*command, code=2).stderr
+    data = shop.fleet.parent / "data.yaml"
+    before = data.read_text()
+    silent = 'command: ["sleep", "infinity"]\n'
+    data.write_text(before.replace(silent, silent + '    expose: ["9999"]\n'))
+    try:
+        (run,) = drill(shop, file, code=INVALID)["runs"]
+    finally:
+        data.write_text(before)
+    assert run["resilience"] == "invalid"
+    assert any("worker answered 0% of probes" in text for text in run["why"])
+    assert run["began"] == ""
+    assert keeper.holder(live.lab_of(shop)) is None
     then_nothing_is_left(shop)
 
 
