@@ -50,8 +50,9 @@ SWAPS, CYCLES, CHAINED = 0.2, 0.1, 0.5
 put one in the place of another that goes elsewhere. Where room is scarce, hardly a task fits
 anywhere unless another leaves."""
 
-STRETCH = 100_000
-"""Steps after which fines follow what is beyond capacities."""
+STRETCHES = 1_700
+"""How often in a whole course fines follow what is beyond capacities. Not after a number of steps:
+the longer the course, the higher they would rise, and the worse it would end."""
 
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
@@ -104,7 +105,8 @@ class Chain:
     def follow(self, course: Course, steps: int, worse: float, part: float, end: float) -> None:
         """Anneal along a part of a course; `worse`: the mean cost of a change for the worse."""
         end = max(part, end)
-        parts = np.linspace(part, end, 1 + (max(1, steps // STRETCH) if course.fines else 1))
+        stretches = max(1, round(STRETCHES * (end - part))) if course.fines else 1
+        parts = np.linspace(part, end, 1 + stretches)
         for here, there in itertools.pairwise(parts.tolist()):
             hot, cold = (worse * scheduled(course.heat, at) for at in (here, there))
             fine = worse * scheduled(course.fines, here) if course.fines else -1.0
