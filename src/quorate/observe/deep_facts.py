@@ -5,15 +5,15 @@ Never raises for what does not work: that becomes a reason why something was not
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from quorate.errors import QuorateError
 from quorate.fleet.model import Role, Server
-from quorate.fleet.observed import ObservedContainer, Snapshot
+from quorate.fleet.observed import Snapshot
 from quorate.observe.certificate import validity
 from quorate.observe.connect import Connections
+from quorate.observe.deep_ask import Asker
 from quorate.observe.deep_model import (
     Answers,
     Check,
@@ -25,7 +25,7 @@ from quorate.observe.deep_model import (
     Settings,
     Validity,
 )
-from quorate.observe.deep_names import Question, overlays, questions
+from quorate.observe.deep_names import overlays, questions
 from quorate.observe.deep_tasks import sharing
 from quorate.observe.gather import Gathered
 from quorate.observe.snapshot import NANO, moment
@@ -43,29 +43,6 @@ CERTIFICATE = "swarm/certificates/swarm-node.crt"
 MANAGER_PORT = "127.0.0.1:2377"
 
 OF_SERVER = f'df -Pk -- "$1"; cat "$1/{CERTIFICATE}" 2>&1; true'
-
-ASK = r"""
-if getent ahostsv4 127.0.0.1 > /dev/null 2>&1; then tool=getent
-elif command -v nslookup > /dev/null 2>&1; then tool=nslookup
-elif python3 -c pass > /dev/null 2>&1; then tool=python3
-else exit 9; fi
-limit=; if timeout 3 true > /dev/null 2>&1; then limit='timeout 3'; fi
-program='import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2], sep="\n")'
-until=$(($(date +%s) + 20))
-for name in "$@"; do
-  [ "$(date +%s)" -le "$until" ] || exit 0
-  echo "? $name"
-  case $tool in
-  getent) $limit getent ahostsv4 "$name" ;;
-  nslookup) $limit nslookup "$name" 127.0.0.11 ;;
-  python3) $limit python3 -I -S -c "$program" "$name" ;;
-  esac 2> /dev/null
-  echo "."
-done
-"""
-"""What a container's shell runs: ask its resolver for each name, for about 20 s at most."""
-
-ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 
 
 def look(
@@ -195,86 +172,12 @@ def _names(
 ) -> tuple[tuple[Answers, ...], Mapping[str, str]]:
     asked = questions(snapshot)
     found = connections.each(
-        lambda server, client: _Asker(server.name, client, asked).go(overlays(snapshot)),
+        lambda server, client: Asker(server.name, client, asked).go(overlays(snapshot)),
         {question.server for question in asked},
     )
     unasked = {name: error.what for name, error in found.errors.items()}
     unasked |= {name: "; ".join(why) for name, (_, why) in found.results.items() if why}
     return tuple(a for answers, _ in found.results.values() for a in answers), unasked
-
-
-class _Asker:
-    """The questions to one server: each network through one of its containers."""
-
-    def __init__(self, server: str, client: DockerClient, asked: tuple[Question, ...]) -> None:
-        self.client = client
-        self.questions = [question for question in asked if question.server == server]
-        self.known: dict[str, Answers | None] = {}
-
-    def go(self, networks: Mapping[str, str]) -> tuple[tuple[Answers, ...], list[str]]:
-        """The answers, and why some are missing."""
-        mute = sorted(networks[q.network] for q in self.questions if not self._answered(q))
-        why = []
-        if mute:
-            why.append(
-                f"no container there in {', '.join(mute)} "
-                "has a shell with getent, nslookup or python3"
-            )
-        answers = tuple(answers for answers in self.known.values() if answers is not None)
-        late = sum(len(self._names_for(a.networks) - a.found.keys()) for a in answers)
-        if late:
-            why.append(f"{late} names were not answered in time")
-        return answers, why
-
-    def _answered(self, question: Question) -> bool:
-        """Ask the first container that can; whether one could."""
-        for item in question.containers:
-            if item.id not in self.known:
-                self.known[item.id] = self._ask(item)
-            if self.known[item.id] is not None:
-                return True
-        return False
-
-    def _names_for(self, networks: Iterable[str]) -> set[str]:
-        inside = set(networks)
-        return {name for q in self.questions if q.network in inside for name in q.names}
-
-    def _ask(self, item: ObservedContainer) -> Answers | None:
-        command = ["sh", "-c", ASK, "sh", *sorted(self._names_for(item.networks))]
-        try:
-            made = self.client.api.exec_create(item.id, command, stdout=True, stderr=False)
-            said = self.client.api.exec_start(made["Id"])
-            code = self.client.api.exec_inspect(made["Id"]).get("ExitCode")
-        except docker.engine_errors():
-            return None
-        found = parse_answers(said.decode(errors="replace")) if isinstance(said, bytes) else {}
-        if code or not found:
-            return None
-        return Answers(
-            server=item.server,
-            container=item.name,
-            networks=frozenset(item.networks),
-            found=found,
-        )
-
-
-def parse_answers(text: str) -> Mapping[str, tuple[str, ...]]:
-    """Name → addresses, from what the container's shell printed; names cut short left out."""
-    found: dict[str, tuple[str, ...]] = {}
-    for block in text.split("? ")[1:]:
-        lines = block.splitlines()
-        if "." in lines:
-            found[lines[0]] = tuple(sorted(_addresses(lines[1 : lines.index(".")])))
-    return found
-
-
-def _addresses(lines: Iterable[str]) -> set[str]:
-    """Those of the name; `nslookup` first tells which resolver it asks."""
-    lines = list(lines)
-    begin = next((n for n, line in enumerate(lines) if line.startswith("Name:")), None)
-    if begin is None and any(line.startswith("Server:") for line in lines):
-        return set()
-    return {address for line in lines[begin or 0 :] for address in ADDRESS.findall(line)}
 
 
 def _ran(connections: Connections, snapshot: Snapshot) -> Mapping[str, Ran]:
