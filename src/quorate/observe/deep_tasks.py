@@ -61,7 +61,7 @@ def strays(snapshot: Snapshot) -> Iterator[Finding]:
     tasks = {task.id: task for task in snapshot.tasks}
     for item in snapshot.containers:
         identity = item.labels.get(TASK_LABEL)
-        if not identity or item.state != "running" or item.server in snapshot.unreachable:
+        if not identity or item.state != "running":
             continue
         why = _stray(tasks.get(identity), item.server, snapshot)
         if why:

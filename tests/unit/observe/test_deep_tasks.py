@@ -232,3 +232,11 @@ def test_two_that_ran_on_one_volume_for_a_moment() -> None:
 )
 def test_what_shares_no_volume(item: ObservedContainer, times: dict[str, Ran]) -> None:
     assert on_one_volume(item, times) == ()
+
+
+def test_two_that_both_ended_had_it_until_the_first_end() -> None:
+    other = container("e", "c", "d9", place="shop_db.1", volumes=("rows",), state="exited")
+    snapshot = replace(SNAPSHOT, containers=(ENDED, other))
+    times = ran(-100, -50, "old") | ran(-52, -10, "e")
+    (found,) = only(facts(snapshot=snapshot, ran=times), Check.VOLUME)
+    assert "for 2.0 s" in found.what
