@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quorate import deepstatus
+from quorate import deepstatus, workflows
 from quorate.deploy.progress import Silent
 from quorate.observe.deep_model import Action, Check, Finding, Grade, Kind
 from quorate.observe.standing import Standing
@@ -64,9 +64,7 @@ class Play:
         monkeypatch.setattr(
             deepstatus, "mend", lambda action, scene: self.done.append(action.kind.name)
         )
-        monkeypatch.setattr(
-            deepstatus.workflows, "up", lambda *given, **named: self.done.append("up")
-        )
+        monkeypatch.setattr(workflows, "up", lambda *given, **named: self.done.append("up"))
 
 
 OPENED = Opened(fleet=fleet())

@@ -5,7 +5,7 @@ Never raises for what does not work: that becomes a reason why something was not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from quorate.errors import QuorateError
@@ -53,7 +53,7 @@ def look(
     servers: list[dict[str, ServerFacts]] = []
     names: list[tuple[tuple[Answers, ...], Mapping[str, str]]] = []
     ran: list[Mapping[str, Ran]] = []
-    work = (
+    work: tuple[Callable[[], None], ...] = (
         lambda: servers.append(_servers(connections, snapshot)),
         lambda: names.append(_names(connections, snapshot)),
         lambda: ran.append(_ran(connections, snapshot)),

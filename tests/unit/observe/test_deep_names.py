@@ -30,9 +30,9 @@ OTHER = "net-2"
 NAMES = {"tasks.shop_web", "shop_web", "tasks.shop_db", "shop_db"}
 
 
-def told(server: str = "b", **names: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Findings when a server's resolver says this, and the others' are right."""
-    wrong = answers(server, found=RIGHT | {k.replace("__", "."): v for k, v in names.items()})
+def told(**names: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Findings when the resolver of `b` says this, and that of `a` is right."""
+    wrong = answers("b", found=RIGHT | {k.replace("__", "."): v for k, v in names.items()})
     return wrong_names(facts(answers=(answers("a"), wrong)))
 
 
