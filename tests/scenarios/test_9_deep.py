@@ -75,7 +75,7 @@ def test_a_heartbeat_that_drifted_is_found_and_set(deployed: Office) -> None:
 
 
 def test_a_name_that_misses_a_task_is_found_and_mended(deployed: Office) -> None:
-    """Of a service that stays on its server: others may cluster when restarted, a fault of its own."""
+    """Of a service that stays on its server: others may cluster when restarted, another fault."""
     name = "docker ps -q --filter label=com.docker.swarm.service.name=data_files"
     on(deployed, "four", "sh", "-c", f"docker network disconnect -f backend $({name})")
     (found,) = deep(deployed, code=VERDICT)["findings"]
