@@ -62,6 +62,16 @@ def spread_service(manager: ssh.Target, name: str, *, per_node: int) -> None:
     ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS)
 
 
+def restart_service(manager: ssh.Target, name: str) -> None:
+    """Start a service's tasks anew, as its own settings for updates say; does not wait.
+
+    Raises:
+        UnreachableError, CommandError: as `deploy_stack`.
+    """
+    argv = ["docker", "service", "update", "--detach", "--force", name]
+    ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS)
+
+
 def remove_stack(manager: ssh.Target, name: str) -> str:
     """Remove a stack's services, and the networks it made; volumes stay.
 

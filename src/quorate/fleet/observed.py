@@ -39,7 +39,10 @@ class ObservedNode:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedService:
-    """A Swarm service. `spec` is the engine's own mapping; `version` its index."""
+    """A Swarm service. `spec` is the engine's own mapping; `version` its index.
+
+    `addresses` maps the id of each network to its virtual address there.
+    """
 
     id: str
     name: str
@@ -53,13 +56,15 @@ class ObservedService:
     previous_spec: dict[str, Any] | None = None
     update_state: str | None = None
     update_message: str | None = None
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedTask:
     """A task of a service. `message` and `error` are Swarm's own words.
 
-    `spec` is the task template it was made from, in the engine's own form.
+    `spec` is the task template it was made from, in the engine's own form;
+    `addresses` maps the id of each network to its addresses there.
     """
 
     id: str
@@ -76,11 +81,16 @@ class ObservedTask:
     timestamp: datetime | None = None
     created_at: datetime | None = None
     spec: dict[str, Any] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedContainer:
-    """A container on a server, of Swarm or not. `health`: healthy, unhealthy, starting or None."""
+    """A container on a server, of Swarm or not. `health`: healthy, unhealthy, starting or None.
+
+    `networks` maps the id of each network to its address there; `volumes` are the
+    server's own (driver local) that it may write to.
+    """
 
     id: str
     name: str
@@ -91,6 +101,8 @@ class ObservedContainer:
     compose_project: str | None = None
     compose_service: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,27 @@ def container(raw: Mapping[str, Any], server: str) -> ObservedContainer:
         compose_project=labels.get(PROJECT_LABEL),
         compose_service=labels.get(SERVICE_LABEL),
         labels=labels,
+        networks=_networks(raw),
+        volumes=_volumes(raw),
+    )
+
+
+def _networks(raw: Mapping[str, Any]) -> dict[str, str]:
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return {
+        str(item.get("NetworkID") or name): str(item.get("IPAddress") or "")
+        for name, item in networks.items()
+        if isinstance(item, Mapping)
+    }
+
+
+def _volumes(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        str(mount.get("Name") or "")
+        for mount in raw.get("Mounts") or ()
+        if mount.get("Type") == "volume"
+        and mount.get("Driver") in (None, "", "local")
+        and mount.get("RW", True)
     )
 
 

@@ -95,6 +95,7 @@ def service(raw: Raw) -> ObservedService:
         previous_spec=dict(raw["PreviousSpec"]) if raw.get("PreviousSpec") else None,
         update_state=update.get("State"),
         update_message=update.get("Message"),
+        addresses=_virtual_addresses(raw),
     )
 
 
@@ -118,6 +119,7 @@ def task(raw: Raw) -> ObservedTask:
         timestamp=moment(status.get("Timestamp")),
         created_at=moment(raw.get("CreatedAt")),
         spec=dict(spec),
+        addresses=_task_addresses(raw),
     )
 
 
@@ -145,6 +147,35 @@ def moment(text: Any) -> datetime | None:
     except ValueError:
         return None
     return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _virtual_addresses(raw: Raw) -> dict[str, str]:
+    """By network id; a service without virtual addresses (dnsrr) has none."""
+    found = _maps(_map(raw, "Endpoint"), "VirtualIPs")
+    return {
+        str(item.get("NetworkID") or ""): _bare(item["Addr"]) for item in found if item.get("Addr")
+    }
+
+
+def _task_addresses(raw: Raw) -> dict[str, tuple[str, ...]]:
+    out = {}
+    for item in _maps(raw, "NetworksAttachments"):
+        addresses = item.get("Addresses")
+        if isinstance(addresses, list):
+            name = str(_map(item, "Network").get("ID") or "")
+            out[name] = tuple(_bare(address) for address in addresses)
+    return out
+
+
+def _bare(address: Any) -> str:
+    """An address without the length of its network's prefix."""
+    return str(address).partition("/")[0]
+
+
+def _maps(raw: Raw, key: str) -> list[Raw]:
+    """The mappings in the list under `key`; empty when it is none."""
+    value = raw.get(key)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _node_address(status: Raw, manager: Raw) -> str:

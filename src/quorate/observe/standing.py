@@ -8,6 +8,7 @@ from enum import IntEnum
 from quorate.fleet.model import Engine, Fleet, Model, Role
 from quorate.fleet.observed import Snapshot
 from quorate.observe.containers import compose_states
+from quorate.observe.deep_model import Finding
 from quorate.observe.gather import Gathered, seen_running
 from quorate.observe.health import Condition, ServiceHealth, service_health, unseen
 from quorate.observe.servers import ServerHealth, ServerState, server_health
@@ -49,7 +50,8 @@ class ComposeHealth(Model):
 class Standing(Model):
     """How the fleet stands at a moment. `swarm` is False when the swarm itself could not be asked.
 
-    `strangers` are Swarm services that are not in the fleet file.
+    `strangers` are Swarm services that are not in the fleet file. `findings` are what
+    `--deep` found, None when it was not asked; `mended` is what `--mend` did before.
     """
 
     fleet: str
@@ -60,6 +62,8 @@ class Standing(Model):
     compose: tuple[ComposeHealth, ...] = ()
     strangers: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    findings: tuple[Finding, ...] | None = None
+    mended: tuple[Finding, ...] = ()
 
     @property
     def healthy(self) -> int:

@@ -19,7 +19,10 @@ JSON = st.recursive(
     ),
     max_leaves=4,
 )
-SECTIONS = ("Spec", "Status", "Description", "ManagerStatus", "Version", "UpdateStatus")
+SECTIONS = (
+    *("Spec", "Status", "Description", "ManagerStatus", "Version", "UpdateStatus"),
+    *("Endpoint", "NetworksAttachments"),
+)
 
 
 @given(st.dictionaries(st.sampled_from(SECTIONS), JSON))
@@ -113,3 +116,30 @@ def test_compose_projects_are_counted_from_the_listing() -> None:
 
 def test_a_container_without_any_field() -> None:
     assert container({}, "a").state == "unknown"
+
+
+def test_addresses_by_network() -> None:
+    found = snapshot.task(
+        {
+            "NetworksAttachments": [
+                {"Network": {"ID": "n1"}, "Addresses": ["10.0.1.7/24"]},
+                {"Network": {"ID": "n2"}, "Addresses": None},
+            ]
+        }
+    )
+    assert found.addresses == {"n1": ("10.0.1.7",)}
+    virtual = [{"NetworkID": "n1", "Addr": "10.0.1.2/24"}, {"NetworkID": "n2"}]
+    assert snapshot.service({"Endpoint": {"VirtualIPs": virtual}}).addresses == {"n1": "10.0.1.2"}
+
+
+def test_networks_and_own_volumes_of_a_container() -> None:
+    mounts = [
+        {"Type": "volume", "Name": "rows", "Driver": "local", "RW": True},
+        {"Type": "volume", "Name": "read", "Driver": "local", "RW": False},
+        {"Type": "volume", "Name": "far", "Driver": "nfs", "RW": True},
+        {"Type": "bind", "Source": "/srv", "RW": True},
+    ]
+    networks = {"backend": {"NetworkID": "n1", "IPAddress": "10.0.1.7"}, "none": None}
+    raw = {"Id": "c", "Mounts": mounts, "NetworkSettings": {"Networks": networks}}
+    found = container(raw, "a")
+    assert (found.networks, found.volumes) == ({"n1": "10.0.1.7"}, ("rows",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,14 @@ import typer
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
     from quorate.observe.connect import Connections
+    from quorate.observe.deep_model import Finding
     from quorate.observe.standing import Standing
 
 DEFAULT_FLEET = Path("fleet.yaml")
 WATCH_SECONDS = 2.0
 WATCH_PATIENCE_SECONDS = 3.0
+VERDICT = 4
+"""The exit code of a check that did not hold; see docs/reference/exit-codes.md."""
 
 FLEET_OPTION = typer.Option(DEFAULT_FLEET, "--fleet", help="The fleet file.")
 LAB = typer.Option(False, "--lab", help="Use the running lab of this fleet.")
@@ -31,6 +36,13 @@ def register(app: typer.Typer) -> None:
 def status(
     fleet: Path = typer.Argument(DEFAULT_FLEET, help="The fleet file."),
     watch: bool = typer.Option(False, "--watch", "-w", help="Keep looking, in place."),
+    deep: bool = typer.Option(
+        False, "--deep", help="Look for the faults a failure leaves behind; exit code 4 if any."
+    ),
+    mend: bool = typer.Option(
+        False, "--mend", help="With --deep: mend what is found, asking before each."
+    ),
+    yes: bool = typer.Option(False, "--yes", "-y", help="With --mend: do not ask."),
     as_json: bool = typer.Option(False, "--json", help="Print the state as JSON."),
     lab: bool = LAB,
 ) -> None:
@@ -38,6 +50,10 @@ def status(
     from quorate.entry.cli.output import console, print_json
     from quorate.observe.connect import Connections
 
+    _require_sense(watch=watch, deep=deep, mend=mend, yes=yes)
+    if deep:
+        _deep(fleet, lab=lab, mend=mend, yes=yes, as_json=as_json)
+        return
     desired = _read(fleet, lab)
     if watch and not as_json:
         with Connections(desired, patience=WATCH_PATIENCE_SECONDS) as connections:
@@ -107,6 +123,63 @@ def _read(fleet: Path, lab: bool) -> Fleet:
     from quorate.lab.state import load
 
     return read_fleet(fleet, override=load(fleet).override)
+
+
+def _require_sense(*, watch: bool, deep: bool, mend: bool, yes: bool) -> None:
+    """Check options that belong together.
+
+    Raises:
+        UsageError: one is there without the other.
+    """
+    from quorate.errors import UsageError
+
+    if (mend and not deep) or (yes and not mend):
+        given, missing = ("--mend", "--deep") if mend else ("--yes", "--mend")
+        raise UsageError(f"{given} goes with {missing}", todo=f"add {missing}")
+    if watch and deep:
+        raise UsageError("--watch and --deep do not go together", todo="leave one of them out")
+
+
+def _deep(fleet: Path, *, lab: bool, mend: bool, yes: bool, as_json: bool) -> None:
+    from quorate import deepstatus, workflows
+    from quorate.entry.cli.output import console, print_json
+    from quorate.entry.cli.progress import reporter
+    from quorate.observe.deep import faults
+
+    with reporter() as report:
+        opened = workflows.open_fleet(fleet, lab=lab)
+        standing = deepstatus.deep_status(opened, report=report)
+        if mend:
+            confirm = _confirmer(report.pause, yes=yes)
+            standing = deepstatus.mend_all(opened, standing, report=report, confirm=confirm)
+    if as_json:
+        print_json(standing)
+    else:
+        from quorate.entry.cli.deep_view import view as findings
+        from quorate.entry.cli.status_view import view
+
+        console().print(view(standing), "", findings(standing))
+    if faults(standing.findings or ()):
+        raise typer.Exit(VERDICT)
+
+
+def _confirmer(pause: Callable[[], None], *, yes: bool) -> Callable[[Finding], bool]:
+    """Asks before a mend; with --yes it does not."""
+
+    def confirm(finding: Finding) -> bool:
+        from quorate.errors import RefusedError
+
+        if yes:
+            return True
+        pause()
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                "nothing was mended: there is nobody to ask", todo="add --yes to mend all"
+            )
+        typer.echo(f"\n{finding.where}: {finding.what}", err=True)
+        return typer.confirm(f"Mend it ({finding.mend})?", err=True)
+
+    return confirm
 
 
 def _look(fleet: Fleet, connections: Connections) -> Standing:
