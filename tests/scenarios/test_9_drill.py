@@ -78,6 +78,7 @@ def test_the_worker_loses_power(shop: Office, tmp_path: Path) -> None:
     steps.then_all_at_home(shop)
 
 
+@pytest.mark.drill
 def test_a_partition_one_way(shop: Office) -> None:
     """The others hear the target, and it hears nobody."""
     steps.given_deployed(shop)
@@ -145,6 +146,8 @@ def test_a_killed_drill_is_undone_when_its_lease_ends(shop: Office) -> None:
     )
     running.send_signal(signal.SIGKILL)
     running.wait(10)
+    assert running.stderr is not None
+    running.stderr.close()
     assert leftovers(live.lab_of(shop)) != []
     then_it_is_undone(shop, within=60)
     live.wait_until(shop, lambda seen: all(node.ready for node in seen.nodes), within=60)
