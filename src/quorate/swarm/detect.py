@@ -64,11 +64,7 @@ def detect(
         return Detection(leaders=leaders)
     elected = leaders[-1].at
     ends = {node: elected + timing.unknown_grace * _period(random, timing) for node in nodes}
-    dead = len(gone.intersection(managers)) / len(managers)
-    ready = {
-        node: _registered(elected, random, timing, dead=0.0 if node in managers else dead)
-        for node in there
-    }
+    ready = {node: _registered(elected, random, timing) for node in there}
     late = {node: ends[node] for node in there if ready[node] > ends[node]}
     down = {node: ends[node] for node in nodes if node in gone} | late
     return Detection(leaders=leaders, down=down, ready=ready)
@@ -92,18 +88,15 @@ def noticed_after(random: Random, timing: Timing) -> float:
     return timing.grace * period - random.random() * period
 
 
-def _registered(elected: float, random: Random, timing: Timing, *, dead: float) -> float:
+def _registered(elected: float, random: Random, timing: Timing) -> float:
     """When a node that is there has registered with a leader elected so late after the loss.
 
     Its session broke at a beat that was not answered; tries before the election fail after
-    `call` (seen in a lab, 26.1.5). A manager asks itself; a worker asks a manager drawn at random,
-    a `dead` one with that share, for all have failed it while nobody led
-    (connectionbroker/broker.go, remotes/remotes.go): such a try fails after `call`, too. Seen in
-    a lab: a worker that registered so late that it was taken for lost.
+    `call` (seen in a lab, 26.1.5).
     """
     at = random.random() * timing.heartbeat + timing.call
     backoff = timing.backoff
-    while at < elected or random.random() < dead:
+    while at < elected:
         at += timing.call + random.random() * backoff
         backoff = min(timing.backoff + 2 * backoff, timing.backoff_most)
     return at
