@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,14 +19,13 @@ from quorate.lab import keeper
 from quorate.lab.state import Lab
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
+from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan
 from quorate.plan.solve import make_plan
 from quorate.tools import filelock
 from quorate.workflows import Opened, UpOptions
 
 LOCK_SECONDS = 1.0
-
-Confirm = Callable[[str], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ def drill(opened: Opened, wanted: Drill, options: DrillOptions, *, report: Repor
         setting = Setting(
             fleet=opened.fleet,
             lab=lab,
-            plan=make_plan(opened.fleet, current=workflows.where_now(opened.fleet, before)),
+            plan=make_plan(opened.fleet, current=where_now(opened.fleet, before)),
             drill=wanted,
             seed=options.seed,
             directory=history.new(opened.fleet.name, wanted.drill),
@@ -121,7 +119,7 @@ def as_it_is(opened: Opened, *, time_limit: float | None = None) -> tuple[Plan, 
     fleet = opened.fleet
     with Connections(fleet) as connections:
         seen = observe(connections.manager().client)
-    plan = make_plan(fleet, current=workflows.where_now(fleet, seen), time_limit=time_limit)
+    plan = make_plan(fleet, current=where_now(fleet, seen), time_limit=time_limit)
     return placed(plan, fleet, seen), leader_of(seen)
 
 

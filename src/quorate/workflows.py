@@ -31,6 +31,7 @@ from quorate.fleet.read import read_fleet
 from quorate.observe.connect import Connections, Manager
 from quorate.observe.recovery import affected_by, noticed, running_again
 from quorate.observe.snapshot import observe
+from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan, snapshot_of
 from quorate.plan.solve import make_plan
 from quorate.stacks.model import Rendered
@@ -204,18 +205,6 @@ def homes_now(scene: Scene) -> dict[str, tuple[str, ...]]:
         return {}
     last = record.last_applied(scene.client, fleet=scene.fleet.name)
     return dict(last.homes) if last else where_now(scene.fleet, scene.snapshot)
-
-
-def where_now(fleet: Fleet, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
-    """Service id → the servers it runs on now."""
-    names = {node.id: node.hostname for node in snapshot.nodes}
-    found: dict[str, tuple[str, ...]] = {}
-    for service in fleet.swarm_services():
-        live = snapshot.service(service.swarm_name)
-        if live is not None:
-            tasks = snapshot.running(live)
-            found[service.id] = tuple(sorted(names.get(t.node_id or "", "") for t in tasks))
-    return {name: servers for name, servers in found.items() if servers}
 
 
 def _require_fresh(plan: Plan, scene: Scene) -> None:

@@ -79,7 +79,8 @@ def guards(
     `token`: the servers that somebody named as those whose loss may cost the quorum.
     """
     found = [_ready(seen), _whole(fleet, seen), _quorum(drill, fleet, hit, frozenset(token))]
-    if drill.guards.capacity == "n-1" and drill.guards.managers_after == "quorum":
+    # Without a quorum nothing is replaced: the guard above says so, or it was allowed.
+    if drill.guards.capacity == "n-1" and outcome.quorum:
         found.append(_capacity(outcome))
     if drill.guards.backup_age is not None:
         text = "no backups are known to this version: leave `backup_age` out"

@@ -153,7 +153,10 @@ class Report(Model):
     @model_validator(mode="before")
     @classmethod
     def _as_written(cls, data: Any) -> Any:
-        """Verdicts are written, and worked out anew when read."""
+        """Verdicts are written, and worked out anew when read: a stored one could belie its runs.
+
+        Mypy knows no decorated properties (its issue 1362); Pydantic's manual ignores it so, too.
+        """
         if isinstance(data, dict):
             return {k: v for k, v in data.items() if k not in ("resilience", "agreement")}
         return data
