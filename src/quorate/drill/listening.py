@@ -14,7 +14,7 @@ from quorate.lab.images_names import parse
 STORES = {"redis": ("redis", 6379), "postgres": ("tcp", 5432), "mariadb": ("tcp", 3306),
           "mysql": ("tcp", 3306), "valkey": ("redis", 6379)}  # fmt: skip
 WEB = frozenset((80, 3000, 3001, 8000, 8080, 8081, 8888, 9090, 9093, 9100))
-MOST = 24
+MOST = 10
 """Services asked by default: more would load a small machine, and move what is measured."""
 
 

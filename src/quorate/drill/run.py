@@ -142,17 +142,16 @@ class Once:
         drill = self.setting.drill
         hit = sorted(self.watch.affected, key=lambda name: name not in self.watch.movable)
         targets = chosen(self.setting.fleet, drill.probes.services, hit)
-        hosts = [target.host for target in targets]
         images = {service.id: service.image for service in self.setting.fleet.services}
         plan = vantage.Plan(
             targets=targets,
-            networks=vantage.networks_of(self.before, hosts),
+            networks=vantage.networks_of(self.before, targets, stay),
             image=images[targets[0].service] if targets else "",
             rate=drill.probes.per_second,
             seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
             drill=drill.drill,
         )
-        return Probers(self.setting.lab, stay[: vantage.VANTAGES], plan, self.directory)
+        return Probers(self.setting.lab, plan, self.directory)
 
     def _unsteady(self, probers: Probers) -> list[str]:
         """Watch while nothing is broken; what is not as it must be."""
@@ -163,7 +162,8 @@ class Once:
         found = []
         for server in probers.servers:
             seen = probers.recent(server, since=since)
-            for number, target in enumerate(probers.plan.targets):
+            for number in probers.plan.asked(server):
+                target = probers.plan.targets[number]
                 share = samples.availability([s for s in seen if s.target == number])
                 if share < steady.availability:
                     asked = f"{target.kind} {target.host}:{target.port} from {server}"
@@ -259,6 +259,7 @@ class Once:
                 ended=ended,
                 bystanders=bystanders,
             )
+            if each.sent
         )
 
     def _until_back(self, client: DockerClient) -> list[str]:

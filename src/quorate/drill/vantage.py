@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -27,40 +27,66 @@ END_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the probers do. `networks` they join; `image` has Python, and is on the servers."""
+    """What the probers do. `image` has Python, and can be had on the servers.
+
+    `networks`: server → the networks it joins there, and in each the numbers of its targets.
+    """
 
     targets: tuple[Target, ...]
-    networks: tuple[str, ...]
+    networks: Mapping[str, Mapping[str, tuple[int, ...]]]
     image: str
     rate: float
     seconds: float
     drill: str
 
+    def asked(self, server: str) -> tuple[int, ...]:
+        """The numbers of the targets that are asked from a server."""
+        inside = self.networks.get(server, {}).values()
+        return tuple(sorted({number for numbers in inside for number in numbers}))
 
-def networks_of(seen: Snapshot, hosts: Sequence[str]) -> tuple[str, ...]:
-    """The attachable networks that services (by their Swarm names) are in."""
-    names = {details["id"]: name for name, details in seen.networks.items()}
-    found: dict[str, None] = {}
+
+def networks_of(
+    seen: Snapshot, targets: Sequence[Target], stay: Iterable[str]
+) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Server → network → the targets in it, the servers that reach most targets first.
+
+    An engine has a network only where a task of its own is in it (26.1: a container made
+    elsewhere finds none), so that is where a prober can join.
+    """
+    names = {
+        details["id"]: name for name, details in seen.networks.items() if details["attachable"]
+    }
+    hosts = {node.id: node.hostname for node in seen.nodes}
+    joined: dict[str, tuple[str, ...]] = {}
+    there: dict[str, set[str]] = {server: set() for server in stay}
     for service in seen.services:
-        if service.name in hosts:
-            template = service.spec.get("TaskTemplate") or {}
-            for network in template.get("Networks") or service.spec.get("Networks") or ():
-                name = names.get(str(network.get("Target")))
-                if name and seen.networks[name]["attachable"]:
-                    found[name] = None
-    return tuple(found)
+        template = service.spec.get("TaskTemplate") or {}
+        listed = template.get("Networks") or service.spec.get("Networks") or ()
+        found = tuple(names[n["Target"]] for n in listed if n.get("Target") in names)
+        joined[service.name] = found
+        for task in seen.running(service):
+            there.get(hosts.get(task.node_id or "", ""), set()).update(found)
+    made: dict[str, dict[str, tuple[int, ...]]] = {}
+    for server, networks in there.items():
+        inside = {
+            name: tuple(n for n, t in enumerate(targets) if name in joined.get(t.host, ()))
+            for name in sorted(networks)
+        }
+        made[server] = {name: numbers for name, numbers in inside.items() if numbers}
+    reach = {server: len({n for each in made[server].values() for n in each}) for server in made}
+    return {server: made[server] for server in sorted(made, key=lambda name: -reach[name])}
 
 
-def script(plan: Plan) -> str:
+def script(plan: Plan, server: str) -> str:
     """What a server's shell runs: make the prober's container, join every network, go. Pure."""
     program = (resources.files("quorate.drill") / "assets" / "prober.py").read_text()
     given = {
-        "targets": [asdict(target) for target in plan.targets],
+        "targets": [{"number": n, **asdict(plan.targets[n])} for n in plan.asked(server)],
         "rate": plan.rate,
         "seconds": plan.seconds,
         "patience": PATIENCE,
     }
-    first, *more = plan.networks
+    first, *more = plan.networks[server]
     create = [
         *("docker", "create", "-i", "--rm", "--name", CONTAINER, "--network", first),
         *("--label", f"{LABEL_DRILL}={plan.drill}", "--entrypoint", "python3", plan.image),
@@ -74,8 +100,9 @@ def script(plan: Plan) -> str:
 class Probers:
     """The probers of one run; they end when `stop` is called, or this process ends."""
 
-    def __init__(self, lab: Lab, servers: Sequence[str], plan: Plan, directory: Path) -> None:
-        self.lab, self.servers, self.plan, self.directory = lab, tuple(servers), plan, directory
+    def __init__(self, lab: Lab, plan: Plan, directory: Path) -> None:
+        self.lab, self.plan, self.directory = lab, plan, directory
+        self.servers = tuple(server for server in plan.networks if plan.asked(server))[:VANTAGES]
         self._running: dict[str, command.Spawned] = {}
 
     def start(self) -> None:
@@ -84,14 +111,11 @@ class Probers:
         Raises:
             LabError: one does not start; its last words are the cause.
         """
-        if not self.plan.targets or not self.plan.networks:
-            return
-        text = script(self.plan)
         for server in self.servers:
             self._running[server] = command.spawn(
                 [
                     *("docker", "-H", f"unix://{self.lab.engine_socket}", "exec", "-i"),
-                    *(self.lab.node(server).container, "bash", "-c", text),
+                    *(self.lab.node(server).container, "bash", "-c", script(self.plan, server)),
                 ],
                 log_file=self.file(server),
                 tied=True,

@@ -77,13 +77,14 @@ def test_what_is_hit_is_asked_first() -> None:
 def test_a_prober_joins_every_network_and_is_labelled() -> None:
     plan = Plan(
         targets=(Target(service="x", host="s_x", port=80, kind="http"),),
-        networks=("one", "two"),
+        networks={"a": {"one": (0,), "two": (0,)}, "b": {}},
         image="redis:7",
         rate=10,
         seconds=60,
         drill="d",
     )
-    text = script(plan)
+    assert (plan.asked("a"), plan.asked("b"), plan.asked("c")) == ((0,), (), ())
+    text = script(plan, "a")
     assert "--network one" in text
     assert "docker network connect two quorate-probe" in text
     assert "quorate.drill=d" in text

@@ -1,9 +1,9 @@
 """Asks services for answers at a steady rate: a program of its own, for inside a container.
 
-Its one argument is JSON: `targets` (each `host`, `port`, `kind`: http, redis or tcp), `rate` per
-second, `seconds` to go on for at most, `patience` in seconds. It ends sooner when its standard
-input does: it does not outlive who started it. It prints a line for each probe, as it ends:
-when it was due (seconds since 1970), the target's number, how it ended, and milliseconds.
+Its one argument is JSON: `targets` (each `number`, `host`, `port`, `kind`: http, redis or tcp),
+`rate` per second, `seconds` to go on for at most, `patience` in seconds. It ends sooner when its
+standard input does: it does not outlive who started it. It prints a line for each probe, as it
+ends: when it was due (seconds since 1970), the target's number, how it ended, and milliseconds.
 Open loop: a probe is sent when it is due, whatever became of the one before.
 """
 
@@ -159,8 +159,9 @@ async def main() -> None:
     while time.time() - started < given["seconds"]:
         due = started + turn * period
         await asyncio.sleep(max(0.0, due - time.time()))
-        for number, target in enumerate(given["targets"]):
-            task = loop.create_task(probe(names, number, target, due, given["patience"]))
+        for target in given["targets"]:
+            asked = probe(names, target["number"], target, due, given["patience"])
+            task = loop.create_task(asked)
             running.add(task)
             task.add_done_callback(running.discard)
         turn += 1
