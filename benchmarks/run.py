@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import drills, fleets, machine, picture, predictions, scale_report
+from benchmarks import alarms, drills, fleets, machine, picture, predictions, scale_report
 from benchmarks.measure import Case, FailedError, Figures, measure
 from benchmarks.roadef import evidence as roadef
 
@@ -51,6 +51,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "roadef": roadef.write,
     "predictions": predictions.write,
     "drills": drills.write,
+    "alarms": alarms.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 
