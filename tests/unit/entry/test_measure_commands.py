@@ -16,8 +16,8 @@ from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.read import read_fleet
-from quorate.measured.model import Measurement, Source
-from tests.unit.measured.making import MIB, found, seen, signal
+from quorate.measured.model import Measurement, Seen, Source
+from tests.unit.measured.making import GIB, MIB, found, seen, signal
 
 SHOP = Path(__file__).parents[2] / "scenarios" / "fleets" / "shop"
 
@@ -31,9 +31,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def measure(home: Path, **fields: Any) -> Measurement:
+def measure(home: Path, *, services: dict[str, Seen] | None = None, **fields: Any) -> Measurement:
     fleet = read_fleet(home / "fleet.yaml", environment={})
-    services = {
+    services = services or {
         s.id: seen(signal(40 * MIB, 60 * MIB, 80 * MIB), signal(0.1, 0.2, 0.3))
         for s in fleet.services
         if s.id != "mailer"
@@ -145,6 +145,16 @@ def test_plan_as_measured_beside_as_declared(shop: Path) -> None:
     shown = run("plan", "--measured", "measured.json").stdout
     assert "as measured (prometheus, 2026-02-23 12:00 to 2026-03-02 12:00)" in shown
     assert "nothing of this is applied" in shown
+
+
+def test_a_measurement_that_fits_nowhere_is_a_verdict(shop: Path) -> None:
+    measure(shop, services={"db": seen(signal(900 * GIB), signal(0.1))})
+    result = run("plan", "--measured", "measured.json", "--json")
+    assert result.exit_code == 4
+    printed = json.loads(result.stdout)
+    assert printed["measured"]["as_measured"] is None
+    assert printed["measured"]["conflict"]
+    assert run("plan").exit_code == 0
 
 
 def test_check_says_what_the_measurement_says_otherwise(shop: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quorate.plan.whatif.side import Homes
 
 DEFAULT_FLEET = Path("fleet.yaml")
+VERDICT = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +52,8 @@ def plan(
 ) -> None:
     """Decide where every service lives, and say why.
 
-    With --measured the plan stays the one that was declared; the other is shown beside it.
+    With --measured the plan stays the one that was declared; the other is shown beside it, and
+    where there is none with the measured figures, the exit code is 4.
     """
     from datetime import UTC, datetime
 
@@ -90,6 +92,8 @@ def plan(
     if stop():
         sys.stderr.write(f"stopped by Ctrl-C: {said_of(made)}\n")
         raise typer.Exit(INTERRUPTED)
+    if made.measured is not None and made.measured.as_measured is None:
+        raise typer.Exit(VERDICT)
 
 
 def _make(desired: Fleet, measured: Path | None, **how: Any) -> Plan:
