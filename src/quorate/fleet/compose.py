@@ -28,7 +28,7 @@ class Project:
 
     `defaults` maps a service to the `x-quorate` of the files it is in;
     `inactive` are the services whose profile is not enabled, `broken` those whose
-    `extends` leads nowhere.
+    `extends` leads nowhere. `written` as in `Interpolator`.
     """
 
     stack: Stack
@@ -38,6 +38,7 @@ class Project:
     defaults: Mapping[str, Map] = field(default_factory=dict)
     inactive: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
+    written: Mapping[Mark, str] = field(default_factory=dict)
 
     def section(self, name: str) -> Map:
         """A top-level section; empty when the files have none."""
@@ -77,6 +78,7 @@ def read_project(
         defaults=reader.defaults,
         inactive=frozenset(inactive),
         broken=frozenset(reader.broken),
+        written=reader.written,
     )
 
 
@@ -108,6 +110,7 @@ class _Reader:
         self.directory = directory
         self.defaults: dict[str, Map] = {}
         self.broken: set[str] = set()
+        self.written: dict[Mark, str] = {}
 
     def project(
         self,
@@ -132,6 +135,7 @@ class _Reader:
         interpolator = Interpolator(environment, self.problems)
         interpolator.tree(document)
         self.sources.used(interpolator.used)
+        self.written.update(interpolator.written)
         for name, required in interpolator.unset.items():
             self.sources.unset[name] = required or self.sources.unset.get(name, False)
         self._check_shape(document)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from quorate.fleet.positions import Map, Mark, Seq
@@ -21,6 +22,8 @@ from quorate.fleet.problems import Problems
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", "-", ":?", "?", ":+", "+")
 MAX_DEPTH = 50
+GIVEN = "\0"
+"""Stands for the value of a variable where the text is looked at as it was written."""
 
 
 class TemplateError(ValueError):
@@ -29,6 +32,8 @@ class TemplateError(ValueError):
 
 class Interpolator:
     """Replaces variables; remembers which were used, and which were unset (name → required).
+
+    `written`: the place of a value with variables → its text, `GIVEN` for what variables gave.
 
     Args:
         environment: the values.
@@ -44,6 +49,7 @@ class Interpolator:
         self.lenient = lenient
         self.used: dict[str, str | None] = {}
         self.unset: dict[str, bool] = {}
+        self.written: dict[Mark, str] = {}
         self._seen: set[int] = set()
 
     def tree(self, value: Any) -> None:
@@ -57,9 +63,16 @@ class Interpolator:
         for key, item in entries:
             if isinstance(item, str):
                 if "$" in item:
-                    value[key] = self.text(item, value.at(key))
+                    mark = value.at(key)
+                    value[key] = self.text(item, mark)
+                    self.written[mark] = self._blank.text(item, mark)
             else:
                 self.tree(item)
+
+    @cached_property
+    def _blank(self) -> Interpolator:
+        given = {name: GIVEN for name, value in self.environment.items() if value}
+        return Interpolator(given, Problems(), lenient=True)
 
     def text(self, text: str, mark: Mark) -> str:
         """The text with its variables replaced; left as it is when it cannot be read."""

@@ -124,6 +124,8 @@ def found(directory: Path, body: str, fleet: str = FLEET) -> set[str]:
         ("a: {image: x:1, environment: {TOKEN_EXPIRY: 3600s}}", set()),
         ("a: {image: x:1, environment: {DB: 'postgres://u:secret@db/x'}}", {"Q513"}),
         ("a: {image: x:1, environment: {DB: 'postgres://u@db/x'}}", set()),
+        ("a: {image: x:1, environment: {DB_PASSWORD: 'abc=='}}", {"Q513"}),
+        ("a: {image: x:1, environment: {DB_PASSWORD: '${SAID:-abc}'}}", {"Q513"}),
         # relations
         ("a: {image: x:1, x-quorate: {near: b}}\nb: {image: x:1, x-quorate: {apart: a}}", {"Q307"}),
         (
@@ -151,6 +153,24 @@ def found(directory: Path, body: str, fleet: str = FLEET) -> set[str]:
 )
 def test_services(tmp_path: Path, body: str, codes: set[str]) -> None:
     assert found(tmp_path, body) == codes
+
+
+@pytest.mark.parametrize(
+    ("environment", "codes"),
+    [
+        ("{DB_PASSWORD: '${SAID}'}", set()),
+        ("['DB_PASSWORD=${SAID:?}']", set()),
+        ("{DB_PASSWORD: '${SAID:-abc}'}", set()),
+        ("{DB_PASSWORD: 'abc${SAID}'}", {"Q513"}),
+        ("{DB: 'postgres://u:${SAID}@db/x'}", set()),
+        ("{DB: 'postgres://${SAID}:secret@db/x'}", {"Q513"}),
+    ],
+)
+def test_what_a_variable_gives_is_not_in_clear(
+    tmp_path: Path, environment: str, codes: set[str]
+) -> None:
+    (tmp_path / ".env").write_text("SAID=correct-horse\n")
+    assert found(tmp_path, f"a: {{image: x:1, environment: {environment}}}") == codes
 
 
 @pytest.mark.parametrize(

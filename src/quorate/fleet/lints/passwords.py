@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from quorate.fleet.interpolate import GIVEN
 from quorate.fleet.lints.context import Context
 from quorate.fleet.merge import as_pairs
 from quorate.fleet.model import Service
@@ -19,7 +20,7 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"|true|false|yes|no|on|off|none|null|\d{1,5}|/.*|__fill_in__", re.IGNORECASE
+    rf"{GIVEN}*|true|false|yes|no|on|off|none|null|\d{1, 5}|/.*|__fill_in__", re.IGNORECASE
 )
 _IN_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^/\s:@]+:(?P<password>[^/\s:@]+)@", re.IGNORECASE)
 
@@ -33,10 +34,21 @@ def lint(context: Context) -> None:
 def _service(context: Context, service: Service) -> None:
     written = context.view(service).value("environment")
     pairs = as_pairs(written) if written is not None else None
-    for key, value in (pairs or {}).items():
-        text = "" if value is None else str(value)
-        secret = _NAME.search(key) and not _ELSEWHERE.search(key) and not _HARMLESS.fullmatch(text)
-        if secret or _IN_ADDRESS.search(text):
-            mark = pairs.at(key) if pairs is not None else context.mark(service)
+    if pairs is None:
+        return
+    as_written = context.project(service).written
+    for key, value in pairs.items():
+        mark = pairs.at(key)
+        text = as_written.get(mark, "" if value is None else str(value))
+        if _in_clear(key, text.removeprefix(f"{key}=")):
             what = f"`{key}` of `{service.id}` looks like a password in clear"
             context.problems.add("Q513", mark, what)
+
+
+def _in_clear(key: str, text: str) -> bool:
+    """Whether a value holds a password as it was written; what variables give is not."""
+    address = _IN_ADDRESS.search(text)
+    if address is not None and address["password"].strip(GIVEN):
+        return True
+    named = _NAME.search(key) and not _ELSEWHERE.search(key)
+    return bool(named and not _HARMLESS.fullmatch(text))
