@@ -1,11 +1,15 @@
 """Drills repeated: Swarm's default settings against tuned ones, same fleet, same faults, in turns.
 
 Two labs of the scenarios' small fleet run side by side; each round loses the worker and the
-leader of each. An hour for eight rounds (`QUORATE_DRILL_ROUNDS`); every report is kept.
+leader of each. An hour for eight rounds (`QUORATE_DRILL_ROUNDS`); every report is kept, and every
+probe that was not answered.
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 import os
 import re
@@ -29,7 +33,7 @@ SECONDS = 900.0
 SETTINGS: Mapping[str, tuple[str, str]] = {"tuned": ("1s", "0s"), "defaults": ("5s", "5s")}
 """Name → (dispatcher heartbeat, restart delay); Docker's defaults are five seconds each."""
 
-FAULTS: Mapping[str, tuple[str, int]] = {"worker": ("worker", 60), "leader": ("leader", 100)}
+FAULTS: Mapping[str, tuple[str, int]] = {"worker": ("worker", 40), "leader": ("leader", 80)}
 """Name → (role, seconds that the power is off)."""
 
 
@@ -79,6 +83,39 @@ class Site:
         return {"settings": self.settings, "fault": fault, "seed": seed, **run}
 
 
+def unanswered(directory: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Vantage point, when due (seconds since 1970), target and outcome of failed probes."""
+    for path in sorted(directory.glob("probes-*.txt")):
+        for line in path.read_text(errors="replace").splitlines():
+            words = line.split()
+            if len(words) == 4 and words[2] != "ok":
+                yield path.stem.removeprefix("probes-"), words[0], words[1], words[2]
+
+
+class Raw:
+    """The failed probes of all runs, as compressed CSV; `samples` of a run names where they lie."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[object, ...]] = []
+
+    def take(self, run: dict[str, Any]) -> dict[str, Any]:
+        """Keep a run's failed probes; the run without the place, and what it says twice."""
+        directory = run.pop("samples", "")
+        run.pop("prediction", None)
+        for row in unanswered(Path(directory)) if directory else ():
+            self.rows.append((run["fault"], run["settings"], run["seed"], *row))
+        return run
+
+    def write(self, path: Path) -> None:
+        """Write them; the same rows give the same bytes."""
+        with gzip.GzipFile(path, "wb", mtime=0) as packed:
+            text = io.TextIOWrapper(packed, newline="")
+            rows = csv.writer(text)
+            rows.writerow(("lost", "settings", "seed", "seen from", "due", "target", "outcome"))
+            rows.writerows(self.rows)
+            text.flush()
+
+
 def write(directory: Path, place: Path) -> None:
     """Drill in turns and write drills.json, drills.md and drills.svg after each round.
 
@@ -89,6 +126,7 @@ def write(directory: Path, place: Path) -> None:
     where = machine.describe()
     directory.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = []
+    raw = Raw()
     sites = [site(name, place) for name in SETTINGS]
     try:
         for each in sites:
@@ -96,8 +134,9 @@ def write(directory: Path, place: Path) -> None:
             each.quorate("up", str(each.fleet), "--lab", "--yes")
         for number, fault, each in turns(rounds, sites):
             print(f"evidence: drills: round {number} of {rounds}: {fault}, {each.settings}")
-            runs.append(each.drill(fault, number))
+            runs.append(raw.take(each.drill(fault, number)))
             drills_page.write(directory, where, runs)
+            raw.write(directory / "drills-unanswered.csv.gz")
     finally:
         for each in sites:
             each.quorate("lab", "down", str(each.fleet), "--yes", codes=range(256))

@@ -97,12 +97,44 @@ def page(where: Mapping[str, object], runs: Sequence[Mapping[str, Any]]) -> str:
             "| --- | --- | --- | --- | --- |",
             *inside,
             "",
+            *summary(runs),
+            "",
             "![Measured and predicted](drills.svg)",
             "",
-            "Every figure: [drills.json](drills.json).",
+            "Every figure: [drills.json](drills.json); every probe that was not answered:",
+            "[drills-unanswered.csv.gz](drills-unanswered.csv.gz).",
             "",
         ]
     )
+
+
+def summary(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What it comes to: predictions that held, places, and how much quicker tuned settings are."""
+    made = [run for run in runs if run["began"]]
+    ends = [each for run in made if (each := phase(run, "all running")) and each["predicted"]]
+    inside = sum(bool(each["inside"]) for each in ends)
+    moved = [each for run in made for each in run["services"] if each["went_to"]]
+    possible = sum(bool(each["possible"]) for each in moved)
+    lines = [
+        f"- Everything ran again inside the predicted span in {inside} of {len(ends)} drills.",
+        f"- {possible} of {len(moved)} services went where the model says they may.",
+    ]
+    for fault in dict.fromkeys(run["fault"] for run in made):
+        times = {
+            name: [started(run) for run in mine]
+            for (lost, name), mine in groups(runs).items()
+            if lost == fault
+        }
+        ours = [time for time in times.get("tuned", ()) if time is not None]
+        plain = [time for time in times.get("defaults", ()) if time is not None]
+        if ours and plain:
+            ratio = median(plain) / median(ours)
+            lines.append(
+                f"- {fault.capitalize()} lost: {median(ours):.1f} s with tuned settings, "
+                f"{median(plain):.1f} s with defaults (medians until all started), "
+                f"{ratio:.1f} times as quick."
+            )
+    return lines
 
 
 def picture(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ def run(settings: str, measured: float | None, *, misled: tuple[str, ...] = ()) 
         "phases": [
             {"name": "all running", "predicted": span, "measured": measured, "inside": inside}
         ],
-        "services": [{"may_move": True, "started": measured}, {"may_move": False, "started": None}],
+        "seed": 1,
+        "services": [
+            {"may_move": True, "started": measured, "went_to": ("one",), "possible": True},
+            {"may_move": False, "started": None, "went_to": (), "possible": True},
+        ],
     }
 
 
@@ -56,3 +61,23 @@ def test_the_page_counts_what_was_inside(tmp_path: Path) -> None:
     )
     assert "| worker | tuned | all running | 1 of 2 | 2.0 |" in page
     assert (tmp_path / "drills.svg").read_text().count("<circle") == 2
+
+
+def test_the_page_says_what_it_comes_to(tmp_path: Path) -> None:
+    runs = [run("tuned", 4.0), run("tuned", 6.0), run("defaults", 20.0)]
+    drills_page.write(tmp_path, WHERE, runs)
+    page = (tmp_path / "drills.md").read_text()
+    assert "inside the predicted span in 1 of 3 drills" in page
+    assert "3 of 3 services went where the model says they may" in page
+    assert "5.0 s with tuned settings, 20.0 s with defaults" in page
+    assert "4.0 times as quick" in page
+
+
+def test_failed_probes_are_kept_and_no_place_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "probes-one.txt").write_text("1.5 0 ok 2.0\n1.6 0 connect 99.0\n1.7 1 na")
+    raw = drills.Raw()
+    kept = raw.take({**run("tuned", 4.0), "samples": str(tmp_path), "prediction": {"a": 1}})
+    assert not {"samples", "prediction"} & set(kept)
+    raw.write(tmp_path / "out.csv.gz")
+    lines = gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).decode().splitlines()
+    assert lines[1:] == ["worker,tuned,1,one,1.6,0,connect"]
