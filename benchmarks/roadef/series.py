@@ -21,7 +21,7 @@ from benchmarks.roadef.problem import RoadefError
 from benchmarks.roadef.results import Standing, standing
 
 ROOT = Path(__file__).resolve().parents[2]
-SOLVER = "quorate.plan.search.run:improve"
+SOLVER = "benchmarks.roadef.ours:improve"
 
 OVERTIME = 60.0
 """Seconds that a solver may go on beyond its limit."""
