@@ -5,11 +5,12 @@ Validated strictly. Nothing in it names a lab or a moment: it can be run again a
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quorate.errors import CheckError
 from quorate.fleet.file import Duration, Share, Strict, Text, Words
@@ -37,6 +38,25 @@ class Kind(StrEnum):
     KILL_ENGINE = "kill-engine"
     FREEZE = "freeze"
     PARTITION = "partition"
+    DRAIN = "drain"
+    FREEZE_SERVICE = "freeze-service"
+
+    @property
+    def takes_servers(self) -> bool:
+        """Whether servers are lost to the swarm, and not only what runs on them."""
+        return self not in (Kind.DRAIN, Kind.FREEZE_SERVICE)
+
+
+def _words(value: Any) -> Any:
+    """A command line as its words; no shell is asked."""
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
+Command = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_words),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Target(Strict):
@@ -60,7 +80,9 @@ class Target(Strict):
 class FaultEntry(Strict):
     """The fault, and how long it lasts."""
 
-    kind: Kind = Field(description="power-off, stop-engine, kill-engine, freeze or partition.")
+    kind: Kind = Field(
+        description="power-off, stop-engine, kill-engine, freeze, partition, drain, freeze-service."
+    )
     duration: Duration = Field(60.0, gt=0, le=1800, description="How long it lasts, unless undone.")
     one_way: bool = Field(
         False, description="partition: the target hears nobody, and the others hear it."
@@ -103,6 +125,10 @@ class UndoEntry(Strict):
     lease: Duration | None = Field(
         None, gt=0, description="After the fault began; its duration and a minute when not given."
     )
+    power_on: Command = Field(
+        (),
+        description="On real servers: what switches `{server}` on again, run on this machine.",
+    )
 
 
 class RepeatEntry(Strict):
@@ -119,6 +145,9 @@ class ProbesEntry(Strict):
 
     per_second: float = Field(10.0, ge=1, le=20, description="Of each service, at each place.")
     services: Words = Field((), description="Services to probe; all that listen when not given.")
+    image: Text | None = Field(
+        None, description="An image with python3 to probe from; python:3.13-alpine on real servers."
+    )
 
 
 class Drill(Strict):
@@ -145,6 +174,8 @@ class Drill(Strict):
             raise ValueError("undo.lease must not end before the fault does (fault.duration)")
         if self.fault.one_way and self.fault.kind is not Kind.PARTITION:
             raise ValueError("fault.one_way is for partitions")
+        if self.fault.kind is Kind.FREEZE_SERVICE and self.target.service is None:
+            raise ValueError("freeze-service needs target.service: what stands still")
         return self
 
 

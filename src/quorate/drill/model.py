@@ -109,7 +109,8 @@ class Run(Model):
     `target` the servers it hit; `leader` who led before. `began` and `undone` as UTC texts.
     `phase`: seconds waited before, within a heartbeat. `noticed`: until Swarm had all of the
     target down; `new_leader`: until another manager leads. `undone_by`: who undid it.
-    `misled`: servers that were well, and that Swarm took for lost meanwhile.
+    `misled`: servers that were well, and that Swarm took for lost meanwhile. `held`: who held
+    the undo, where it is not a lab's keeper.
     `left_behind`: what was still there after that. `why`: of an aborted or invalid run.
     """
 
@@ -133,6 +134,7 @@ class Run(Model):
     agreement: Agreement = Agreement.NONE
     why: tuple[str, ...] = ()
     undone_by: str = ""
+    held: str = ""
     misled: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
     samples: str = ""

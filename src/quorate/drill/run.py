@@ -17,8 +17,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from quorate.deploy.progress import Reporter
-from quorate.drill import aim, fault, samples, vantage, verdict
-from quorate.drill.file import Drill
+from quorate.drill import aim, samples, standstill, vantage, verdict
+from quorate.drill.file import Drill, Kind
+from quorate.drill.ground import Ground, Intent, Work
 from quorate.drill.listening import chosen
 from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run
 from quorate.drill.vantage import Probers
@@ -26,8 +27,6 @@ from quorate.drill.watch import Watch
 from quorate.errors import EngineError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
-from quorate.lab import keeper
-from quorate.lab.state import Lab
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
@@ -45,12 +44,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.25
 CHECK_SECONDS = 1.0
 """Between two looks at the probes and the keeper, while the fault lasts."""
-BACK_SECONDS = 180.0
 COURSES = 400
 FEWEST = 100
 """Probes of a service before its share of errors says anything."""
-LAB_BOOT = (0.0, 1.5)
-"""Seconds until what runs in a lab answers: Debian's programs with little data, and stand-ins."""
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -59,26 +55,29 @@ class Setting:
     """What all runs of a drill have in common.
 
     `plan` with the pools; where services are is looked up before each run. `directory` for
-    raw samples. `token`: servers named as those whose loss may cost the quorum.
+    raw samples. `token`: servers named as those whose loss may cost the quorum; `off`: as those
+    that may be switched off, where they are real.
     """
 
     fleet: Fleet
-    lab: Lab
+    ground: Ground
     plan: Plan
     drill: Drill
     seed: int
     directory: Path
     token: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
 class _Course:
-    """A fault under way, or over. `began` in seconds since 1970."""
+    """A fault under way, or over. `began` in seconds since 1970; `held`: who holds its undo."""
 
     began: float = 0.0
     lasted: float = 0.0
     aborted: list[str] = field(default_factory=list)
     undone_by: str = ""
+    held: str = ""
 
 
 class Once:
@@ -91,31 +90,71 @@ class Once:
             setting.drill.target, setting.fleet, before, lambda names: self.random.choice(names)
         )
         self.directory = setting.directory / f"run-{number}"
-        self.watch = Watch(setting.fleet, before, self.hit)
+        self.ground = setting.ground
+        self.kind = setting.drill.fault.kind
+        # What stands still takes nothing from its server but itself.
+        self.lost = () if self.kind is Kind.FREEZE_SERVICE else self.hit
+        self.watch = Watch(setting.fleet, before, self.lost)
         self.failure, self.outcome = self._foresee()
+        self.work = Work(
+            drill=setting.drill,
+            hit=self.hit,
+            before=before,
+            quorum=self.outcome.quorum or not self.kind.takes_servers,
+            token=setting.token,
+            off=setting.off,
+        )
 
     def _foresee(self) -> tuple[Failure, LossOutcome]:
         fleet = self.setting.fleet
         start = scene(fleet, placed(self.setting.plan, fleet, self.before))
-        manners = {
-            name: replace(manner, boot=LAB_BOOT) for name, manner in behaviours(fleet).items()
-        }
+        service = self.setting.drill.target.service
+        if self.kind is Kind.FREEZE_SERVICE and service is not None:
+            failure = standstill.standing(fleet, self.before, service, self.hit[0])
+            return failure, replay(start, ())
+        manners, boot = behaviours(fleet), self.ground.boot
+        if boot is not None:
+            manners = {name: replace(manner, boot=boot) for name, manner in manners.items()}
         losses = Losses(start, seed=self.setting.seed, courses=COURSES, manners=manners)
         leader = self.watch.leader or fleet.managers[0].name
-        return losses.lose(self.hit, leader=leader), replay(start, self.hit)
+        lost = losses.lose(self.hit, leader=leader)
+        failure = standstill.drained(lost) if self.kind is Kind.DRAIN else lost
+        return failure, replay(start, self.hit)
+
+    def _guards(self) -> tuple[Guard, ...]:
+        return aim.guards(
+            self.setting.drill,
+            self.setting.fleet,
+            self.before,
+            self.lost,
+            self.outcome,
+            token=self.setting.token,
+        )
+
+    def intent(self) -> Intent:
+        """What it would do; nothing is changed."""
+        return Intent(
+            drill=self.setting.drill.drill,
+            fleet=self.setting.fleet.name,
+            target=self.hit,
+            effects=tuple(self.ground.effects(self.work)),
+            guards=self._guards(),
+            prediction=self.failure,
+            steps=tuple(self.ground.steps(self.work)),
+        )
 
     def go(self) -> Run:
         """Do it.
 
         Raises:
-            LabError: the lab, the keeper or the probes would not; whatever was done is undone.
-            LockedError: another drill is under way.
+            LabError, MachineError: the ground, who is to hold the undo, or the probes would not;
+                whatever was done is undone.
+            RefusedError: it may not be done there. LockedError: another drill is under way.
         """
         drill, fleet = self.setting.drill, self.setting.fleet
         self.report.phase(f"run {self.number}: {drill.fault.kind} of {', '.join(self.hit)}")
-        found = aim.guards(
-            drill, fleet, self.before, self.hit, self.outcome, token=self.setting.token
-        )
+        self.ground.check(self.work)
+        found = self._guards()
         refused = [f"{guard.name}: {guard.text}" for guard in found if guard.holds is not True]
         if refused:
             return self._invalid(found, refused)
@@ -128,6 +167,7 @@ class Once:
         with Connections(stay) as connections:
             client = connections.manager().client
             try:
+                self.ground.ready(probers.servers, probers.plan.image)
                 probers.start()
                 unsteady = self._unsteady(probers)
                 if unsteady:
@@ -141,17 +181,20 @@ class Once:
     def _probers(self, stay: Sequence[str]) -> Probers:
         drill = self.setting.drill
         hit = sorted(self.watch.affected, key=lambda name: name not in self.watch.movable)
+        if self.kind is Kind.FREEZE_SERVICE and drill.target.service is not None:
+            hit = [drill.target.service]
         targets = chosen(self.setting.fleet, drill.probes.services, hit)
         images = {service.id: service.image for service in self.setting.fleet.services}
+        wanted = drill.probes.image or self.ground.image
         plan = vantage.Plan(
             targets=targets,
             networks=vantage.networks_of(self.before, targets, stay),
-            image=images[targets[0].service] if targets else "",
+            image=wanted or (images[targets[0].service] if targets else ""),
             rate=drill.probes.per_second,
-            seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
+            seconds=drill.steady.window + drill.lease + self.ground.patience + 120.0,
             drill=drill.drill,
         )
-        return Probers(self.setting.lab, plan, self.directory)
+        return Probers(self.ground, plan, self.directory)
 
     def _unsteady(self, probers: Probers) -> list[str]:
         """Watch while nothing is broken; what is not as it must be."""
@@ -172,16 +215,15 @@ class Once:
 
     def _break(self, client: DockerClient, probers: Probers) -> _Course:
         """Arm the undo, make the fault, watch it, undo it."""
-        drill, lab = self.setting.drill, self.setting.lab
-        kind, one_way = drill.fault.kind, drill.fault.one_way
-        undo = fault.undoing(lab, kind, self.hit)
+        drill = self.setting.drill
         if drill.repeat.phase == "random":
             clock.sleep(self.random.uniform(0.0, self.setting.fleet.swarm.heartbeat))
-        keeper.arm(lab, drill=drill.drill, undo=undo, lease=drill.lease)
-        course = _Course()
+        course = _Course(held=self.ground.arm(self.work))
+        if course.held:
+            self.report.note(course.held)
         try:
             first = time.time()
-            fault.begin(lab, kind, self.hit, one_way=one_way)
+            self.ground.begin(self.work)
             # Silence falls somewhere between asking for the fault and hearing that it is made.
             course.began = (first + time.time()) / 2
             self.report.note(f"broken; undone after {drill.fault.duration:g} s")
@@ -189,8 +231,8 @@ class Once:
         finally:
             course.lasted = time.time() - course.began if course.began else 0.0
             self.report.note("undoing the fault")
-            if keeper.undo(lab):
-                course.undone_by = course.undone_by or "the drill"
+            by = "the drill" if self.ground.undo() else "the lease's end"
+            course.undone_by = course.undone_by or by
         return course
 
     def _observe(self, client: DockerClient, probers: Probers, course: _Course) -> None:
@@ -227,7 +269,7 @@ class Once:
             clock.sleep(LOOK_SECONDS)
 
     def _aborting(self, probers: Probers, course: _Course, at: float) -> list[str]:
-        if keeper.holder(self.setting.lab) is None:
+        if self.ground.holder() is None:
             over = at >= self.setting.drill.lease
             course.undone_by = "the lease's end" if over else "somebody: `quorate drill stop`"
             return [f"undone by {course.undone_by}"]
@@ -265,7 +307,7 @@ class Once:
     def _until_back(self, client: DockerClient) -> list[str]:
         """Wait until every server is back in the swarm; those that are not in time, in words."""
         self.report.note("waiting until every server is back")
-        deadline = clock.monotonic() + BACK_SECONDS
+        deadline = clock.monotonic() + self.ground.patience
         away: list[str] = ["the swarm"]
         while clock.monotonic() < deadline:
             try:
@@ -276,7 +318,7 @@ class Once:
             if not away:
                 break
             clock.sleep(CHECK_SECONDS)
-        return [f"{name} is not back after {BACK_SECONDS:.0f} s" for name in away]
+        return [f"{name} is not back after {self.ground.patience:.0f} s" for name in away]
 
     def _write_prediction(self) -> str:
         text = self.failure.model_dump_json(indent=2) + "\n"
@@ -305,10 +347,14 @@ class Once:
         watch, quorum = self.watch, self.outcome.quorum
         services, phases = watch.recovered(self.failure), watch.phases(self.failure)
         stood, why = verdict.resilience(self.setting.drill, services, probes, quorum=quorum)
+        frozen = self.setting.drill.target.service
+        if self.kind is Kind.FREEZE_SERVICE and frozen is not None:
+            silent = standstill.unanswered(self.setting.fleet, frozen, probes)
+            stood, why = (Resilience.FAILED if silent else stood), (*why, *silent)
         foreseen, off = verdict.agreement(phases, services, watch.misled)
         if course.aborted:
             stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
-        left = [*away, *fault.leftovers(self.setting.lab)]
+        left = [*away, *self.ground.leftovers()]
         if left and not course.aborted:
             stood = Resilience.FAILED
         return Run(
@@ -331,6 +377,7 @@ class Once:
             agreement=foreseen,
             why=(*course.aborted, *why, *off, *(f"left behind: {each}" for each in left)),
             undone_by=course.undone_by,
+            held=course.held,
             misled=watch.misled,
             left_behind=tuple(left),
             samples=str(self.directory),

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
+from quorate.drill.ground import Ground
 from quorate.drill.listening import Target
 from quorate.drill.samples import Sample, parse
-from quorate.errors import LabError
 from quorate.fleet.observed import Snapshot
 from quorate.lab.keeper import LABEL_DRILL
-from quorate.lab.state import Lab
 from quorate.tools import clock, command
 
 VANTAGES = 2
@@ -100,8 +99,8 @@ def script(plan: Plan, server: str) -> str:
 class Probers:
     """The probers of one run; they end when `stop` is called, or this process ends."""
 
-    def __init__(self, lab: Lab, plan: Plan, directory: Path) -> None:
-        self.lab, self.plan, self.directory = lab, plan, directory
+    def __init__(self, ground: Ground, plan: Plan, directory: Path) -> None:
+        self.ground, self.plan, self.directory = ground, plan, directory
         self.servers = tuple(server for server in plan.networks if plan.asked(server))[:VANTAGES]
         self._running: dict[str, command.Spawned] = {}
 
@@ -109,14 +108,11 @@ class Probers:
         """Start them, and wait until each has answers.
 
         Raises:
-            LabError: one does not start; its last words are the cause.
+            QuorateError: one does not start; its last words are the cause.
         """
         for server in self.servers:
             self._running[server] = command.spawn(
-                [
-                    *("docker", "-H", f"unix://{self.lab.engine_socket}", "exec", "-i"),
-                    *(self.lab.node(server).container, "bash", "-c", script(self.plan, server)),
-                ],
+                self.ground.prober(server, script(self.plan, server)),
                 log_file=self.file(server),
                 tied=True,
             )
@@ -126,10 +122,8 @@ class Probers:
                 if process.poll() is not None or clock.monotonic() > deadline:
                     said = self.file(server).read_text(errors="replace")
                     self.stop()
-                    raise LabError(
-                        f"the probes on {server} do not start",
-                        cause=command.last_lines(said) or None,
-                        todo="nothing was broken; `quorate lab up` mends the lab",
+                    raise self.ground.broken(
+                        f"the probes on {server} do not start", command.last_lines(said) or None
                     )
                 clock.sleep(0.1)
 
