@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -217,11 +217,12 @@ def undo(ground: Ground) -> list[str]:
     return done + ground.clear()
 
 
-def grounds(fleet: Path | None, *, servers: bool, everything: bool = False) -> list[Ground]:
+def grounds(fleet: Path | None, *, servers: bool, everything: bool = False) -> Iterator[Ground]:
     """Where drills may be under way: of a fleet file, or everywhere this machine knows of.
 
     Of a fleet file it is its lab, if one runs; and its servers, if `servers` says so, a drill was
-    started on them from here, or there is no lab.
+    started on them from here, or there is no lab. Labs come first: a fleet file that cannot be
+    read keeps none of them from being mended.
 
     Raises:
         LabError: nothing is named, and there is not just one lab. CheckError: the fleet file.
@@ -229,14 +230,19 @@ def grounds(fleet: Path | None, *, servers: bool, everything: bool = False) -> l
     noted = [each.fleet for each in armed.every()]
     if everything:
         files = dict.fromkeys([*noted, *([fleet.resolve()] if fleet and servers else [])])
-        return [*map(LabGround, state.every()), *(_servers(path) for path in files)]
+        yield from map(LabGround, state.every())
+        yield from map(_servers, files)
+        return
     if fleet is None:
         if servers:
             raise UsageError("--servers needs the fleet file", todo="name it: FLEET --servers")
-        return [LabGround(state.find(None))]
+        yield LabGround(state.find(None))
+        return
     path = fleet.resolve()
     labs = [LabGround(lab) for lab in state.every() if lab.fleet_path == path]
-    return [*labs, *([_servers(path)] if servers or path in noted or not labs else [])]
+    yield from labs
+    if servers or path in noted or not labs:
+        yield _servers(path)
 
 
 def _servers(path: Path) -> Ground:

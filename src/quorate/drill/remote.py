@@ -235,4 +235,12 @@ def described(work: Work, jobs: Jobs) -> list[str]:
     until = f"for {drill.fault.duration:g} s; undone after {drill.lease:g} s whatever happens"
     lines = [f"{server}: {what}, {until}" for server in work.hit]
     holders = ", ".join(job.server or "this machine" for job in jobs.leases)
-    return [*lines, f"the undo is held on {holders}, before it begins"]
+    lines.append(f"the undo is held on {holders}, before it begins")
+    if not work.quorum and drill.fault.kind is not Kind.POWER_OFF:
+        how = ", ".join(" ".join(words) for words in _power_on(work))
+        lines.append(f"the quorum is lost meanwhile; what does not come back: {how}")
+    return lines
+
+
+def _power_on(work: Work) -> list[list[str]]:
+    return [remote_faults.named(work.drill.undo.power_on, server) for server in work.hit]

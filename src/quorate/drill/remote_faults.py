@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from shlex import quote
+from shlex import join, quote
 
 from quorate.drill.fault import NO_TABLE, TABLE
 from quorate.drill.file import Kind
@@ -219,8 +219,9 @@ WAYS: Mapping[Kind, Ways] = {
 
 def power_on(command: Sequence[str], servers: Sequence[str]) -> str:
     """The undo of a power cut, run on this machine: the stated command, once for each server."""
-    lines = []
-    for server in servers:
-        words = [word.replace("{server}", server) for word in command]
-        lines.append(" ".join(map(quote, words)) + " || failed=1\n")
-    return "".join(lines)
+    return "".join(f"{join(named(command, server))} || failed=1\n" for server in servers)
+
+
+def named(command: Sequence[str], server: str) -> list[str]:
+    """A stated command for one server."""
+    return [word.replace("{server}", server) for word in command]

@@ -236,5 +236,13 @@ def test_what_will_happen_names_every_server() -> None:
     ]
 
 
+def test_who_loses_a_quorum_is_told_the_way_back() -> None:
+    made = work(hit=("b", "c"), undo={"power_on": HOW}, quorum=False)
+    assert remote.described(made, jobs(made))[-1] == (
+        "the quorum is lost meanwhile; what does not come back: "
+        "ipmitool -H b-bmc power on, ipmitool -H c-bmc power on"
+    )
+
+
 def test_a_fault_takes_servers_or_not() -> None:
     assert [kind for kind in Kind if not kind.takes_servers] == [Kind.DRAIN, Kind.FREEZE_SERVICE]

@@ -36,9 +36,7 @@ def test_a_drain_says_where_and_not_when() -> None:
         starts=span,
         goes_to={"b": Certainty.ALWAYS},
     )
-    lost = Failure(
-        name="w", servers=("w",), leader="a", noticed=span, restored=span, fates=(fate,)
-    )
+    lost = Failure(name="w", servers=("w",), leader="a", noticed=span, restored=span, fates=(fate,))
     found = drained(lost)
     assert (found.noticed, found.restored, found.fates[0].whole) == (None, None, None)
     assert found.fates[0].goes_to == {"b": Certainty.ALWAYS}

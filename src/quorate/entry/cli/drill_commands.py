@@ -164,7 +164,7 @@ def stop(
     from quorate import drilling
     from quorate.errors import LabError, MachineError
 
-    found = drilling.grounds(fleet, servers=servers)
+    found = list(drilling.grounds(fleet, servers=servers))
     stopped = [drilling.where(ground) for ground in found if ground.undo()]
     if not stopped:
         places = " or ".join(drilling.where(ground) for ground in found)
@@ -186,8 +186,13 @@ def undo(
     from quorate import drilling
 
     found = drilling.grounds(fleet, servers=servers, everything=everything)
-    done = [text for ground in found for text in drilling.undo(ground)]
-    typer.echo("\n".join(done) or "nothing was left")
+    nothing = True
+    for ground in found:
+        for text in drilling.undo(ground):
+            typer.echo(text)
+            nothing = False
+    if nothing:
+        typer.echo("nothing was left")
 
 
 def _show(found: Report) -> None:

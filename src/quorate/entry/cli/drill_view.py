@@ -169,6 +169,8 @@ def _after(run: Run) -> list[Text]:
     }
     said = [Text(f"{count(len(quiet), 'service')} answered all the while", "dim")] if quiet else []
     said += [Text(f"{run.resilience.value}: {why}", STYLES[run.resilience]) for why in run.why]
+    if run.held:
+        said.append(Text(run.held, "dim"))
     if run.undone_by:
         said.append(Text(f"undone by {run.undone_by}"))
     said += [Text(f"left behind: {text}", "yellow") for text in run.left_behind]
