@@ -131,7 +131,7 @@ def allow(work: Work, fleet: Fleet, *, quorum: bool, here: str) -> None:
     """
     drill, names = work.drill, ",".join(work.hit)
     kind = drill.fault.kind
-    if here in work.hit:
+    if {here, here.partition(".")[0]} & set(work.hit):
         raise RefusedError(
             f"this is {here}, which the drill would hit: nothing was changed",
             todo="run it on a machine that is not a target",

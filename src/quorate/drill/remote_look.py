@@ -162,7 +162,9 @@ def leftovers(looks: dict[str, Look]) -> list[str]:
         elif look.lease:
             found.append(f"the {look.lease} of a lease on {server}")
         found += [f"{each} on {server}" for each in look.left]
-        if not look.answers:
+        if not look.root:
+            found.append(f"Quorate may not be root on {server}: what is left there is not seen")
+        elif not look.answers:
             found.append(f"the engine of {server} does not answer")
     drained = sorted({name for look in looks.values() for name in look.drained})
     return found + [f"{name} is drained by a drill" for name in drained]

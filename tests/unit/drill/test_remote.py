@@ -184,6 +184,7 @@ def test_a_quorum_is_lost_only_by_naming_the_servers_and_a_way_back() -> None:
 
 def test_the_machine_it_runs_on_is_no_target() -> None:
     assert "this is w" in refusal(work(), here="w").what
+    assert "this is w.example" in refusal(work(), here="w.example").what
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ def test_a_timer_without_an_undo_and_an_engine_that_is_off() -> None:
     ]
 
 
+def test_where_it_may_not_look_it_does_not_say_that_all_is_well() -> None:
+    (text,) = leftovers({"four": read_look("user 1000\n")})
+    assert text == "Quorate may not be root on four: what is left there is not seen"
+
+
 def test_a_server_that_says_nothing_has_nothing() -> None:
     found = read_look("")
     assert not (found.root or found.systemd or found.at_boot or found.answers)

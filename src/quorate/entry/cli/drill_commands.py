@@ -56,7 +56,9 @@ def run(
         metavar="SERVER,SERVER",
         help="The real servers that may be switched off, named one by one.",
     ),
-    home: bool = typer.Option(True, "--home/--no-home", help="Bring services home afterwards."),
+    home: bool | None = typer.Option(
+        None, "--home/--no-home", help="Bring services home afterwards (`up`); a lab's by default."
+    ),
     yes: bool = typer.Option(
         False, "--yes", "-y", help="Do not ask; real servers need it where there is no terminal."
     ),
@@ -86,7 +88,11 @@ def run(
     wanted = read_drill(file)
     opened = open_fleet(fleet, lab=lab)
     options = drilling.DrillOptions(
-        seed=seed, times=times, token=_names(quorum_loss), off=_names(power_off), home=home
+        seed=seed,
+        times=times,
+        token=_names(quorum_loss),
+        off=_names(power_off),
+        home=lab if home is None else home,
     )
     if dry_run:
         with reporter() as report:
