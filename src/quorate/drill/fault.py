@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from quorate.drill import writers
 from quorate.drill.file import Kind
+from quorate.errors import LabError
 from quorate.lab import faults, keeper, nodes
 from quorate.lab.state import Lab
 from quorate.tools import docker
@@ -82,8 +84,12 @@ def undoing(lab: Lab, kind: Kind, targets: Sequence[str]) -> str:
 
 
 def leftovers(lab: Lab) -> list[str]:
-    """What a drill has left in a lab, in words: a keeper, probes, rules, servers not as before."""
-    found = []
+    """What a drill has left in a lab, in words: a keeper, probes, rules, servers not as before.
+
+    Raises:
+        LabError: what a drill has written somewhere is not known.
+    """
+    found = [f"what a drill wrote to {name}" for name in writers.left(lab)]
     label = f"label={keeper.LABEL_DRILL}"
     form = ("ps", "-a", "--format", "{{.Names}}", "--filter", label)
     here = ("--filter", f"label=quorate.lab={lab.name}")
@@ -103,7 +109,13 @@ def leftovers(lab: Lab) -> list[str]:
 
 
 def clear(lab: Lab) -> list[str]:
-    """Remove what of a drill its keeper would not: rules and probes; in words. Servers stay off."""
+    """Remove what of a drill its keeper would not, in words: rules, probes, what was written.
+
+    Servers stay off.
+
+    Raises:
+        LabError: what was written could not be removed.
+    """
     done = []
     form = ("ps", "-aq", "--filter", f"label={keeper.LABEL_DRILL}")
     for node in lab.nodes:
@@ -118,4 +130,16 @@ def clear(lab: Lab) -> list[str]:
         if probes:
             nodes.execute(lab, node.server, "docker", "rm", "-f", *probes, check=False)
             done.append(f"removed {len(probes)} probes on {node.server}")
-    return done
+    return done + _unwrite(lab)
+
+
+def _unwrite(lab: Lab) -> list[str]:
+    written = writers.left(lab)
+    writers.collect(lab)
+    if writers.left(lab):
+        raise LabError(
+            f"what a drill wrote to {', '.join(written)} could not be removed",
+            cause="no answer, or no server left that is in its network",
+            todo="when it answers again: `quorate drill undo`",
+        )
+    return [f"removed what a drill wrote to {name}" for name in written]

@@ -95,6 +95,11 @@ class AbortEntry(Strict):
     bystander_errors: Share = Field(
         0.05, description="Share of the probes of services that should notice nothing."
     )
+    lost_writes: Literal["any", "judged", "allowed"] = Field(
+        "judged",
+        description="Acknowledged writes that are gone: `any` undoes the fault as soon as one is "
+        "seen, `judged` fails the drill at its end, `allowed` only tells.",
+    )
 
 
 class UndoEntry(Strict):
@@ -119,6 +124,11 @@ class ProbesEntry(Strict):
 
     per_second: float = Field(10.0, ge=1, le=20, description="Of each service, at each place.")
     services: Words = Field((), description="Services to probe; all that listen when not given.")
+    writes: Words | None = Field(
+        None,
+        description="Services to write to, Postgres or Redis; those that keep such data "
+        "(`state:`) when not given, none with `[]`.",
+    )
 
 
 class Drill(Strict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,12 +17,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from quorate.deploy.progress import Reporter
-from quorate.drill import aim, fault, samples, vantage, verdict
+from quorate.drill import aim, fault, samples, vantage, verdict, writers, written
 from quorate.drill.file import Drill
-from quorate.drill.listening import chosen
-from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run
+from quorate.drill.listening import Target, chosen
+from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run, Written
 from quorate.drill.vantage import Probers
 from quorate.drill.watch import Watch
+from quorate.drill.writers import Writers
 from quorate.errors import EngineError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
@@ -46,6 +47,7 @@ LOOK_SECONDS = 0.25
 CHECK_SECONDS = 1.0
 """Between two looks at the probes and the keeper, while the fault lasts."""
 BACK_SECONDS = 180.0
+SINGLE_SECONDS = 30.0
 COURSES = 400
 FEWEST = 100
 """Probes of a service before its share of errors says anything."""
@@ -79,6 +81,22 @@ class _Course:
     lasted: float = 0.0
     aborted: list[str] = field(default_factory=list)
     undone_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asking:
+    """What asks, and what writes, all the while."""
+
+    probers: Probers
+    writers: Writers
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """What they were told."""
+
+    probes: tuple[Probed, ...]
+    writes: tuple[Written, ...]
 
 
 class Once:
@@ -124,26 +142,40 @@ class Once:
         stay = fleet.model_copy(
             update={"servers": tuple(s for s in fleet.servers if s.name not in self.hit)}
         )
-        probers = self._probers([server.name for server in stay.servers])
+        asking = self._asking([server.name for server in stay.servers])
+        there: dict[int, frozenset[str] | None] = {}
         with Connections(stay) as connections:
             client = connections.manager().client
             try:
-                probers.start()
-                unsteady = self._unsteady(probers)
+                asking.probers.start()
+                asking.writers.start()
+                unsteady = self._unsteady(asking)
                 if unsteady:
                     return self._invalid(found, unsteady)
-                course = self._break(client, probers)
+                course = self._break(client, asking)
                 away = self._until_back(client)
+                self._until_single(client, asking.writers.plan.targets)
             finally:
-                probers.stop()
-        return self._told(found, digest, course, self._figures(probers, course), away)
+                asking.probers.stop()
+                asking.writers.stop()
+                there = writers.collect(self.setting.lab)
+        return self._told(found, digest, course, self._answers(asking, course, there), away)
 
-    def _probers(self, stay: Sequence[str]) -> Probers:
-        drill = self.setting.drill
+    def _asking(self, stay: Sequence[str]) -> _Asking:
+        drill, fleet, lab = self.setting.drill, self.setting.fleet, self.setting.lab
         hit = sorted(self.watch.affected, key=lambda name: name not in self.watch.movable)
-        targets = chosen(self.setting.fleet, drill.probes.services, hit)
+        targets = chosen(fleet, drill.probes.services, hit)
+        stores = written.chosen(fleet, drill.probes.writes, hit, upstream=lab.upstream)
+        run = f"{self.setting.directory.name}:{self.number}"
+        return _Asking(
+            probers=Probers(lab, self._plan(targets, stay), self.directory),
+            writers=Writers(lab, self._plan(stores, stay), self.directory, run),
+        )
+
+    def _plan(self, targets: tuple[Target, ...], stay: Sequence[str]) -> vantage.Plan:
+        drill = self.setting.drill
         images = {service.id: service.image for service in self.setting.fleet.services}
-        plan = vantage.Plan(
+        return vantage.Plan(
             targets=targets,
             networks=vantage.networks_of(self.before, targets, stay),
             image=images[targets[0].service] if targets else "",
@@ -151,15 +183,15 @@ class Once:
             seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
             drill=drill.drill,
         )
-        return Probers(self.setting.lab, plan, self.directory)
 
-    def _unsteady(self, probers: Probers) -> list[str]:
+    def _unsteady(self, asking: _Asking) -> list[str]:
         """Watch while nothing is broken; what is not as it must be."""
         steady = self.setting.drill.steady
         self.report.note(f"watching for {steady.window:g} s that all is steady")
         since = time.time()
         clock.sleep(steady.window)
         found = []
+        probers = asking.probers
         for server in probers.servers:
             seen = probers.recent(server, since=since)
             for number in probers.plan.asked(server):
@@ -168,9 +200,13 @@ class Once:
                 if share < steady.availability:
                     asked = f"{target.kind} {target.host}:{target.port} from {server}"
                     found.append(f"{target.service} answered {share:.0%} of probes ({asked})")
-        return found
+        return found + [
+            f"{each.service} acknowledged {each.share:.0%} of writes"
+            for each in self._writes(asking, {}, since, time.time(), only=since)
+            if each.share < steady.availability and not each.refused
+        ]
 
-    def _break(self, client: DockerClient, probers: Probers) -> _Course:
+    def _break(self, client: DockerClient, asking: _Asking) -> _Course:
         """Arm the undo, make the fault, watch it, undo it."""
         drill, lab = self.setting.drill, self.setting.lab
         kind, one_way = drill.fault.kind, drill.fault.one_way
@@ -185,7 +221,7 @@ class Once:
             # Silence falls somewhere between asking for the fault and hearing that it is made.
             course.began = (first + time.time()) / 2
             self.report.note(f"broken; undone after {drill.fault.duration:g} s")
-            self._observe(client, probers, course)
+            self._observe(client, asking, course)
         finally:
             course.lasted = time.time() - course.began if course.began else 0.0
             self.report.note("undoing the fault")
@@ -193,13 +229,13 @@ class Once:
                 course.undone_by = course.undone_by or "the drill"
         return course
 
-    def _observe(self, client: DockerClient, probers: Probers, course: _Course) -> None:
+    def _observe(self, client: DockerClient, asking: _Asking, course: _Course) -> None:
         """Look until the fault has lasted long enough, or something says to end it."""
         over = threading.Event()
         looking = threading.Thread(target=self._look, args=(client, course, over), daemon=True)
         looking.start()
         try:
-            self._wait(probers, course)
+            self._wait(asking, course)
         finally:
             over.set()
             looking.join(LOOK_SECONDS)
@@ -213,12 +249,12 @@ class Once:
                 if not over.is_set():
                     self.watch.see(seen, at)
 
-    def _wait(self, probers: Probers, course: _Course) -> None:
+    def _wait(self, asking: _Asking, course: _Course) -> None:
         checked = told = 0.0
         while (at := time.time() - course.began) < self.setting.drill.fault.duration:
             if at - checked >= CHECK_SECONDS:
                 checked = at
-                course.aborted = self._aborting(probers, course, at)
+                course.aborted = self._aborting(asking, course, at)
                 if course.aborted:
                     return
             if len(self.watch.running) > told:
@@ -226,7 +262,7 @@ class Once:
                 self.report.progress(int(told), len(self.watch.movable), f"back {at:.1f} s")
             clock.sleep(LOOK_SECONDS)
 
-    def _aborting(self, probers: Probers, course: _Course, at: float) -> list[str]:
+    def _aborting(self, asking: _Asking, course: _Course, at: float) -> list[str]:
         if keeper.holder(self.setting.lab) is None:
             over = at >= self.setting.drill.lease
             course.undone_by = "the lease's end" if over else "somebody: `quorate drill stop`"
@@ -236,13 +272,41 @@ class Once:
         for name in self.watch.movable:
             if at > abort.downtime and name not in self.watch.running and self.outcome.quorum:
                 found.append(f"{name} has not been whole for {at:.0f} s")
-        for each in self._figures(probers, course):
+        for each in self._figures(asking.probers, course):
             errors = each.failed / each.sent if each.sent >= FEWEST else 0.0
             if each.bystander and errors > abort.bystander_errors:
                 found.append(
                     f"{each.service}, which should notice nothing, fails at {each.vantage}"
                 )
+        if abort.lost_writes == "any":
+            found += asking.writers.missing()
         return found
+
+    def _answers(
+        self, asking: _Asking, course: _Course, there: Mapping[int, frozenset[str] | None]
+    ) -> _Answers:
+        ended = course.began + course.lasted
+        return _Answers(
+            probes=self._figures(asking.probers, course),
+            writes=self._writes(asking, there, course.began, ended),
+        )
+
+    def _writes(
+        self,
+        asking: _Asking,
+        there: Mapping[int, frozenset[str] | None],
+        began: float,
+        ended: float,
+        *,
+        only: float = 0.0,
+    ) -> tuple[Written, ...]:
+        """What became of the writes due at `only` or later."""
+        seen = [
+            [write for write in asking.writers.writes(server) if write.due >= only]
+            for server in asking.writers.servers
+        ]
+        targets = asking.writers.plan.targets
+        return written.written(targets, seen, there, began=began, ended=ended)
 
     def _figures(self, probers: Probers, course: _Course) -> tuple[Probed, ...]:
         touched = {fate.service for fate in self.failure.fates}
@@ -278,6 +342,21 @@ class Once:
             clock.sleep(CHECK_SECONDS)
         return [f"{name} is not back after {BACK_SECONDS:.0f} s" for name in away]
 
+    def _until_single(self, client: DockerClient, stores: Sequence[Target]) -> None:
+        """Wait until none of what was written to runs twice: one of the two would be read back."""
+        hosts = {target.host for target in stores}
+        deadline = clock.monotonic() + SINGLE_SECONDS
+        while hosts and clock.monotonic() < deadline:
+            with suppress(EngineError):
+                seen = observe(client)
+                ids = {service.id for service in seen.services if service.name in hosts}
+                if not any(
+                    task.service_id in ids and task.state == "running" != task.desired_state
+                    for task in seen.tasks
+                ):
+                    return
+            clock.sleep(CHECK_SECONDS)
+
     def _write_prediction(self) -> str:
         text = self.failure.model_dump_json(indent=2) + "\n"
         (self.directory / "prediction.json").write_text(text)
@@ -299,12 +378,14 @@ class Once:
         found: Sequence[Guard],
         digest: str,
         course: _Course,
-        probes: tuple[Probed, ...],
+        answers: _Answers,
         away: Sequence[str],
     ) -> Run:
         watch, quorum = self.watch, self.outcome.quorum
         services, phases = watch.recovered(self.failure), watch.phases(self.failure)
-        stood, why = verdict.resilience(self.setting.drill, services, probes, quorum=quorum)
+        stood, why = verdict.resilience(
+            self.setting.drill, services, answers.probes, answers.writes, quorum=quorum
+        )
         foreseen, off = verdict.agreement(phases, services, watch.misled)
         if course.aborted:
             stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
@@ -324,7 +405,8 @@ class Once:
             prediction_digest=digest,
             phases=phases,
             services=services,
-            probes=probes,
+            probes=answers.probes,
+            writes=answers.writes,
             beats=tuple(watch.beats),
             guards=tuple(found),
             resilience=stood,

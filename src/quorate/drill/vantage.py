@@ -39,6 +39,11 @@ class Plan:
     seconds: float
     drill: str
 
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """The servers asked from: those that reach most targets."""
+        return tuple(server for server in self.networks if self.asked(server))[:VANTAGES]
+
     def asked(self, server: str) -> tuple[int, ...]:
         """The numbers of the targets that are asked from a server."""
         inside = self.networks.get(server, {}).values()
@@ -77,24 +82,45 @@ def networks_of(
     return {server: made[server] for server in sorted(made, key=lambda name: -reach[name])}
 
 
+def asset(name: str) -> str:
+    """The text of a program for inside a container."""
+    return (resources.files("quorate.drill") / "assets" / name).read_text()
+
+
 def script(plan: Plan, server: str) -> str:
-    """What a server's shell runs: make the prober's container, join every network, go. Pure."""
-    program = (resources.files("quorate.drill") / "assets" / "prober.py").read_text()
+    """What a server's shell runs to probe. Pure."""
     given = {
         "targets": [{"number": n, **asdict(plan.targets[n])} for n in plan.asked(server)],
         "rate": plan.rate,
         "seconds": plan.seconds,
         "patience": PATIENCE,
     }
+    return contained(plan, server, CONTAINER, asset("prober.py"), json.dumps(given))
+
+
+def contained(plan: Plan, server: str, name: str, program: str, *arguments: str) -> str:
+    """What a server's shell runs: make a container, have it join every network, go. Pure."""
     first, *more = plan.networks[server]
     create = [
-        *("docker", "create", "-i", "--rm", "--name", CONTAINER, "--network", first),
+        *("docker", "create", "-i", "--rm", "--name", name, "--network", first),
         *("--label", f"{LABEL_DRILL}={plan.drill}", "--entrypoint", "python3", plan.image),
-        *("-I", "-S", "-u", "-c", program, json.dumps(given)),
+        *("-I", "-S", "-u", "-c", program, *arguments),
     ]
-    lines = [f"docker rm -f {CONTAINER} > /dev/null 2>&1", f"{shlex.join(create)} > /dev/null"]
-    lines += [shlex.join(["docker", "network", "connect", name, CONTAINER]) for name in more]
-    return "\n".join([lines[0], "set -e", *lines[1:], f"exec docker start -a -i {CONTAINER}"])
+    lines = [f"docker rm -f {name} > /dev/null 2>&1", f"{shlex.join(create)} > /dev/null"]
+    lines += [shlex.join(["docker", "network", "connect", each, name]) for each in more]
+    return "\n".join([lines[0], "set -e", *lines[1:], f"exec docker start -a -i {name}"])
+
+
+def spawned(lab: Lab, server: str, text: str, file: Path) -> command.Spawned:
+    """A shell on a server that ends when its standard input does; what it says goes to a file."""
+    return command.spawn(
+        [
+            *("docker", "-H", f"unix://{lab.engine_socket}", "exec", "-i"),
+            *(lab.node(server).container, "bash", "-c", text),
+        ],
+        log_file=file,
+        tied=True,
+    )
 
 
 class Probers:
@@ -102,7 +128,7 @@ class Probers:
 
     def __init__(self, lab: Lab, plan: Plan, directory: Path) -> None:
         self.lab, self.plan, self.directory = lab, plan, directory
-        self.servers = tuple(server for server in plan.networks if plan.asked(server))[:VANTAGES]
+        self.servers = plan.vantages
         self._running: dict[str, command.Spawned] = {}
 
     def start(self) -> None:
@@ -112,13 +138,8 @@ class Probers:
             LabError: one does not start; its last words are the cause.
         """
         for server in self.servers:
-            self._running[server] = command.spawn(
-                [
-                    *("docker", "-H", f"unix://{self.lab.engine_socket}", "exec", "-i"),
-                    *(self.lab.node(server).container, "bash", "-c", script(self.plan, server)),
-                ],
-                log_file=self.file(server),
-                tied=True,
+            self._running[server] = spawned(
+                self.lab, server, script(self.plan, server), self.file(server)
             )
         deadline = clock.monotonic() + FIRST_SECONDS
         for server, process in self._running.items():
