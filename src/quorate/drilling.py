@@ -150,11 +150,10 @@ def undo(lab: Lab) -> list[str]:
 def _report(setting: Setting, seen: Snapshot, started: datetime, runs: list[Run]) -> Report:
     engines = sorted({node.engine_version for node in seen.nodes if node.engine_version})
     what = setting.drill.fault
-    way = " one way" if what.one_way else ""
     return Report(
         drill=setting.drill.drill,
         fleet=setting.fleet.name,
-        fault=f"{what.kind.value}{way} for {what.duration:g} s",
+        fault=f"{what.words} for {what.duration:g} s",
         lab=setting.lab.name,
         seed=setting.seed,
         started=started.isoformat(timespec="seconds"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +29,10 @@ FILL = {
 """Stand-ins for what is missing or wrong, so that all problems are found at once."""
 
 
+SWARM_PORT = 2377
+"""On which nodes talk to their managers, and managers to each other."""
+
+
 class Kind(StrEnum):
     """What happens to the target."""
 
@@ -37,6 +41,8 @@ class Kind(StrEnum):
     KILL_ENGINE = "kill-engine"
     FREEZE = "freeze"
     PARTITION = "partition"
+    PACKET_LOSS = "packet-loss"
+    DISK_FULL = "disk-full"
 
 
 class Target(Strict):
@@ -60,11 +66,36 @@ class Target(Strict):
 class FaultEntry(Strict):
     """The fault, and how long it lasts."""
 
-    kind: Kind = Field(description="power-off, stop-engine, kill-engine, freeze or partition.")
+    kind: Kind = Field(
+        description="What happens: power-off, freeze, partition … (docs/how-to/drill.md)."
+    )
     duration: Duration = Field(60.0, gt=0, le=1800, description="How long it lasts, unless undone.")
     one_way: bool = Field(
         False, description="partition: the target hears nobody, and the others hear it."
     )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        (), description="partition: of these ports only, TCP and UDP; all when not given."
+    )
+    loss: Share = Field(0.0, description="packet-loss: share of the packets, each way.")
+
+    @property
+    def words(self) -> str:
+        """What happens, in a few words."""
+        more = " one way" if self.one_way else ""
+        more += f" of ports {', '.join(map(str, self.ports))}" if self.ports else ""
+        more += f" of {self.loss:.0%}" if self.loss else ""
+        return f"{self.kind.value}{more}"
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether Swarm is meant to take the target for lost, and to move what it ran.
+
+        A node is lost when its manager does not hear from it, on port 2377; with its disk full
+        it goes on telling (swarmkit, agent/session.go), and some loss TCP makes good.
+        """
+        if self.kind is Kind.PARTITION:
+            return not self.ports or SWARM_PORT in self.ports
+        return self.kind not in (Kind.PACKET_LOSS, Kind.DISK_FULL)
 
 
 class Steady(Strict):
@@ -155,6 +186,10 @@ class Drill(Strict):
             raise ValueError("undo.lease must not end before the fault does (fault.duration)")
         if self.fault.one_way and self.fault.kind is not Kind.PARTITION:
             raise ValueError("fault.one_way is for partitions")
+        if self.fault.ports and self.fault.kind is not Kind.PARTITION:
+            raise ValueError("fault.ports is for partitions")
+        if (self.fault.kind is Kind.PACKET_LOSS) != (self.fault.loss > 0):
+            raise ValueError("fault.loss is for packet-loss, which needs it")
         return self
 
 

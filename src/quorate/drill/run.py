@@ -122,6 +122,21 @@ class Once:
         leader = self.watch.leader or fleet.managers[0].name
         return losses.lose(self.hit, leader=leader), replay(start, self.hit)
 
+    @property
+    def _predicted(self) -> Failure | None:
+        """What was foreseen; None for faults of which the model knows nothing."""
+        return self.failure if self.setting.drill.fault.takes_away else None
+
+    @property
+    def _lost(self) -> bool:
+        """Whether the target is lost to the swarm: it was meant to be, or has been taken for it."""
+        return self.setting.drill.fault.takes_away or self.watch.noticed is not None
+
+    @property
+    def _moving(self) -> bool:
+        """Whether what the target ran is to be replaced."""
+        return self._lost and self.outcome.quorum
+
     def go(self) -> Run:
         """Do it.
 
@@ -130,13 +145,14 @@ class Once:
             LockedError: another drill is under way.
         """
         drill, fleet = self.setting.drill, self.setting.fleet
-        self.report.phase(f"run {self.number}: {drill.fault.kind} of {', '.join(self.hit)}")
+        self.report.phase(f"run {self.number}: {drill.fault.words}: {', '.join(self.hit)}")
         found = aim.guards(
             drill, fleet, self.before, self.hit, self.outcome, token=self.setting.token
         )
         refused = [f"{guard.name}: {guard.text}" for guard in found if guard.holds is not True]
         if refused:
             return self._invalid(found, refused)
+        fault.possible(self.setting.lab, drill.fault, self.hit)
         self.directory.mkdir(parents=True, exist_ok=True)
         digest = self._write_prediction()
         stay = fleet.model_copy(
@@ -209,15 +225,14 @@ class Once:
     def _break(self, client: DockerClient, asking: _Asking) -> _Course:
         """Arm the undo, make the fault, watch it, undo it."""
         drill, lab = self.setting.drill, self.setting.lab
-        kind, one_way = drill.fault.kind, drill.fault.one_way
-        undo = fault.undoing(lab, kind, self.hit)
+        undo = fault.undoing(lab, drill.fault.kind, self.hit)
         if drill.repeat.phase == "random":
             clock.sleep(self.random.uniform(0.0, self.setting.fleet.swarm.heartbeat))
         keeper.arm(lab, drill=drill.drill, undo=undo, lease=drill.lease)
         course = _Course()
         try:
             first = time.time()
-            fault.begin(lab, kind, self.hit, one_way=one_way)
+            fault.begin(lab, drill.fault, self.hit)
             # Silence falls somewhere between asking for the fault and hearing that it is made.
             course.began = (first + time.time()) / 2
             self.report.note(f"broken; undone after {drill.fault.duration:g} s")
@@ -270,7 +285,7 @@ class Once:
         abort = self.setting.drill.abort
         found = []
         for name in self.watch.movable:
-            if at > abort.downtime and name not in self.watch.running and self.outcome.quorum:
+            if at > abort.downtime and name not in self.watch.running and self._moving:
                 found.append(f"{name} has not been whole for {at:.0f} s")
         for each in self._figures(asking.probers, course):
             errors = each.failed / each.sent if each.sent >= FEWEST else 0.0
@@ -358,7 +373,9 @@ class Once:
             clock.sleep(CHECK_SECONDS)
 
     def _write_prediction(self) -> str:
-        text = self.failure.model_dump_json(indent=2) + "\n"
+        if self._predicted is None:
+            return ""
+        text = self._predicted.model_dump_json(indent=2) + "\n"
         (self.directory / "prediction.json").write_text(text)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -367,7 +384,7 @@ class Once:
             number=self.number,
             target=self.hit,
             leader=self.watch.leader,
-            prediction=self.failure,
+            prediction=self._predicted,
             guards=tuple(found),
             resilience=Resilience.INVALID,
             why=tuple(why),
@@ -382,7 +399,9 @@ class Once:
         away: Sequence[str],
     ) -> Run:
         watch, quorum = self.watch, self.outcome.quorum
-        services, phases = watch.recovered(self.failure), watch.phases(self.failure)
+        # Where nothing was to be lost, and nothing was, what ran there goes on.
+        services = watch.recovered(self._predicted) if self._lost else ()
+        phases = watch.phases(self._predicted)
         stood, why = verdict.resilience(
             self.setting.drill, services, answers.probes, answers.writes, quorum=quorum
         )
@@ -401,7 +420,7 @@ class Once:
             lasted=round(course.lasted, 2),
             noticed=_rounded(watch.noticed),
             new_leader=_rounded(watch.new_leader) if watch.leader in self.hit else None,
-            prediction=self.failure,
+            prediction=self._predicted,
             prediction_digest=digest,
             phases=phases,
             services=services,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from quorate.drill.fault import rules_of, undoing
-from quorate.drill.file import Kind
+from quorate.drill.fault import FILLER, rules_of, undoing
+from quorate.drill.file import FaultEntry, Kind
 from quorate.lab.state import Lab, Node
 
 
@@ -44,21 +44,38 @@ def lab() -> Lab:
         (Kind.STOP_ENGINE, "/lab/engine start"),
         (Kind.KILL_ENGINE, "/lab/engine start"),
         (Kind.PARTITION, "nft -f -"),
+        (Kind.PACKET_LOSS, "nft -f -"),
+        (Kind.DISK_FULL, f"rm -rf {FILLER}"),
     ],
 )
 def test_every_fault_has_an_undo_that_names_its_target(kind: Kind, words: str) -> None:
     text = undoing(lab(), kind, ("a",))
     assert words in text
     assert "quorate.x.a" in text
-    assert ("quorate.x.b" in text) == (kind is Kind.PARTITION)
+    assert ("quorate.x.b" in text) == (kind in (Kind.PARTITION, Kind.PACKET_LOSS))
 
 
 def test_a_partition_is_dropped_at_both_ends() -> None:
-    rules = rules_of(lab(), ("a",), one_way=False)
+    rules = rules_of(lab(), FaultEntry(kind=Kind.PARTITION), ("a",))
     assert sorted(rules) == ["a", "b", "c"]
     assert "198.18.0.12, 198.18.0.13" in rules["a"]
     assert "{ 198.18.0.11 } drop" in rules["b"]
 
 
 def test_one_way_the_target_hears_nobody() -> None:
-    assert list(rules_of(lab(), ("a",), one_way=True)) == ["a"]
+    assert list(rules_of(lab(), FaultEntry(kind=Kind.PARTITION, one_way=True), ("a",))) == ["a"]
+
+
+def test_a_partition_by_port_drops_calls_and_answers_of_those_ports_only() -> None:
+    what = FaultEntry(kind=Kind.PARTITION, ports=(7946, 2377))
+    lines = rules_of(lab(), what, ("a",))["b"].splitlines()
+    assert [line.strip() for line in lines if "drop" in line] == [
+        "ip saddr { 198.18.0.11 } meta l4proto { tcp, udp } th dport { 2377, 7946 } drop",
+        "ip saddr { 198.18.0.11 } meta l4proto { tcp, udp } th sport { 2377, 7946 } drop",
+    ]
+
+
+def test_packets_are_lost_each_way_by_chance() -> None:
+    rules = rules_of(lab(), FaultEntry(kind=Kind.PACKET_LOSS, loss=0.125), ("a",))
+    assert sorted(rules) == ["a", "b", "c"]
+    assert "{ 198.18.0.11 } numgen random mod 10000 < 1250 drop" in rules["c"]

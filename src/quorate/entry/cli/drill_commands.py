@@ -73,7 +73,7 @@ def run(
     opened = open_fleet(fleet, lab=lab)
     drilling.of_lab(opened)
     if not yes:
-        _confirm(f"{wanted.fault.kind.value} in the lab of {opened.fleet.name}?")
+        _confirm(f"{wanted.fault.words} in the lab of {opened.fleet.name}?")
     token = tuple(name.strip() for name in quorum_loss.split(",") if name.strip())
     options = drilling.DrillOptions(seed=seed, times=times, token=token, home=home)
     with reporter() as report:
@@ -102,7 +102,7 @@ def check(file: Path = typer.Argument(..., metavar="DRILL", help="The drill file
     from quorate.drill.file import read_drill
 
     found = read_drill(file)
-    typer.echo(f"{found.drill}: {found.fault.kind.value} for {found.fault.duration:g} s, at most "
+    typer.echo(f"{found.drill}: {found.fault.words} for {found.fault.duration:g} s, at most "
                f"{found.lease:g} s")  # fmt: skip
 
 
