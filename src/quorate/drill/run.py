@@ -198,6 +198,7 @@ class Once:
             rate=drill.probes.per_second,
             seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
             drill=drill.drill,
+            addresses={node.server: node.address for node in self.setting.lab.nodes},
         )
 
     def _unsteady(self, asking: _Asking) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Plan:
     """What the probers do. `image` has Python, and can be had on the servers.
 
     `networks`: server → the networks it joins there, and in each the numbers of its targets.
+    `addresses`: of the servers, for what is asked at a server's own port.
     """
 
     targets: tuple[Target, ...]
@@ -38,6 +39,7 @@ class Plan:
     rate: float
     seconds: float
     drill: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def vantages(self) -> tuple[str, ...]:
@@ -64,19 +66,28 @@ def networks_of(
     hosts = {node.id: node.hostname for node in seen.nodes}
     joined: dict[str, tuple[str, ...]] = {}
     there: dict[str, set[str]] = {server: set() for server in stay}
+    at: dict[str, set[str]] = {target.host: set() for target in targets}
     for service in seen.services:
         template = service.spec.get("TaskTemplate") or {}
         listed = template.get("Networks") or service.spec.get("Networks") or ()
         found = tuple(names[n["Target"]] for n in listed if n.get("Target") in names)
         joined[service.name] = found
         for task in seen.running(service):
-            there.get(hosts.get(task.node_id or "", ""), set()).update(found)
+            host = hosts.get(task.node_id or "", "")
+            there.get(host, set()).update(found)
+            at.get(service.name, set()).add(host)
     made: dict[str, dict[str, tuple[int, ...]]] = {}
     for server, networks in there.items():
         inside = {
-            name: tuple(n for n, t in enumerate(targets) if name in joined.get(t.host, ()))
+            name: tuple(
+                n for n, t in enumerate(targets) if name in joined.get(t.host, ()) and not t.local
+            )
             for name in sorted(networks)
         }
+        # A server's own port is reached from any network; that there is a task is enough.
+        here = tuple(n for n, t in enumerate(targets) if t.local and server in at[t.host])
+        for first in sorted(networks, key=lambda name: not inside[name])[:1]:
+            inside[first] += here
         made[server] = {name: numbers for name, numbers in inside.items() if numbers}
     reach = {server: len({n for each in made[server].values() for n in each}) for server in made}
     return {server: made[server] for server in sorted(made, key=lambda name: -reach[name])}
@@ -90,12 +101,17 @@ def asset(name: str) -> str:
 def script(plan: Plan, server: str) -> str:
     """What a server's shell runs to probe. Pure."""
     given = {
-        "targets": [{"number": n, **asdict(plan.targets[n])} for n in plan.asked(server)],
+        "targets": [{"number": n, **_asked(plan, n, server)} for n in plan.asked(server)],
         "rate": plan.rate,
         "seconds": plan.seconds,
         "patience": PATIENCE,
     }
     return contained(plan, server, CONTAINER, asset("prober.py"), json.dumps(given))
+
+
+def _asked(plan: Plan, number: int, server: str) -> dict[str, object]:
+    target = plan.targets[number]
+    return asdict(replace(target, host=plan.addresses[server]) if target.local else target)
 
 
 def contained(plan: Plan, server: str, name: str, program: str, *arguments: str) -> str:

@@ -43,7 +43,7 @@ def test_a_password_is_in_what_a_writer_reads_and_in_no_argument() -> None:
     login = {"s_db": {"user": "u", "database": "d", "password": "sesame"}}
     told = json.loads(writers._told(PLAN, "a", login, {"mode": "write"}))
     (target,) = told["targets"]
-    assert target == {"number": 0, **TARGET, **login["s_db"]}
+    assert target == {"number": 0, "local": False, **TARGET, **login["s_db"]}
     text = contained(PLAN, "a", writers.CONTAINER, asset("writer.py"))
     assert "sesame" not in text
     assert "quorate.drill=d" in text

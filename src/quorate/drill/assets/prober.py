@@ -17,6 +17,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -115,6 +116,10 @@ REQUESTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
 }
 
 
+UNANSWERED = re.compile(rb"HTTP/\S+ 50[234]")
+"""A router that says that nobody behind it answers (RFC 9110, 15.6)."""
+
+
 async def ask(names: Names, target: dict[str, Any], way: Way) -> None:
     """One probe.
 
@@ -136,7 +141,7 @@ async def ask(names: Names, target: dict[str, Any], way: Way) -> None:
             if request:
                 writer.write(request % host.encode() if b"%s" in request else request)
                 answer = await reader.read(64)
-                if not answer.startswith(expected):
+                if not answer.startswith(expected) or UNANSWERED.match(answer):
                     raise Failed(ANSWER)
         finally:
             writer.close()
