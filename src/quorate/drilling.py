@@ -12,7 +12,8 @@ from quorate.drill import fault, history
 from quorate.drill.aim import leader_of
 from quorate.drill.file import Drill
 from quorate.drill.model import Report, Resilience, Run
-from quorate.drill.run import Once, Setting, placed
+from quorate.drill.run import Once, placed
+from quorate.drill.setting import Setting
 from quorate.errors import LabError, RefusedError
 from quorate.fleet.observed import Snapshot
 from quorate.lab import keeper

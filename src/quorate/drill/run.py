@@ -9,26 +9,23 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 from quorate.deploy.progress import Reporter
-from quorate.drill import aim, fault, samples, vantage, verdict, writers, written
-from quorate.drill.file import Drill
-from quorate.drill.listening import Target, chosen
-from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run, Written
-from quorate.drill.vantage import Probers
+from quorate.drill import aim, fault, verdict
+from quorate.drill.asking import Asking
+from quorate.drill.listening import Target
+from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run
+from quorate.drill.setting import Setting
 from quorate.drill.watch import Watch
-from quorate.drill.writers import Writers
 from quorate.errors import EngineError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
 from quorate.lab import keeper
-from quorate.lab.state import Lab
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
@@ -56,23 +53,6 @@ LAB_BOOT = (0.0, 1.5)
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all runs of a drill have in common.
-
-    `plan` with the pools; where services are is looked up before each run. `directory` for
-    raw samples. `token`: servers named as those whose loss may cost the quorum.
-    """
-
-    fleet: Fleet
-    lab: Lab
-    plan: Plan
-    drill: Drill
-    seed: int
-    directory: Path
-    token: tuple[str, ...] = ()
-
-
 @dataclass(kw_only=True)
 class _Course:
     """A fault under way, or over. `began` in seconds since 1970."""
@@ -81,22 +61,6 @@ class _Course:
     lasted: float = 0.0
     aborted: list[str] = field(default_factory=list)
     undone_by: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Asking:
-    """What asks, and what writes, all the while."""
-
-    probers: Probers
-    writers: Writers
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Answers:
-    """What they were told."""
-
-    probes: tuple[Probed, ...]
-    writes: tuple[Written, ...]
 
 
 class Once:
@@ -159,71 +123,33 @@ class Once:
             update={"servers": tuple(s for s in fleet.servers if s.name not in self.hit)}
         )
         asking = self._asking([server.name for server in stay.servers])
-        there: dict[int, frozenset[str] | None] = {}
         with Connections(stay) as connections:
             client = connections.manager().client
             try:
-                asking.probers.start()
-                asking.writers.start()
+                asking.start()
                 unsteady = self._unsteady(asking)
                 if unsteady:
                     return self._invalid(found, unsteady)
                 course = self._break(client, asking)
                 away = self._until_back(client)
-                self._until_single(client, asking.writers.plan.targets)
+                self._until_single(client, asking.stores)
             finally:
-                asking.probers.stop()
-                asking.writers.stop()
-                there = writers.collect(self.setting.lab)
-        return self._told(found, digest, course, self._answers(asking, course, there), away)
+                asking.end()
+        return self._told(found, digest, course, asking, away)
 
-    def _asking(self, stay: Sequence[str]) -> _Asking:
-        drill, fleet, lab = self.setting.drill, self.setting.fleet, self.setting.lab
+    def _asking(self, stay: Sequence[str]) -> Asking:
         hit = sorted(self.watch.affected, key=lambda name: name not in self.watch.movable)
-        targets = chosen(fleet, drill.probes.services, hit)
-        stores = written.chosen(fleet, drill.probes.writes, hit, upstream=lab.upstream)
-        run = f"{self.setting.directory.name}:{self.number}"
-        return _Asking(
-            probers=Probers(lab, self._plan(targets, stay), self.directory),
-            writers=Writers(lab, self._plan(stores, stay), self.directory, run),
-        )
+        return Asking(self.setting, self.before, stay=stay, hit=hit, directory=self.directory)
 
-    def _plan(self, targets: tuple[Target, ...], stay: Sequence[str]) -> vantage.Plan:
-        drill = self.setting.drill
-        images = {service.id: service.image for service in self.setting.fleet.services}
-        return vantage.Plan(
-            targets=targets,
-            networks=vantage.networks_of(self.before, targets, stay),
-            image=images[targets[0].service] if targets else "",
-            rate=drill.probes.per_second,
-            seconds=drill.steady.window + drill.lease + BACK_SECONDS + 120.0,
-            drill=drill.drill,
-            addresses={node.server: node.address for node in self.setting.lab.nodes},
-        )
-
-    def _unsteady(self, asking: _Asking) -> list[str]:
+    def _unsteady(self, asking: Asking) -> list[str]:
         """Watch while nothing is broken; what is not as it must be."""
         steady = self.setting.drill.steady
         self.report.note(f"watching for {steady.window:g} s that all is steady")
         since = time.time()
         clock.sleep(steady.window)
-        found = []
-        probers = asking.probers
-        for server in probers.servers:
-            seen = probers.recent(server, since=since)
-            for number in probers.plan.asked(server):
-                target = probers.plan.targets[number]
-                share = samples.availability([s for s in seen if s.target == number])
-                if share < steady.availability:
-                    asked = f"{target.kind} {target.host}:{target.port} from {server}"
-                    found.append(f"{target.service} answered {share:.0%} of probes ({asked})")
-        return found + [
-            f"{each.service} acknowledged {each.share:.0%} of writes"
-            for each in self._writes(asking, {}, since, time.time(), only=since)
-            if each.share < steady.availability and not each.refused
-        ]
+        return asking.unsteady(steady, since=since)
 
-    def _break(self, client: DockerClient, asking: _Asking) -> _Course:
+    def _break(self, client: DockerClient, asking: Asking) -> _Course:
         """Arm the undo, make the fault, watch it, undo it."""
         drill, lab = self.setting.drill, self.setting.lab
         undo = fault.undoing(lab, drill.fault.kind, self.hit)
@@ -245,7 +171,7 @@ class Once:
                 course.undone_by = course.undone_by or "the drill"
         return course
 
-    def _observe(self, client: DockerClient, asking: _Asking, course: _Course) -> None:
+    def _observe(self, client: DockerClient, asking: Asking, course: _Course) -> None:
         """Look until the fault has lasted long enough, or something says to end it."""
         over = threading.Event()
         looking = threading.Thread(target=self._look, args=(client, course, over), daemon=True)
@@ -265,7 +191,7 @@ class Once:
                 if not over.is_set():
                     self.watch.see(seen, at)
 
-    def _wait(self, asking: _Asking, course: _Course) -> None:
+    def _wait(self, asking: Asking, course: _Course) -> None:
         checked = told = 0.0
         while (at := time.time() - course.began) < self.setting.drill.fault.duration:
             if at - checked >= CHECK_SECONDS:
@@ -278,7 +204,7 @@ class Once:
                 self.report.progress(int(told), len(self.watch.movable), f"back {at:.1f} s")
             clock.sleep(LOOK_SECONDS)
 
-    def _aborting(self, asking: _Asking, course: _Course, at: float) -> list[str]:
+    def _aborting(self, asking: Asking, course: _Course, at: float) -> list[str]:
         if keeper.holder(self.setting.lab) is None:
             over = at >= self.setting.drill.lease
             course.undone_by = "the lease's end" if over else "somebody: `quorate drill stop`"
@@ -288,7 +214,7 @@ class Once:
         for name in self.watch.movable:
             if at > abort.downtime and name not in self.watch.running and self._moving:
                 found.append(f"{name} has not been whole for {at:.0f} s")
-        for each in self._figures(asking.probers, course):
+        for each in self._figures(asking, course):
             errors = each.failed / each.sent if each.sent >= FEWEST else 0.0
             if each.bystander and errors > abort.bystander_errors:
                 found.append(
@@ -298,49 +224,10 @@ class Once:
             found += asking.writers.missing()
         return found
 
-    def _answers(
-        self, asking: _Asking, course: _Course, there: Mapping[int, frozenset[str] | None]
-    ) -> _Answers:
-        ended = course.began + course.lasted
-        return _Answers(
-            probes=self._figures(asking.probers, course),
-            writes=self._writes(asking, there, course.began, ended),
-        )
-
-    def _writes(
-        self,
-        asking: _Asking,
-        there: Mapping[int, frozenset[str] | None],
-        began: float,
-        ended: float,
-        *,
-        only: float = 0.0,
-    ) -> tuple[Written, ...]:
-        """What became of the writes due at `only` or later."""
-        seen = [
-            [write for write in asking.writers.writes(server) if write.due >= only]
-            for server in asking.writers.servers
-        ]
-        targets = asking.writers.plan.targets
-        return written.written(targets, seen, there, began=began, ended=ended)
-
-    def _figures(self, probers: Probers, course: _Course) -> tuple[Probed, ...]:
-        touched = {fate.service for fate in self.failure.fates}
-        bystanders = frozenset(t.service for t in probers.plan.targets) - touched
+    def _figures(self, asking: Asking, course: _Course) -> tuple[Probed, ...]:
         ended = course.began + (course.lasted or time.time() - course.began)
-        return tuple(
-            each
-            for server in probers.servers
-            for each in samples.probed(
-                probers.samples(server),
-                probers.plan.targets,
-                vantage=server,
-                began=course.began,
-                ended=ended,
-                bystanders=bystanders,
-            )
-            if each.sent
-        )
+        touched = frozenset(fate.service for fate in self.failure.fates)
+        return asking.probed(began=course.began, ended=ended, touched=touched)
 
     def _until_back(self, client: DockerClient) -> list[str]:
         """Wait until every server is back in the swarm; those that are not in time, in words."""
@@ -396,16 +283,16 @@ class Once:
         found: Sequence[Guard],
         digest: str,
         course: _Course,
-        answers: _Answers,
+        asking: Asking,
         away: Sequence[str],
     ) -> Run:
         watch, quorum = self.watch, self.outcome.quorum
+        probes = self._figures(asking, course)
+        writes = asking.written(began=course.began, ended=course.began + course.lasted)
         # Where nothing was to be lost, and nothing was, what ran there goes on.
         services = watch.recovered(self._predicted) if self._lost else ()
         phases = watch.phases(self._predicted)
-        stood, why = verdict.resilience(
-            self.setting.drill, services, answers.probes, answers.writes, quorum=quorum
-        )
+        stood, why = verdict.resilience(self.setting.drill, services, probes, writes, quorum=quorum)
         foreseen, off = verdict.agreement(phases, services, watch.misled)
         if course.aborted:
             stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
@@ -425,8 +312,8 @@ class Once:
             prediction_digest=digest,
             phases=phases,
             services=services,
-            probes=answers.probes,
-            writes=answers.writes,
+            probes=probes,
+            writes=writes,
             beats=tuple(watch.beats),
             guards=tuple(found),
             resilience=stood,

@@ -161,6 +161,8 @@ def wrote(each: Written) -> list[str]:
     """What became of the writes to a service, in words."""
     if each.refused:
         return ["nothing written: it asks for a password that is not known"]
+    if not each.acknowledged + each.failed + each.unknown:
+        return ["nothing written: no server that stays is in its network"]
     said = [f"{each.acknowledged} acknowledged", f"{each.failed} failed"]
     if each.unknown:
         kept = "could not be read back" if each.lost is None else f"{each.kept} of them there"

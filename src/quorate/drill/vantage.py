@@ -86,7 +86,7 @@ def networks_of(
         }
         # A server's own port is reached from any network; that there is a task is enough.
         here = tuple(n for n, t in enumerate(targets) if t.local and server in at[t.host])
-        for first in sorted(networks, key=lambda name: not inside[name])[:1]:
+        for first in sorted(networks, key=lambda name: (not inside[name], name))[:1]:
             inside[first] += here
         made[server] = {name: numbers for name, numbers in inside.items() if numbers}
     reach = {server: len({n for each in made[server].values() for n in each}) for server in made}

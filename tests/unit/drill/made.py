@@ -66,6 +66,7 @@ FAILED = Run(
         Written(service="db", acknowledged=480, failed=90, unknown=2, kept=1, lost=3, longest=None),
         Written(service="queue", acknowledged=500, longest=0.4),
         Written(service="vault", refused=True),
+        Written(service="far"),
     ),
     beats=(Beat(at=12.0, what="down", server="alpha"),),
     guards=(Guard(name="quorum", holds=True, text="2 of 3 managers are left"),),

@@ -69,6 +69,7 @@ def test_what_was_written_is_said(suite: Element) -> None:
         "writes to db: 480 acknowledged, 90 failed, 2 unknown (1 of them there), 3 lost",
         "writes to queue: 500 acknowledged, 0 failed, 0 lost",
         "writes to vault: nothing written: it asks for a password that is not known",
+        "writes to far: nothing written: no server that stays is in its network",
     ]
 
 
