@@ -21,7 +21,7 @@ BY_RULES = (Kind.PARTITION, Kind.PACKET_LOSS)
 
 FILLER = "/var/lib/docker/quorate-drill"
 # Space is given away, not written to (fallocate): it takes no time, and none of the machine's
-# own disk. The largest piece that can be had each time, down to the last block.
+# own disk. The largest piece that can be had each time, then the last blocks one by one.
 FILL = """\
 mkdir -p "$1"
 number=0
@@ -34,6 +34,7 @@ while [ "$piece" -ge 4096 ]; do
         piece=$((piece / 2))
     fi
 done
+while printf x > "$1/$number" 2> /dev/null; do number=$((number + 1)); done
 """
 HAS_DISK = "case $(findmnt -n -o SOURCE --mountpoint /var/lib/docker | tail -n 1) in"
 HAS_DISK += " /dev/loop*) echo yes ;; esac"
