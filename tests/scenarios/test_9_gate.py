@@ -43,7 +43,10 @@ def test_a_client_of_a_server_that_stays_hardly_notices(gate: Office, kind: str)
     for each in gaps(run, "router"):
         assert each["longest"] is not None
         assert each["longest"] <= PATIENCE
-    assert max(each["misnamed"] for each in gaps(run, "web")) > PATIENCE
+    # Who asks the replicas by name has one in three of a server that is gone, for longer.
+    assert max(each["total_bad"] for each in gaps(run, "web")) > 0
+    if kind != "freeze":  # the kernel of a frozen server still takes calls
+        assert max(each["misnamed"] for each in gaps(run, "web")) > PATIENCE
     (store,) = run["writes"]
     assert (store["service"], store["lost"]) == ("store", 0)
     then_nothing_is_left(gate)

@@ -16,6 +16,8 @@ from quorate.drill.writers import Writers
 from quorate.fleet.observed import Snapshot
 from quorate.lab.state import Lab
 
+WRITES_PER_SECOND = 5.0
+"""To each service from each place, at most: each is one that a disk has to take."""
 AFTER_SECONDS = 300.0
 """Probes go on for as long after the lease's end, unless they are ended."""
 
@@ -46,12 +48,14 @@ class Asking:
         fleet, probes = setting.fleet, setting.drill.probes
         stores = written.chosen(fleet, probes.writes, hit, upstream=setting.lab.upstream)
         targets = chosen(fleet, probes.services, hit)
-        asked, wrote = (_plan(setting, before, some, stay) for some in (targets, stores))
+        asked = _plan(setting, before, targets, stay, probes.per_second)
+        slower = min(probes.per_second, WRITES_PER_SECOND)
+        wrote = _plan(setting, before, stores, stay, slower)
         reached = {number for server in wrote.vantages for number in wrote.asked(server)}
         self.unreached = tuple(t.service for n, t in enumerate(stores) if n not in reached)
         if self.unreached:
             left = tuple(target for target in stores if target.service not in self.unreached)
-            wrote = _plan(setting, before, left, stay)
+            wrote = _plan(setting, before, left, stay, slower)
         self.lab: Lab = setting.lab
         self.probers = Probers(self.lab, asked, directory)
         run = f"{setting.directory.name}:{directory.name}"
@@ -125,7 +129,11 @@ class Asking:
 
 
 def _plan(
-    setting: Setting, before: Snapshot, targets: tuple[Target, ...], stay: Sequence[str]
+    setting: Setting,
+    before: Snapshot,
+    targets: tuple[Target, ...],
+    stay: Sequence[str],
+    rate: float,
 ) -> Plan:
     drill = setting.drill
     images = {service.id: service.image for service in setting.fleet.services}
@@ -133,7 +141,7 @@ def _plan(
         targets=targets,
         networks=vantage.networks_of(before, targets, stay),
         image=images[targets[0].service] if targets else "",
-        rate=drill.probes.per_second,
+        rate=rate,
         seconds=drill.steady.window + drill.lease + AFTER_SECONDS,
         drill=drill.drill,
         addresses={node.server: node.address for node in setting.lab.nodes},
