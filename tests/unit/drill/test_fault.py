@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from quorate.drill.fault import FILLER, rules_of, undoing
+from quorate.drill.fault import FILLER, possible, rules_of, undoing
 from quorate.drill.file import FaultEntry, Kind
+from quorate.errors import LabError
+from quorate.lab import nodes
 from quorate.lab.state import Lab, Node
 
 
@@ -53,6 +55,28 @@ def test_every_fault_has_an_undo_that_names_its_target(kind: Kind, words: str) -
     assert words in text
     assert "quorate.x.a" in text
     assert ("quorate.x.b" in text) == (kind in (Kind.PARTITION, Kind.PACKET_LOSS))
+
+
+def test_what_this_machine_cannot_do_is_said_before_anything_is_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def execute(lab: Lab, server: str, *argv: str, input: str = "", check: bool = True) -> str:
+        tried.append((server, argv[:2]))
+        if "--check" in argv:
+            raise LabError("no", cause="Error: Could not process rule: No such file or directory")
+        return ""
+
+    monkeypatch.setattr(nodes, "execute", execute)
+    with pytest.raises(LabError, match="packet-loss of 20% cannot be made on a") as error:
+        possible(lab(), FaultEntry(kind=Kind.PACKET_LOSS, loss=0.2), ("a",))
+    assert "Could not process rule" in (error.value.cause or "")
+    with pytest.raises(LabError, match="the disk of c cannot be filled"):
+        possible(lab(), FaultEntry(kind=Kind.DISK_FULL), ("c",))
+    assert tried == [("a", ("nft", "--check")), ("c", ("bash", "-c"))]
+    possible(lab(), FaultEntry(kind=Kind.POWER_OFF), ("a",))
+    assert len(tried) == 2
 
 
 def test_a_partition_is_dropped_at_both_ends() -> None:
