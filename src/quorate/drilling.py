@@ -17,7 +17,8 @@ from quorate.drill.ground import Ground, Intent
 from quorate.drill.ground_lab import LabGround
 from quorate.drill.ground_servers import ServersGround
 from quorate.drill.model import Report, Resilience, Run
-from quorate.drill.run import Once, Setting, placed
+from quorate.drill.run import Once, placed
+from quorate.drill.setting import Setting
 from quorate.errors import LabError, MachineError, RefusedError, UsageError
 from quorate.fleet.observed import Snapshot
 from quorate.fleet.read import read_fleet
@@ -252,11 +253,10 @@ def _servers(path: Path) -> Ground:
 def _report(setting: Setting, seen: Snapshot, started: datetime, runs: list[Run]) -> Report:
     engines = sorted({node.engine_version for node in seen.nodes if node.engine_version})
     what = setting.drill.fault
-    way = " one way" if what.one_way else ""
     return Report(
         drill=setting.drill.drill,
         fleet=setting.fleet.name,
-        fault=f"{what.kind.value}{way} for {what.duration:g} s",
+        fault=f"{what.words} for {what.duration:g} s",
         lab=setting.ground.lab,
         seed=setting.seed,
         started=started.isoformat(timespec="seconds"),

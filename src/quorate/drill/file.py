@@ -30,6 +30,10 @@ FILL = {
 """Stand-ins for what is missing or wrong, so that all problems are found at once."""
 
 
+SWARM_PORT = 2377
+"""On which nodes talk to their managers, and managers to each other."""
+
+
 class Kind(StrEnum):
     """What happens to the target."""
 
@@ -38,6 +42,8 @@ class Kind(StrEnum):
     KILL_ENGINE = "kill-engine"
     FREEZE = "freeze"
     PARTITION = "partition"
+    PACKET_LOSS = "packet-loss"
+    DISK_FULL = "disk-full"
     DRAIN = "drain"
     FREEZE_SERVICE = "freeze-service"
 
@@ -81,12 +87,35 @@ class FaultEntry(Strict):
     """The fault, and how long it lasts."""
 
     kind: Kind = Field(
-        description="power-off, stop-engine, kill-engine, freeze, partition, drain, freeze-service."
+        description="What happens: power-off, freeze, partition … (docs/how-to/drill.md)."
     )
     duration: Duration = Field(60.0, gt=0, le=1800, description="How long it lasts, unless undone.")
     one_way: bool = Field(
         False, description="partition: the target hears nobody, and the others hear it."
     )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        (), description="partition: of these ports only, TCP and UDP; all when not given."
+    )
+    loss: Share = Field(0.0, description="packet-loss: share of the packets, each way.")
+
+    @property
+    def words(self) -> str:
+        """What happens, in a few words."""
+        more = " one way" if self.one_way else ""
+        more += f" of ports {', '.join(map(str, self.ports))}" if self.ports else ""
+        more += f" of {self.loss:.0%}" if self.loss else ""
+        return f"{self.kind.value}{more}"
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether Swarm is meant to take the target for lost, and to move what it ran.
+
+        A node is lost when its manager does not hear from it, on port 2377; with its disk full
+        it goes on telling (swarmkit, agent/session.go), and some loss TCP makes good.
+        """
+        if self.kind is Kind.PARTITION:
+            return not self.ports or SWARM_PORT in self.ports
+        return self.kind not in (Kind.PACKET_LOSS, Kind.DISK_FULL, Kind.FREEZE_SERVICE)
 
 
 class Steady(Strict):
@@ -116,6 +145,11 @@ class AbortEntry(Strict):
     )
     bystander_errors: Share = Field(
         0.05, description="Share of the probes of services that should notice nothing."
+    )
+    lost_writes: Literal["any", "judged", "allowed"] = Field(
+        "judged",
+        description="Acknowledged writes that are gone: `any` undoes the fault as soon as one is "
+        "seen, `judged` fails the drill at its end, `allowed` only tells.",
     )
 
 
@@ -148,6 +182,11 @@ class ProbesEntry(Strict):
     image: Text | None = Field(
         None, description="An image with python3 to probe from; python:3.13-alpine on real servers."
     )
+    writes: Words | None = Field(
+        None,
+        description="Services to write to, Postgres or Redis; those that keep such data "
+        "(`state:`) when not given, none with `[]`.",
+    )
 
 
 class Drill(Strict):
@@ -176,6 +215,10 @@ class Drill(Strict):
             raise ValueError("fault.one_way is for partitions")
         if self.fault.kind is Kind.FREEZE_SERVICE and self.target.service is None:
             raise ValueError("freeze-service needs target.service: what stands still")
+        if self.fault.ports and self.fault.kind is not Kind.PARTITION:
+            raise ValueError("fault.ports is for partitions")
+        if (self.fault.kind is Kind.PACKET_LOSS) != (self.fault.loss > 0):
+            raise ValueError("fault.loss is for packet-loss, which needs it")
         return self
 
 

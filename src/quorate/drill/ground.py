@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +50,7 @@ class Intent(Model):
     target: tuple[str, ...]
     effects: tuple[str, ...]
     guards: tuple[Guard, ...]
-    prediction: Failure
+    prediction: Failure | None
     steps: tuple[Step, ...]
 
     @property
@@ -62,14 +62,20 @@ class Intent(Model):
 class Ground(Protocol):
     """Where a drill happens.
 
-    `lab`: the lab's name, empty for real servers. `lock`: the file that keeps a second drill
-    from here out. `boot`: seconds until what runs there answers, None: as the compose files say.
-    `patience`: seconds that a server is given to come back. `image`: what probers run in, empty:
-    an image of the fleet's own, which has Python there.
+    `lab`: the lab's name, empty for real servers. `servers`: all there are. `home`: a directory of
+    its own on this machine. `lock`: the file that keeps a second drill from here out. `boot`:
+    seconds until what runs there answers, None: as the compose files say. `patience`: seconds that
+    a server is given to come back. `image`: what probers run in, empty: an image of the fleet's
+    own, which has Python there. `upstream`: images are the real ones, none are stand-ins.
+    `writes`: databases may be written to where the drill does not say which.
     """
 
     @property
     def lab(self) -> str: ...
+    @property
+    def servers(self) -> Sequence[str]: ...
+    @property
+    def home(self) -> Path: ...
     @property
     def lock(self) -> Path: ...
     @property
@@ -78,6 +84,13 @@ class Ground(Protocol):
     def patience(self) -> float: ...
     @property
     def image(self) -> str: ...
+    @property
+    def upstream(self) -> bool: ...
+    @property
+    def writes(self) -> bool: ...
+
+    def addresses(self, before: Snapshot) -> Mapping[str, str]:
+        """Server → the address at which the others reach it."""
 
     def leftovers(self) -> list[str]:
         """What drills have left, in words; also of one that is under way."""
@@ -105,10 +118,17 @@ class Ground(Protocol):
             QuorateError: a server cannot have the image.
         """
 
-    def prober(self, server: str, script: str) -> list[str]:
-        """The program that runs a prober's script on a server, and ends with its input."""
+    def shell(self, server: str, text: str) -> list[str]:
+        """The program that runs a shell script on a server; its input is the script's own."""
 
-    def broken(self, what: str, cause: str | None) -> QuorateError:
+    def execute(self, server: str, text: str, *, input: str = "", timeout: float = 60.0) -> str:
+        """Run a shell script on a server; what it printed, whatever it ended with.
+
+        Raises:
+            MachineError: the server does not answer, or it does not end.
+        """
+
+    def broken(self, what: str, cause: str | None, *, todo: str | None = None) -> QuorateError:
         """The error for something that does not work there."""
 
     def arm(self, work: Work) -> str:

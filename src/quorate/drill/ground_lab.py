@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from quorate.drill import fault, remote_faults, remote_lease
+from quorate.drill import fault, remote_faults, remote_lease, writers
 from quorate.drill.file import Kind
 from quorate.drill.ground import Step, Work
 from quorate.drill.remote import victim
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet
+from quorate.fleet.observed import Snapshot
 from quorate.lab import keeper, nodes
 from quorate.lab.state import Lab
 
@@ -28,6 +29,7 @@ class LabGround:
     boot = BOOT
     patience = BACK_SECONDS
     image = ""
+    writes = True
 
     def __init__(self, lab: Lab, fleet: Fleet | None = None) -> None:
         self._lab, self._fleet = lab, fleet
@@ -37,21 +39,37 @@ class LabGround:
         return self._lab.name
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        return tuple(node.server for node in self._lab.nodes)
+
+    @property
+    def home(self) -> Path:
+        return self._lab.directory
+
+    @property
     def lock(self) -> Path:
-        return self._lab.directory / "drill.lock"
+        return self.home / "drill.lock"
+
+    @property
+    def upstream(self) -> bool:
+        return self._lab.upstream
+
+    def addresses(self, before: Snapshot) -> dict[str, str]:
+        return {node.server: node.address for node in self._lab.nodes}
 
     def leftovers(self) -> list[str]:
-        return fault.leftovers(self._lab)
+        written = [f"what a drill wrote to {name}" for name in writers.left(self)]
+        return written + fault.leftovers(self._lab)
 
     def clear(self) -> list[str]:
-        return fault.clear(self._lab)
+        return fault.clear(self._lab) + writers.remove(self)
 
     def check(self, work: Work) -> None:
-        """A lab can do all there is, and its faults hurt nobody."""
+        fault.possible(self._lab, work.drill.fault, work.hit)
 
     def effects(self, work: Work) -> list[str]:
         what = work.drill.fault
-        return [f"{server}: {what.kind.value} for {what.duration:g} s" for server in work.hit]
+        return [f"{server}: {what.words} for {what.duration:g} s" for server in work.hit]
 
     def steps(self, work: Work) -> list[Step]:
         undo = Step(where="the keeper", what="undoes it", script=self._undo(work))
@@ -62,16 +80,20 @@ class LabGround:
     def ready(self, servers: Sequence[str], image: str) -> None:
         """Nodes have the images of the lab."""
 
-    def prober(self, server: str, script: str) -> list[str]:
+    def shell(self, server: str, text: str) -> list[str]:
         return [
             *("docker", "-H", f"unix://{self._lab.engine_socket}", "exec", "-i"),
-            *(self._lab.node(server).container, "bash", "-c", script),
+            *(self._lab.node(server).container, "bash", "-c", text),
         ]
 
-    def broken(self, what: str, cause: str | None) -> LabError:
-        return LabError(
-            what, cause=cause, todo="nothing was broken; `quorate lab up` mends the lab"
+    def execute(self, server: str, text: str, *, input: str = "", timeout: float = 60.0) -> str:
+        return nodes.execute(
+            self._lab, server, "bash", "-c", text, input=input, timeout=timeout, check=False
         )
+
+    def broken(self, what: str, cause: str | None, *, todo: str | None = None) -> LabError:
+        mend = "nothing was broken; `quorate lab up` mends the lab"
+        return LabError(what, cause=cause, todo=todo or mend)
 
     def arm(self, work: Work) -> str:
         keeper.arm(self._lab, drill=work.drill.drill, undo=self._undo(work), lease=work.drill.lease)
@@ -83,7 +105,7 @@ class LabGround:
         for server, script in scripts.items():
             nodes.execute(self._lab, server, "sh", "-s", input=script)
         if not scripts:
-            fault.begin(self._lab, drill.fault.kind, work.hit, one_way=drill.fault.one_way)
+            fault.begin(self._lab, drill.fault, work.hit)
 
     def holder(self) -> str | None:
         return keeper.holder(self._lab)
@@ -111,7 +133,7 @@ class LabGround:
     def _steps(self, work: Work, *, begin: bool) -> dict[str, str]:
         """Node → the steps there: of a drain, on a manager that is not drained."""
         kind, fleet = work.drill.fault.kind, self._fleet
-        ways = remote_faults.ways(kind)
+        ways = remote_faults.WAYS.get(kind)
         if fleet is None or ways is None:
             raise LabError(f"nothing is known of how to make a {kind.value} in the lab {self.lab}")
         make = ways.begin if begin else ways.undo

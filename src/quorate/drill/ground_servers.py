@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import join, quote
 
-from quorate.drill import armed, history, remote, remote_lease
+from quorate.drill import armed, history, remote, remote_lease, writers
 from quorate.drill.ground import Step, Work
 from quorate.drill.remote import HERE, Jobs
 from quorate.drill.remote_look import CLEAR, LOOK, Look, leftovers, read_look
@@ -22,9 +22,10 @@ from quorate.errors import (
     UnreachableError,
 )
 from quorate.fleet.model import Fleet, Server
+from quorate.fleet.observed import Snapshot
 from quorate.observe.connect import in_parallel
 from quorate.observe.targets import target_of
-from quorate.tools import clock, command, parallel, process
+from quorate.tools import clock, command, parallel, process, ssh
 
 IMAGE = "python:3.13-alpine"
 BACK_SECONDS = 600.0
@@ -44,6 +45,8 @@ class ServersGround:
     boot = None
     patience = BACK_SECONDS
     image = IMAGE
+    upstream = True
+    writes = False
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -55,8 +58,16 @@ class ServersGround:
         self._asked = 0.0
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        return tuple(self._servers)
+
+    @property
     def lock(self) -> Path:
         return self.home / "drill.lock"
+
+    def addresses(self, before: Snapshot) -> dict[str, str]:
+        seen = {node.hostname: node.address for node in before.nodes}
+        return {each.name: seen.get(each.name) or each.address for each in self.fleet.servers}
 
     def _site(self, server: str) -> Site:
         if server == HERE:
@@ -76,6 +87,7 @@ class ServersGround:
         found = leftovers(looks) + [f"of {name} nobody knows: {e.what}" for name, e in errors]
         if Path(self._here).exists():
             found.append(f"a lease on this machine: {self._here}")
+        found += [f"what a drill wrote to {name}" for name in writers.left(self)]
         if not found:
             armed.forget(self.fleet.name)
         return found
@@ -102,7 +114,7 @@ class ServersGround:
                 cause=f"{name}: {error.what}" + (f" ({error.cause})" if error.cause else ""),
                 todo="; ".join([*done, "mend that, and run `quorate drill undo` again"]),
             )
-        return done
+        return done + writers.remove(self)
 
     def check(self, work: Work) -> None:
         remote.allow(work, self.fleet, quorum=work.quorum, here=process.host_name())
@@ -162,12 +174,18 @@ class ServersGround:
 
         parallel.run(one, servers)
 
-    def prober(self, server: str, script: str) -> list[str]:
+    def shell(self, server: str, text: str) -> list[str]:
         target = target_of(self._servers[server])
-        return [*target.argv("-T"), join(["sh", "-c", script])]
+        return [*target.argv("-T"), join(["sh", "-c", text])]
 
-    def broken(self, what: str, cause: str | None) -> MachineError:
-        return MachineError(what, cause=cause, todo="nothing was broken; mend that, then retry")
+    def execute(self, server: str, text: str, *, input: str = "", timeout: float = 60.0) -> str:
+        target = target_of(self._servers[server])
+        argv = ["sh", "-c", text]
+        return ssh.run(target, argv, input=input, timeout=timeout, check=False).stdout
+
+    def broken(self, what: str, cause: str | None, *, todo: str | None = None) -> MachineError:
+        mend = "nothing was broken; mend that, then retry"
+        return MachineError(what, cause=cause, todo=todo or mend)
 
     def arm(self, work: Work) -> str:
         jobs = self._jobs_of(work)

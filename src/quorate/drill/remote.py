@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from quorate.drill import remote_faults, remote_lease
+from quorate.drill.fault import BY_RULES
 from quorate.drill.file import Drill, Kind
 from quorate.drill.ground import Work
 from quorate.drill.remote_look import Look
@@ -44,10 +45,11 @@ def jobs(work: Work, fleet: Fleet, *, here: str) -> Jobs:
         UsageError: real servers are not given that fault, or an address is not known.
     """
     kind = work.drill.fault.kind
-    ways = remote_faults.ways(kind, one_way=work.drill.fault.one_way)
+    ways = remote_faults.WAYS.get(kind)
     if ways is None:
         raise UsageError(
-            f"a {kind.value} is for a lab: a real server could not undo it by itself",
+            f"the fault {kind.value} is for a lab: a real server is not given it",
+            cause="it could not undo it by itself, or there is no knowing what it would hit",
             todo="give --lab; real servers are given "
             + ", ".join(each.value for each in remote_faults.WAYS),
         )
@@ -81,7 +83,7 @@ def victim(server: str, work: Work, fleet: Fleet) -> remote_faults.Victim:
     """
     nodes = {node.hostname: node for node in work.before.nodes}
     far: tuple[str, ...] = ()
-    if work.drill.fault.kind is Kind.PARTITION:
+    if work.drill.fault.kind in BY_RULES:
         far = tuple(
             found
             for other in fleet.servers
@@ -96,6 +98,7 @@ def victim(server: str, work: Work, fleet: Fleet) -> remote_faults.Victim:
         far=far,
         ssh_port=known[server].ssh.port or 22,
         service=services.get(work.drill.target.service or "", ""),
+        fault=work.drill.fault,
     )
 
 
@@ -190,7 +193,7 @@ def _lacking(kind: Kind, look: Look, *, hit: bool) -> tuple[str, str] | None:
         return "does not let Quorate be root", "log in as root, or allow `sudo -n` to the ssh user"
     if not (look.systemd or "setsid" in look.has):
         return "has neither systemd nor setsid to hold the undo", "install util-linux there"
-    if kind is Kind.PARTITION and "nft" not in look.has:
+    if kind in BY_RULES and "nft" not in look.has:
         return "has no nft", "install nftables there"
     if kind in (Kind.DRAIN, Kind.FREEZE_SERVICE) and "docker" not in look.has:
         return "has no docker program", "install Docker's command line there"
@@ -228,8 +231,10 @@ def held_by(servers: Mapping[str, str]) -> str:
 def described(work: Work, jobs: Jobs) -> list[str]:
     """What will happen to which server, a line each, for whoever must agree to it."""
     drill: Drill = work.drill
-    ways = remote_faults.ways(drill.fault.kind, one_way=drill.fault.one_way)
-    what = f"{drill.fault.kind.value}: {ways.words if ways else ''}"
+    ways = remote_faults.WAYS.get(drill.fault.kind)
+    what = f"{drill.fault.words}: {ways.words if ways else ''}"
+    if drill.fault.one_way:
+        what = what.replace("from and to the other servers are", "of the other servers are")
     if drill.target.service and drill.fault.kind is Kind.FREEZE_SERVICE:
         what = what.replace("the service's", f"{drill.target.service}'s")
     until = f"for {drill.fault.duration:g} s; undone after {drill.lease:g} s whatever happens"

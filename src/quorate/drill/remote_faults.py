@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from shlex import join, quote
 
-from quorate.drill.fault import NO_TABLE, TABLE
-from quorate.drill.file import Kind
+from quorate.drill.fault import NO_TABLE, TABLE, selectors
+from quorate.drill.file import FaultEntry, Kind
 from quorate.drill.remote_lease import PLACE
 
 LABEL_DRAINED = "quorate.drill.availability"
@@ -28,7 +28,7 @@ class Victim:
 
     `node`: its id in the swarm. `far`: addresses of the servers it is parted from. `ssh_port`:
     where its sshd listens, which a partition spares. `service`: what stands still, by its name
-    in Swarm.
+    in Swarm. `fault`: of what is dropped, which ways and how much.
     """
 
     server: str
@@ -36,6 +36,7 @@ class Victim:
     far: tuple[str, ...] = ()
     ssh_port: int = 22
     service: str = ""
+    fault: FaultEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,34 +48,24 @@ class Ways:
     words: str
 
 
-def ways(kind: Kind, *, one_way: bool = False) -> Ways | None:
-    """The ways of a fault; None for one that real servers are not given."""
-    if kind is Kind.PARTITION and one_way:
-        return Ways(
-            begin=lambda victim: _part(victim, one_way=True),
-            undo=WAYS[kind].undo,
-            words="packets of the other servers are dropped where they arrive on it, but for ssh",
-        )
-    return WAYS.get(kind)
-
-
-def _part(victim: Victim, *, one_way: bool = False) -> str:
+def _part(victim: Victim) -> str:
     """Packet rules are in the kernel's memory: a reboot takes them away."""
     port = victim.ssh_port
-    chains = [_chain("arriving", "prerouting", f"tcp dport {port}", "saddr", victim.far)]
-    if not one_way:
-        chains.append(_chain("leaving", "postrouting", f"tcp sport {port}", "daddr", victim.far))
+    chains = [_chain("arriving", "prerouting", f"tcp dport {port}", "saddr", victim)]
+    if not victim.fault.one_way:
+        chains.append(_chain("leaving", "postrouting", f"tcp sport {port}", "daddr", victim))
     table = f"table {TABLE} {{\n" + "".join(chains) + "}\n"
     return f"nft -f - <<'END'\n{NO_TABLE}{table}END\n"
 
 
-def _chain(name: str, hook: str, spared: str, side: str, addresses: Sequence[str]) -> str:
+def _chain(name: str, hook: str, spared: str, side: str, victim: Victim) -> str:
     families: dict[str, list[str]] = {"ip": [], "ip6": []}
-    for address in addresses:
+    for address in victim.far:
         families["ip" if ip_address(address).version == 4 else "ip6"].append(address)
     drops = "".join(
-        f"    {family} {side} {{ {', '.join(sorted(found))} }} drop\n"
+        f"    {family} {side} {{ {', '.join(sorted(found))} }} {which}drop\n"
         for family, found in families.items()
+        for which in selectors(victim.fault)
         if found
     )
     return (
@@ -196,6 +187,11 @@ WAYS: Mapping[Kind, Ways] = {
         begin=_part,
         undo=_heal,
         words="packets from and to the other servers are dropped on it, but for ssh to it",
+    ),
+    Kind.PACKET_LOSS: Ways(
+        begin=_part,
+        undo=_heal,
+        words="packets from and to the other servers are lost on it, but for ssh to it",
     ),
     Kind.STOP_ENGINE: Ways(
         begin=_stop, undo=_start, words="its Docker engine is stopped, and its containers with it"

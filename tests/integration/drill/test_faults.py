@@ -7,11 +7,17 @@ import subprocess
 import pytest
 
 from quorate.drill import remote_faults, remote_lease
-from quorate.drill.file import Kind
+from quorate.drill.file import FaultEntry, Kind
 from quorate.drill.remote_faults import Victim, power_on
 from tests.integration.drill.conftest import Machine
 
-VICTIM = Victim(server="w", node="n1", far=("192.0.2.1",), service="shop_web")
+VICTIM = Victim(
+    server="w",
+    node="n1",
+    far=("192.0.2.1",),
+    service="shop_web",
+    fault=FaultEntry(kind=Kind.PARTITION),
+)
 
 
 def begin(machine: Machine, kind: Kind) -> subprocess.CompletedProcess[str]:

@@ -40,7 +40,7 @@ def fleet() -> Fleet:
 
 def work(kind: str = "partition", hit: tuple[str, ...] = ("w",), **more: Any) -> Work:
     fault: dict[str, Any] = {"kind": kind, "duration": "60s"}
-    fault |= {"one_way": True} if more.pop("one_way", False) else {}
+    fault |= more.pop("fault", {})
     target = {"service": "web"} if kind == "freeze-service" else {"server": list(hit)}
     entries = {key: more.pop(key) for key in ("undo", "guards") if key in more}
     drill = Drill.model_validate({"drill": "x", "target": target, "fault": fault, **entries})
@@ -91,9 +91,18 @@ def test_a_partition_parts_from_everybody_else_but_for_ssh() -> None:
 
 
 def test_one_way_nothing_that_leaves_is_dropped() -> None:
-    script = jobs(work(one_way=True)).faults[0].script
+    script = jobs(work(fault={"one_way": True})).faults[0].script
     assert "hook prerouting" in script
     assert "postrouting" not in script
+
+
+def test_of_ports_only_what_uses_them_is_dropped_and_of_loss_a_share() -> None:
+    ports = jobs(work(fault={"ports": [7946]})).faults[0].script
+    assert ports.count(" } meta l4proto { tcp, udp } th dport { 7946 } drop") == 2
+    assert ports.count(" } meta l4proto { tcp, udp } th sport { 7946 } drop") == 2
+    share = jobs(work("packet-loss", fault={"loss": "20%"})).faults[0].script
+    assert share.count(" } numgen random mod 10000 < 2000 drop") == 2
+    assert "192.0.2.3 } drop" not in ports + share
 
 
 def test_those_parted_together_hear_each_other() -> None:
@@ -142,8 +151,9 @@ def test_ipv6_is_dropped_too() -> None:
 
 
 def test_a_frozen_server_is_for_a_lab() -> None:
-    with pytest.raises(UsageError, match="a freeze is for a lab"):
-        jobs(work("freeze"))
+    for kind in ("freeze", "disk-full"):
+        with pytest.raises(UsageError, match=f"the fault {kind} is for a lab"):
+            jobs(work(kind))
 
 
 def refusal(made: Work, *, here: str = "desk", quorum: bool = True) -> QuorateError:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from quorate.deploy.progress import Silent
 from quorate.drill.file import Drill
-from quorate.drill.ground import Intent
-from quorate.drill.run import Once, Setting, placed
+from quorate.drill.run import Once, placed
+from quorate.drill.setting import Setting
 from quorate.plan.solve import make_plan
+from quorate.predict.model import Failure
 from tests.unit.drill.shop import seen, shop
 from tests.unit.drill.test_ground_lab import ground
 
@@ -45,17 +46,20 @@ def once(kind: str, **target: str) -> Once:
 def test_what_stands_still_takes_nothing_from_its_server_but_itself() -> None:
     intent = once("freeze-service", service="api").intent()
     assert intent.target == ("w",)
+    assert intent.prediction is not None
     assert intent.prediction.name == "api stands still on w"
     assert [fate.service for fate in intent.prediction.fates] == ["api"]
     assert intent.refused == ()
 
 
 def test_a_drain_moves_what_a_loss_would_and_nobody_has_to_notice() -> None:
-    drained, lost = once("drain", server="w").intent(), once("power-off", server="w").intent()
-    assert drained.prediction.noticed is None
-    assert lost.prediction.noticed is not None
+    drained = once("drain", server="w").intent().prediction
+    lost = once("power-off", server="w").intent().prediction
+    assert drained is not None
+    assert lost is not None
+    assert (drained.noticed, lost.noticed is None) == (None, False)
 
-    def places(intent: Intent) -> dict[str, list[str]]:
-        return {fate.service: sorted(fate.goes_to) for fate in intent.prediction.fates}
+    def places(found: Failure) -> dict[str, list[str]]:
+        return {fate.service: sorted(fate.goes_to) for fate in found.fates}
 
     assert places(drained) == places(lost) != {}

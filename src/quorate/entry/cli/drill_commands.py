@@ -100,7 +100,7 @@ def run(
         _show_intent(intent, as_json=as_json)
         return
     if lab and not yes:
-        _confirm(f"{wanted.fault.kind.value} in the lab of {opened.fleet.name}?")
+        _confirm(f"{wanted.fault.words} in the lab of {opened.fleet.name}?")
     if not lab and not yes and not sys.stdin.isatty():
         raise RefusedError(
             "a drill on real servers must be agreed to; nothing was changed",
@@ -133,7 +133,7 @@ def check(file: Path = typer.Argument(..., metavar="DRILL", help="The drill file
     from quorate.drill.file import read_drill
 
     found = read_drill(file)
-    typer.echo(f"{found.drill}: {found.fault.kind.value} for {found.fault.duration:g} s, at most "
+    typer.echo(f"{found.drill}: {found.fault.words} for {found.fault.duration:g} s, at most "
                f"{found.lease:g} s")  # fmt: skip
 
 

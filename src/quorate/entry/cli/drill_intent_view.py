@@ -34,7 +34,9 @@ def render(intent: Intent, console: Console) -> None:
     console.print(Text("nothing was changed", "dim"))
 
 
-def _foreseen(failure: Failure) -> list[str]:
+def _foreseen(failure: Failure | None) -> list[str]:
+    if failure is None:
+        return ["predicted: nothing is lost, and what runs goes on"]
     lines = [f"predicted: {failure.name or 'nothing'}"]
     for name, span in (
         ("noticed", failure.noticed),
