@@ -233,7 +233,7 @@ def test_rules_whose_undo_is_gone_are_found_and_removed(servers: Servers) -> Non
 
 
 def test_a_power_cut_is_held_on_this_machine(servers: Servers, tmp_path: Path) -> None:
-    on = {"power_on": f"touch {tmp_path}/on-{{server}}"}
+    on: dict[str, Any] = {"power_on": f"touch {tmp_path}/on-{{server}}"}
     ground = servers.ground()
     held = ground.arm(work("power-off", **on))
     assert held == "the undo is held on this machine by a detached shell"
