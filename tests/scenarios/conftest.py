@@ -33,7 +33,7 @@ FLEETS = Path(__file__).parent / "fleets"
 QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = Path(tempfile.gettempdir()) / "quorate-scenarios.lock"
 LOCK_SECONDS = 3600.0
-LABS = ("office", "shop")
+LABS = ("office", "shop", "gate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +103,14 @@ def copy_fleet(source: Path, place: Path, *, name: str) -> Path:
 
 
 @contextmanager
-def running_lab(source: Path, place: Path, *, name: str) -> Iterator[Office]:
+def running_lab(
+    source: Path, place: Path, *, name: str, options: tuple[str, ...] = ()
+) -> Iterator[Office]:
     """The lab of a copy of a fleet, its nodes up, nothing deployed; removed at the end."""
     environment = {**os.environ, "XDG_STATE_HOME": str(place / "state"), "NO_COLOR": "1"}
     found = Office(fleet=copy_fleet(source, place, name=name), environment=environment)
     try:
-        found.quorate("lab", "up", str(found.fleet), timeout=900)
+        found.quorate("lab", "up", str(found.fleet), *options, timeout=900)
         yield found
     finally:
         found.quorate("lab", "down", str(found.fleet), timeout=300, code=None)
@@ -138,6 +140,16 @@ def shop(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offi
     """
     place = tmp_path_factory.mktemp("shop")
     with running_lab(FLEETS / "shop", place, name=f"shop-{os.getpid()}") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def gate(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The lab of `fleets/gate`, a website behind HAProxy; its nodes have disks of their own."""
+    place = tmp_path_factory.mktemp("gate")
+    with running_lab(
+        FLEETS / "gate", place, name=f"gate-{os.getpid()}", options=("--disk", "8G")
+    ) as found:
         yield found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quorate.drill.fault import leftovers
+from quorate.drill.ground_lab import LabGround
 from quorate.lab import keeper
 from tests.scenarios import live, steps
 
@@ -40,14 +40,18 @@ def drill(shop: Office, file: str, *more: str, code: int | None = 0) -> Any:
     )
 
 
+def leftovers(shop: Office) -> list[str]:
+    return LabGround(live.lab_of(shop)).leftovers()
+
+
 def then_nothing_is_left(shop: Office) -> None:
-    assert leftovers(live.lab_of(shop)) == []
+    assert leftovers(shop) == []
 
 
 def then_it_is_undone(shop: Office, *, within: float) -> None:
-    """Without anybody's help; what is left of the probes ends too."""
+    """Without anybody's help, but for what was written; what is left of the probes ends too."""
     deadline = time.monotonic() + within
-    while left := leftovers(live.lab_of(shop)):
+    while left := [each for each in leftovers(shop) if "wrote" not in each]:
         assert time.monotonic() < deadline, left
         time.sleep(1)
 
@@ -92,6 +96,50 @@ def test_a_partition_one_way(shop: Office) -> None:
     assert run["resilience"] == "passed"
     assert run["noticed"] is not None
     then_nothing_is_left(shop)
+
+
+def test_a_pinned_database_is_away_and_loses_nothing(shop: Office) -> None:
+    """What is kept is written to without being named; what was acknowledged is there afterwards."""
+    steps.given_deployed(shop)
+    file = write(shop, "kept", "target: {service: db}\nfault: {kind: power-off, duration: 30s}\n")
+    (run,) = drill(shop, file, code=None)["runs"]
+    print(run["resilience"], run["writes"], run["why"])
+    (db,) = run["writes"]
+    assert (db["service"], db["lost"], db["longest"]) == ("db", 0, None)
+    assert db["acknowledged"] >= 20
+    assert db["failed"] > 0
+    assert not any("writes" in why for why in run["why"])
+    then_nothing_is_left(shop)
+    steps.then_all_at_home(shop)
+
+
+@pytest.mark.drill
+def test_a_cache_that_moves_has_lost_what_it_acknowledged(shop: Office) -> None:
+    """A failure, as the drill names it as what must keep its writes."""
+    steps.given_deployed(shop)
+    file = write(
+        shop, "empty", "target: {service: cache}\nfault: {kind: power-off, duration: 40s}\n"
+    )
+    text = Path(file).read_text().replace("probes: {", "probes: {writes: [cache], ")
+    Path(file).write_text(text)
+    found = drill(shop, file, code=INVALID)
+    (run,) = found["runs"]
+    print(run["resilience"], run["writes"], run["why"])
+    assert run["resilience"] == "failed"
+    (cache,) = run["writes"]
+    assert 0 < cache["lost"] < cache["acknowledged"]
+    assert (
+        f"cache lost {cache['lost']} of {cache['acknowledged']} acknowledged writes" in run["why"]
+    )
+    # Its name led to the dead address for as long as Swarm had not noticed.
+    gaps = [each for each in run["probes"] if each["service"] == "cache"]
+    assert all(0 < each["misnamed"] <= each["longest"] for each in gaps)
+    then_nothing_is_left(shop)
+    Path(file).write_text(text.replace("abort: {", "abort: {lost_writes: any, "))
+    (run,) = drill(shop, file, code=INVALID)["runs"]
+    assert run["resilience"] == "aborted"
+    assert any("cache has lost" in why for why in run["why"])
+    steps.then_all_at_home(shop)
 
 
 def test_a_quorum_is_not_lost_by_mistake(shop: Office) -> None:
@@ -148,8 +196,12 @@ def test_a_killed_drill_is_undone_when_its_lease_ends(shop: Office) -> None:
     running.wait(10)
     assert running.stderr is not None
     running.stderr.close()
-    assert leftovers(live.lab_of(shop)) != []
+    assert leftovers(shop) != []
     then_it_is_undone(shop, within=60)
+    assert leftovers(shop) == ["what a drill wrote to db"]
+    said = shop.quorate("drill", "undo", str(shop.fleet), timeout=180).stdout
+    assert "removed what a drill wrote to db" in said
+    then_nothing_is_left(shop)
     live.wait_until(shop, lambda seen: all(node.ready for node in seen.nodes), within=60)
     steps.up(shop)
     steps.then_all_at_home(shop)

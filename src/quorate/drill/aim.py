@@ -85,7 +85,7 @@ def guards(
     if drill.guards.backup_age is not None:
         text = "no backups are known to this version: leave `backup_age` out"
         found.append(Guard(name="backup_age", holds=None, text=text))
-    if drill.fault.kind is Kind.PARTITION and len(hit) == len(fleet.servers):
+    if drill.fault.kind in (Kind.PARTITION, Kind.PACKET_LOSS) and len(hit) == len(fleet.servers):
         found.append(Guard(name="target", holds=False, text="nobody is left on the other side"))
     return tuple(found)
 

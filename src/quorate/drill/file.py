@@ -5,11 +5,12 @@ Validated strictly. Nothing in it names a lab or a moment: it can be run again a
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quorate.errors import CheckError
 from quorate.fleet.file import Duration, Share, Strict, Text, Words
@@ -29,6 +30,10 @@ FILL = {
 """Stand-ins for what is missing or wrong, so that all problems are found at once."""
 
 
+SWARM_PORT = 2377
+"""On which nodes talk to their managers, and managers to each other."""
+
+
 class Kind(StrEnum):
     """What happens to the target."""
 
@@ -37,6 +42,27 @@ class Kind(StrEnum):
     KILL_ENGINE = "kill-engine"
     FREEZE = "freeze"
     PARTITION = "partition"
+    PACKET_LOSS = "packet-loss"
+    DISK_FULL = "disk-full"
+    DRAIN = "drain"
+    FREEZE_SERVICE = "freeze-service"
+
+    @property
+    def takes_servers(self) -> bool:
+        """Whether servers are lost to the swarm, and not only what runs on them."""
+        return self not in (Kind.DRAIN, Kind.FREEZE_SERVICE)
+
+
+def _words(value: Any) -> Any:
+    """A command line as its words; no shell is asked."""
+    return tuple(shlex.split(value)) if isinstance(value, str) else value
+
+
+Command = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_words),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Target(Strict):
@@ -60,11 +86,36 @@ class Target(Strict):
 class FaultEntry(Strict):
     """The fault, and how long it lasts."""
 
-    kind: Kind = Field(description="power-off, stop-engine, kill-engine, freeze or partition.")
+    kind: Kind = Field(
+        description="What happens: power-off, freeze, partition … (docs/how-to/drill.md)."
+    )
     duration: Duration = Field(60.0, gt=0, le=1800, description="How long it lasts, unless undone.")
     one_way: bool = Field(
         False, description="partition: the target hears nobody, and the others hear it."
     )
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        (), description="partition: of these ports only, TCP and UDP; all when not given."
+    )
+    loss: Share = Field(0.0, description="packet-loss: share of the packets, each way.")
+
+    @property
+    def words(self) -> str:
+        """What happens, in a few words."""
+        more = " one way" if self.one_way else ""
+        more += f" of ports {', '.join(map(str, self.ports))}" if self.ports else ""
+        more += f" of {self.loss:.0%}" if self.loss else ""
+        return f"{self.kind.value}{more}"
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether Swarm is meant to take the target for lost, and to move what it ran.
+
+        A node is lost when its manager does not hear from it, on port 2377; with its disk full
+        it goes on telling (swarmkit, agent/session.go), and some loss TCP makes good.
+        """
+        if self.kind is Kind.PARTITION:
+            return not self.ports or SWARM_PORT in self.ports
+        return self.kind not in (Kind.PACKET_LOSS, Kind.DISK_FULL, Kind.FREEZE_SERVICE)
 
 
 class Steady(Strict):
@@ -95,6 +146,11 @@ class AbortEntry(Strict):
     bystander_errors: Share = Field(
         0.05, description="Share of the probes of services that should notice nothing."
     )
+    lost_writes: Literal["any", "judged", "allowed"] = Field(
+        "judged",
+        description="Acknowledged writes that are gone: `any` undoes the fault as soon as one is "
+        "seen, `judged` fails the drill at its end, `allowed` only tells.",
+    )
 
 
 class UndoEntry(Strict):
@@ -102,6 +158,10 @@ class UndoEntry(Strict):
 
     lease: Duration | None = Field(
         None, gt=0, description="After the fault began; its duration and a minute when not given."
+    )
+    power_on: Command = Field(
+        (),
+        description="On real servers: what switches `{server}` on again, run on this machine.",
     )
 
 
@@ -119,6 +179,14 @@ class ProbesEntry(Strict):
 
     per_second: float = Field(10.0, ge=1, le=20, description="Of each service, at each place.")
     services: Words = Field((), description="Services to probe; all that listen when not given.")
+    image: Text | None = Field(
+        None, description="An image with python3 to probe from; python:3.13-alpine on real servers."
+    )
+    writes: Words | None = Field(
+        None,
+        description="Services to write to, Postgres or Redis; those that keep such data "
+        "(`state:`) when not given, none with `[]`.",
+    )
 
 
 class Drill(Strict):
@@ -145,6 +213,12 @@ class Drill(Strict):
             raise ValueError("undo.lease must not end before the fault does (fault.duration)")
         if self.fault.one_way and self.fault.kind is not Kind.PARTITION:
             raise ValueError("fault.one_way is for partitions")
+        if self.fault.kind is Kind.FREEZE_SERVICE and self.target.service is None:
+            raise ValueError("freeze-service needs target.service: what stands still")
+        if self.fault.ports and self.fault.kind is not Kind.PARTITION:
+            raise ValueError("fault.ports is for partitions")
+        if (self.fault.kind is Kind.PACKET_LOSS) != (self.fault.loss > 0):
+            raise ValueError("fault.loss is for packet-loss, which needs it")
         return self
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from quorate.drill.model import Agreement, Phase, Recovered, Report, Resilience, Run
-from quorate.drill.summary import AGREEMENT, RESILIENCE, disturbed, late, phases, unheld
+from quorate.drill.summary import AGREEMENT, RESILIENCE, disturbed, late, phases, unheld, wrote
 
 UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped (section 2.2); programs' outputs have it."""
@@ -71,6 +71,9 @@ def _resilience(case: Element, run: Run) -> None:
         tag = "error" if run.resilience is Resilience.INVALID else "failure"
         message = "; ".join(run.why) or RESILIENCE[run.resilience]
         _said(case, tag, run.resilience.value, message, _shortfalls(run))
+    if run.writes:
+        told = [f"writes to {each.service}: {', '.join(wrote(each))}" for each in run.writes]
+        SubElement(case, "system-out").text = _fit("\n".join(told))
     if run.left_behind:
         SubElement(case, "system-err").text = _fit("left behind: " + "; ".join(run.left_behind))
 

@@ -20,16 +20,23 @@ MOST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where one service listens within its networks. `kind`: http, redis or tcp."""
+    """Where one service listens within its networks. `kind`: http, redis or tcp.
+
+    `local`: it is asked at a port of the very server that the question comes from, as a client
+    beside that server would.
+    """
 
     service: str
     host: str
     port: int
     kind: str
+    local: bool = False
 
 
 def listening(service: Service) -> Target | None:
-    """Where a service listens; None where nothing says, or it has a task on every server."""
+    """Where a service listens; None where nothing says."""
+    if service.mode is Mode.GLOBAL:
+        return _everywhere(service)
     if service.mode is not Mode.REPLICATED:
         return None
     image = parse(service.image)
@@ -48,6 +55,16 @@ def listening(service: Service) -> Target | None:
     return Target(service=service.id, host=service.swarm_name, port=chosen, kind=kind)
 
 
+def _everywhere(service: Service) -> Target | None:
+    """One with a task on every server: at its published port; None where it publishes none."""
+    for port in service.ports:
+        if port.published and port.protocol == "tcp":
+            kind = "http" if port.target in WEB else "tcp"
+            return Target(service=service.id, host=service.swarm_name, port=port.published,
+                          kind=kind, local=True)  # fmt: skip
+    return None
+
+
 def chosen(fleet: Fleet, asked: Iterable[str], hit: Iterable[str]) -> tuple[Target, ...]:
     """What to ask: what was named; else what is hit first, then what should notice nothing.
 
@@ -59,7 +76,10 @@ def chosen(fleet: Fleet, asked: Iterable[str], hit: Iterable[str]) -> tuple[Targ
     if names:
         return tuple(_named(services, names))
     first = [name for name in hit if name in services]
-    order = [*first, *(name for name in services if name not in first)]
+    others = [name for name in services if name not in first]
+    # What is everywhere comes last: it is the least of what a lost server takes away.
+    others.sort(key=lambda name: services[name].mode is Mode.GLOBAL)
+    order = [*first, *others]
     found = [target for name in order if (target := listening(services[name])) is not None]
     return tuple(found[:MOST])
 

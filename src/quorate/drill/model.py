@@ -58,7 +58,9 @@ class Probed(Model):
     `sent`, `ok`, `failed` counts; `longest` the longest time without an answer, from the last
     good answer before it to the first one after it (None: it never answered again);
     `first_bad` and `last_bad` when; `total_bad` seconds without an answer, all gaps together.
-    `before`: share answered while nothing was broken. `bystander`: it should notice nothing.
+    `misnamed`: the longest time its name gave no address, or one at which nobody was (None: to
+    the end). `before`: share answered while nothing was broken. `bystander`: it should notice
+    nothing.
     """
 
     service: str
@@ -68,10 +70,37 @@ class Probed(Model):
     failed: int = 0
     before: float = 1.0
     longest: float | None = 0.0
+    misnamed: float | None = 0.0
     total_bad: float = 0.0
     first_bad: float | None = None
     last_bad: float | None = None
     bystander: bool = False
+
+
+class Written(Model):
+    """What was written to one service during one run, each write with an id of its own.
+
+    Counts, from all vantage points together: `acknowledged`; `failed`, not sent or turned down;
+    `unknown`, sent and never answered, of which `kept` were there afterwards. `lost`:
+    acknowledged and not there afterwards, None where they could not be read back.
+    `longest`: seconds without an acknowledged write at one vantage point while the fault
+    lasted, as in `Probed`. `refused`: it asks for a password that is not known; nothing written.
+    """
+
+    service: str
+    acknowledged: int = 0
+    failed: int = 0
+    unknown: int = 0
+    kept: int = 0
+    lost: int | None = 0
+    longest: float | None = 0.0
+    refused: bool = False
+
+    @property
+    def share(self) -> float:
+        """Share of the writes that were acknowledged."""
+        sent = self.acknowledged + self.failed + self.unknown
+        return self.acknowledged / sent if sent else 0.0
 
 
 class Phase(Model):
@@ -109,7 +138,8 @@ class Run(Model):
     `target` the servers it hit; `leader` who led before. `began` and `undone` as UTC texts.
     `phase`: seconds waited before, within a heartbeat. `noticed`: until Swarm had all of the
     target down; `new_leader`: until another manager leads. `undone_by`: who undid it.
-    `misled`: servers that were well, and that Swarm took for lost meanwhile.
+    `misled`: servers that were well, and that Swarm took for lost meanwhile. `held`: who held
+    the undo, where it is not a lab's keeper.
     `left_behind`: what was still there after that. `why`: of an aborted or invalid run.
     """
 
@@ -127,12 +157,14 @@ class Run(Model):
     phases: tuple[Phase, ...] = ()
     services: tuple[Recovered, ...] = ()
     probes: tuple[Probed, ...] = ()
+    writes: tuple[Written, ...] = ()
     beats: tuple[Beat, ...] = ()
     guards: tuple[Guard, ...] = ()
     resilience: Resilience = Resilience.INVALID
     agreement: Agreement = Agreement.NONE
     why: tuple[str, ...] = ()
     undone_by: str = ""
+    held: str = ""
     misled: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()
     samples: str = ""

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quorate.drill.model import Agreement, Guard, Phase, Probed, Recovered, Report, Resilience, Run
+from quorate.drill.model import (
+    Agreement,
+    Guard,
+    Phase,
+    Probed,
+    Recovered,
+    Report,
+    Resilience,
+    Run,
+    Written,
+)
 from quorate.fleet.model import Model
 from quorate.measured.figures import percentile
 
@@ -147,6 +157,19 @@ def noticed_something(probed: Probed) -> bool:
     return probed.failed > 0 or probed.longest is None
 
 
+def wrote(each: Written) -> list[str]:
+    """What became of the writes to a service, in words."""
+    if each.refused:
+        return ["nothing written: it asks for a password that is not known"]
+    if not each.acknowledged + each.failed + each.unknown:
+        return ["nothing written: no server that stays is in its network"]
+    said = [f"{each.acknowledged} acknowledged", f"{each.failed} failed"]
+    if each.unknown:
+        kept = "could not be read back" if each.lost is None else f"{each.kept} of them there"
+        said.append(f"{each.unknown} unknown ({kept})")
+    return [*said, "not read back" if each.lost is None else f"{each.lost} lost"]
+
+
 def error_share(probed: Probed) -> float:
     """Share of the probes that failed."""
     return probed.failed / probed.sent if probed.sent else 0.0
@@ -171,6 +194,13 @@ def verdict(found: Resilience | Agreement) -> str:
     """A verdict and what it means."""
     words = RESILIENCE[found] if isinstance(found, Resilience) else AGREEMENT[found]
     return f"{found.value}: {words}"
+
+
+def wrongly_named(probed: Probed) -> str:
+    """How long a name led nowhere at most, in words; empty where it never did."""
+    if probed.misnamed is None:
+        return "to the end"
+    return f"{probed.misnamed:.1f} s" if probed.misnamed else ""
 
 
 def _gap(probed: Probed) -> tuple[bool, float, float]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
+from quorate.drill.ground import Ground
 from quorate.drill.listening import Target
 from quorate.drill.samples import Sample, parse
-from quorate.errors import LabError
 from quorate.fleet.observed import Snapshot
 from quorate.lab.keeper import LABEL_DRILL
-from quorate.lab.state import Lab
 from quorate.tools import clock, command
 
 VANTAGES = 2
@@ -30,6 +29,7 @@ class Plan:
     """What the probers do. `image` has Python, and can be had on the servers.
 
     `networks`: server → the networks it joins there, and in each the numbers of its targets.
+    `addresses`: of the servers, for what is asked at a server's own port.
     """
 
     targets: tuple[Target, ...]
@@ -38,6 +38,12 @@ class Plan:
     rate: float
     seconds: float
     drill: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def vantages(self) -> tuple[str, ...]:
+        """The servers asked from: those that reach most targets."""
+        return tuple(server for server in self.networks if self.asked(server))[:VANTAGES]
 
     def asked(self, server: str) -> tuple[int, ...]:
         """The numbers of the targets that are asked from a server."""
@@ -59,66 +65,89 @@ def networks_of(
     hosts = {node.id: node.hostname for node in seen.nodes}
     joined: dict[str, tuple[str, ...]] = {}
     there: dict[str, set[str]] = {server: set() for server in stay}
+    at: dict[str, set[str]] = {target.host: set() for target in targets}
     for service in seen.services:
         template = service.spec.get("TaskTemplate") or {}
         listed = template.get("Networks") or service.spec.get("Networks") or ()
         found = tuple(names[n["Target"]] for n in listed if n.get("Target") in names)
         joined[service.name] = found
         for task in seen.running(service):
-            there.get(hosts.get(task.node_id or "", ""), set()).update(found)
+            host = hosts.get(task.node_id or "", "")
+            there.get(host, set()).update(found)
+            at.get(service.name, set()).add(host)
     made: dict[str, dict[str, tuple[int, ...]]] = {}
     for server, networks in there.items():
         inside = {
-            name: tuple(n for n, t in enumerate(targets) if name in joined.get(t.host, ()))
+            name: tuple(
+                n for n, t in enumerate(targets) if name in joined.get(t.host, ()) and not t.local
+            )
             for name in sorted(networks)
         }
+        # A server's own port is reached from any network; that there is a task is enough.
+        here = tuple(n for n, t in enumerate(targets) if t.local and server in at[t.host])
+        for first in sorted(networks, key=lambda name: (not inside[name], name))[:1]:
+            inside[first] += here
         made[server] = {name: numbers for name, numbers in inside.items() if numbers}
     reach = {server: len({n for each in made[server].values() for n in each}) for server in made}
     return {server: made[server] for server in sorted(made, key=lambda name: -reach[name])}
 
 
+def asset(name: str) -> str:
+    """The text of a program for inside a container."""
+    return (resources.files("quorate.drill") / "assets" / name).read_text()
+
+
 def script(plan: Plan, server: str) -> str:
-    """What a server's shell runs: make the prober's container, join every network, go. Pure."""
-    program = (resources.files("quorate.drill") / "assets" / "prober.py").read_text()
+    """What a server's shell runs to probe. Pure."""
     given = {
-        "targets": [{"number": n, **asdict(plan.targets[n])} for n in plan.asked(server)],
+        "targets": [{"number": n, **_asked(plan, n, server)} for n in plan.asked(server)],
         "rate": plan.rate,
         "seconds": plan.seconds,
         "patience": PATIENCE,
     }
+    return contained(plan, server, CONTAINER, asset("prober.py"), json.dumps(given))
+
+
+def _asked(plan: Plan, number: int, server: str) -> dict[str, object]:
+    target = plan.targets[number]
+    return asdict(replace(target, host=plan.addresses[server]) if target.local else target)
+
+
+def contained(plan: Plan, server: str, name: str, program: str, *arguments: str) -> str:
+    """What a server's shell runs: make a container, have it join every network, go. Pure."""
     first, *more = plan.networks[server]
     create = [
-        *("docker", "create", "-i", "--rm", "--name", CONTAINER, "--network", first),
+        *("docker", "create", "-i", "--rm", "--name", name, "--network", first),
         *("--label", f"{LABEL_DRILL}={plan.drill}", "--entrypoint", "python3", plan.image),
-        *("-I", "-S", "-u", "-c", program, json.dumps(given)),
+        *("-I", "-S", "-u", "-c", program, *arguments),
     ]
-    lines = [f"docker rm -f {CONTAINER} > /dev/null 2>&1", f"{shlex.join(create)} > /dev/null"]
-    lines += [shlex.join(["docker", "network", "connect", name, CONTAINER]) for name in more]
-    return "\n".join([lines[0], "set -e", *lines[1:], f"exec docker start -a -i {CONTAINER}"])
+    lines = [f"docker rm -f {name} > /dev/null 2>&1", f"{shlex.join(create)} > /dev/null"]
+    lines += [shlex.join(["docker", "network", "connect", each, name]) for each in more]
+    return "\n".join([lines[0], "set -e", *lines[1:], f"exec docker start -a -i {name}"])
+
+
+def spawned(ground: Ground, server: str, text: str, file: Path) -> command.Spawned:
+    """A shell on a server that ends when its standard input does; what it says goes to a file."""
+    return command.spawn(ground.shell(server, text), log_file=file, tied=True)
 
 
 class Probers:
     """The probers of one run; they end when `stop` is called, or this process ends."""
 
-    def __init__(self, lab: Lab, plan: Plan, directory: Path) -> None:
-        self.lab, self.plan, self.directory = lab, plan, directory
-        self.servers = tuple(server for server in plan.networks if plan.asked(server))[:VANTAGES]
+    def __init__(self, ground: Ground, plan: Plan, directory: Path) -> None:
+        self.ground, self.plan, self.directory = ground, plan, directory
+        self.servers = plan.vantages
         self._running: dict[str, command.Spawned] = {}
 
     def start(self) -> None:
         """Start them, and wait until each has answers.
 
         Raises:
-            LabError: one does not start; its last words are the cause.
+            LabError, MachineError: one does not start; its last words are the cause.
         """
         for server in self.servers:
-            self._running[server] = command.spawn(
-                [
-                    *("docker", "-H", f"unix://{self.lab.engine_socket}", "exec", "-i"),
-                    *(self.lab.node(server).container, "bash", "-c", script(self.plan, server)),
-                ],
-                log_file=self.file(server),
-                tied=True,
+            self._running[server] = spawned(
+                self.ground, server, script(self.plan, server), self.file(server)
             )
         deadline = clock.monotonic() + FIRST_SECONDS
         for server, process in self._running.items():
@@ -126,10 +155,8 @@ class Probers:
                 if process.poll() is not None or clock.monotonic() > deadline:
                     said = self.file(server).read_text(errors="replace")
                     self.stop()
-                    raise LabError(
-                        f"the probes on {server} do not start",
-                        cause=command.last_lines(said) or None,
-                        todo="nothing was broken; `quorate lab up` mends the lab",
+                    raise self.ground.broken(
+                        f"the probes on {server} do not start", command.last_lines(said) or None
                     )
                 clock.sleep(0.1)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from quorate.drill.file import Drill
-from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience
+from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience, Written
 
 
 def resilience(
-    drill: Drill, services: Sequence[Recovered], probes: Sequence[Probed], *, quorum: bool
+    drill: Drill,
+    services: Sequence[Recovered],
+    probes: Sequence[Probed],
+    writes: Sequence[Written] = (),
+    *,
+    quorum: bool,
 ) -> tuple[Resilience, tuple[str, ...]]:
     """How a fault that was made and not cut short was stood, and why not well.
 
@@ -20,6 +25,8 @@ def resilience(
         bad = each.failed / each.sent if each.sent else 0.0
         if each.bystander and bad > drill.abort.bystander_errors:
             why.append(f"{each.service}, which should notice nothing, failed {bad:.1%} of probes")
+    if drill.abort.lost_writes != "allowed":
+        why += _lost(writes)
     if why:
         return Resilience.FAILED, tuple(why)
     alone = ("without a quorum nothing was meant to move; what ran went on",)
@@ -33,6 +40,14 @@ def _late(services: Sequence[Recovered]) -> Iterator[str]:
         elif each.may_move and each.running is not None and each.running > each.target:
             late = f"{each.service} was back after {each.running:.1f} s"
             yield f"{late}; its target is {each.target:g} s"
+
+
+def _lost(writes: Sequence[Written]) -> Iterator[str]:
+    for each in writes:
+        if each.lost is None:
+            yield f"{each.service}: its acknowledged writes could not be read back"
+        elif each.lost:
+            yield f"{each.service} lost {each.lost} of {each.acknowledged} acknowledged writes"
 
 
 def agreement(

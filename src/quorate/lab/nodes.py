@@ -89,7 +89,7 @@ def ensure_network(lab: Lab) -> None:
 
 
 def write_files(lab: Lab) -> None:
-    """Write what each node finds under /lab: its scripts, its memory size, name resolution.
+    """Write what each node finds under /lab: scripts, sizes of memory and disk, name resolution.
 
     Unless the lab uses upstream images, a node asks itself for names, where
     nobody listens: any name the lab does not know is refused at once. A registry
@@ -104,6 +104,8 @@ def write_files(lab: Lab) -> None:
         for source, name in SCRIPTS.items():
             (folder / name).write_text((package / source).read_text())
             (folder / name).chmod(0o755)
+        if lab.disk:
+            (folder / "disk").write_text(f"{lab.disk}\n")
         (folder / "meminfo").write_text(sizes.meminfo(real, node.memory))
         resolver = f"nameserver {node.address}\noptions timeout:1 attempts:1\n"
         (folder / "resolv.conf").write_text("" if lab.upstream else resolver)

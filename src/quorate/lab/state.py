@@ -75,6 +75,7 @@ class Lab(Model):
     `memory_factor` and `cpu_factor` (at most 1) scale the fleet's figures to
     this machine. `cuts` are pairs of servers that cannot reach each other.
     `upstream` lets nodes pull real images from real registries.
+    `disk`: bytes of the disk that each node has of its own; 0: all write to the machine's.
     `complete` is False while it is being built, or when that was interrupted.
     """
 
@@ -95,6 +96,7 @@ class Lab(Model):
     upstream: bool = False
     registry: RegistryTrust | None = None
     cuts: tuple[tuple[str, str], ...] = ()
+    disk: int = 0
     complete: bool = False
 
     def node(self, server: str) -> Node:

@@ -34,7 +34,9 @@ from quorate.tools import clock, command, filelock
 LOCK_SECONDS = 30.0
 
 
-def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool = False) -> Lab:
+def bring_up(
+    fleet: Fleet, *, progress: Progress | None = None, upstream: bool = False, disk: int = 0
+) -> Lab:
     """Build the lab of a fleet, or finish or repair one that is there.
 
     Ends with every node's engine answering, able to pull every image of the
@@ -44,6 +46,7 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
 
     Args:
         upstream: let the nodes resolve names outside the lab and pull from there.
+        disk: bytes of a disk of each node's own; 0: as it was, or none.
 
     Raises:
         LabError: the lab cannot be built; nothing needs cleaning up before a retry.
@@ -56,6 +59,7 @@ def bring_up(fleet: Fleet, *, progress: Progress | None = None, upstream: bool =
         found = engine.ensure(progress=listener, extra=known.engine_socket if known else None)
         _refuse_foreign(found, name)
         lab = _describe(fleet, name, found, known, upstream=upstream)
+        lab = lab.model_copy(update={"disk": _disk(known, disk)})
         lab = state.save(registry.announce(lab, fleet))
         nodes.ensure_network(lab)
         nodeimage.ensure_base(found, progress=listener)
@@ -138,6 +142,22 @@ def _known(name: str, fleet: Fleet) -> Lab | None:
             todo=f"run `quorate lab down {known.fleet_path}`, or change `name:` in one",
         )
     return known
+
+
+def _disk(known: Lab | None, wanted: int) -> int:
+    """The size of each node's disk.
+
+    Raises:
+        LabError: the nodes are there, and have others.
+    """
+    if known is None or not wanted or known.disk == wanted:
+        return wanted or (known.disk if known else 0)
+    has = f"disks of {known.disk} bytes" if known.disk else "no disks of their own"
+    raise LabError(
+        f"the nodes of the lab {known.name} have {has}",
+        cause="a disk is made with its node",
+        todo=f"run `quorate lab down {known.fleet_path}`, then `quorate lab up` again",
+    )
 
 
 def _refuse_foreign(found: LabEngine, name: str) -> None:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -161,10 +162,25 @@ def spawn(
             out.close()
 
 
+def tell(program: Spawned, line: str) -> None:
+    """Write a line to a tied program's standard input.
+
+    Raises:
+        CommandError: it has ended.
+    """
+    try:
+        if program.stdin is not None:
+            program.stdin.write(line.encode() + b"\n")
+            program.stdin.flush()
+    except BrokenPipeError as error:
+        raise CommandError("a program ended before it was told what to do") from error
+
+
 def let_go(program: Spawned, *, patience: float) -> None:
     """Close a tied program's standard input and wait for its end; kill it after `patience` s."""
     if program.stdin is not None:
-        program.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended, and left something unread
+            program.stdin.close()
     try:
         program.wait(patience)
     except subprocess.TimeoutExpired:

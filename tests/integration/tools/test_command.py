@@ -96,3 +96,19 @@ def test_spawn_leaves_the_program_in_a_session_of_its_own(tmp_path: Path) -> Non
 def test_replace_process_becomes_the_program() -> None:
     code = "from quorate.tools import command; command.replace_process(['printf', 'replaced'])"
     assert command.run(python(code)).stdout == "replaced"
+
+
+def test_a_tied_program_is_told_and_let_go(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    program = command.spawn(["cat"], log_file=said, tied=True)
+    command.tell(program, "hello")
+    command.let_go(program, patience=10.0)
+    assert said.read_text() == "hello\n"
+
+
+def test_a_program_that_has_ended_cannot_be_told() -> None:
+    program = command.spawn(["true"], tied=True)
+    program.wait(10.0)
+    with pytest.raises(CommandError, match="ended before"):
+        command.tell(program, "hello")
+    command.let_go(program, patience=10.0)

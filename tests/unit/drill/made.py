@@ -12,6 +12,7 @@ from quorate.drill.model import (
     Report,
     Resilience,
     Run,
+    Written,
 )
 from quorate.predict.model import Failure, Span
 
@@ -52,7 +53,7 @@ FAILED = Run(
     ),
     probes=(
         Probed(service="web", vantage="beta", sent=600, ok=400, failed=200, longest=20.0,
-               total_bad=20.0, first_bad=0.1, last_bad=20.0),
+               total_bad=20.0, misnamed=4.5, first_bad=0.1, last_bad=20.0),
         Probed(service="web", vantage="gamma", sent=600, ok=390, failed=210, longest=21.0,
                total_bad=22.5, first_bad=0.1, last_bad=30.0),
         Probed(service="db", vantage="beta", sent=600, failed=600, longest=None, total_bad=60.0,
@@ -60,6 +61,12 @@ FAILED = Run(
         Probed(service="other", vantage="beta", sent=600, ok=597, failed=3, longest=0.3,
                total_bad=0.3, first_bad=1.0, last_bad=1.2, bystander=True),
         Probed(service="quiet", vantage="beta", sent=600, ok=600, bystander=True),
+    ),
+    writes=(
+        Written(service="db", acknowledged=480, failed=90, unknown=2, kept=1, lost=3, longest=None),
+        Written(service="queue", acknowledged=500, longest=0.4),
+        Written(service="vault", refused=True),
+        Written(service="far"),
     ),
     beats=(Beat(at=12.0, what="down", server="alpha"),),
     guards=(Guard(name="quorum", holds=True, text="2 of 3 managers are left"),),
@@ -107,6 +114,7 @@ GOOD = FAILED.model_copy(
     update={
         "services": (Recovered(service="web", tasks=2, may_move=True, assigned=9.0, running=9.5),),
         "probes": (),
+        "writes": (),
         "noticed": 11.0,
         "resilience": Resilience.PASSED,
         "agreement": Agreement.INSIDE,

@@ -28,7 +28,10 @@ def kinds(suite: Element, name: str) -> list[tuple[str, str | None]]:
 
 
 def test_each_run_is_two_cases(suite: Element) -> None:
-    assert kinds(suite, "run 1: resilience") == [("failure", "failed")]
+    assert kinds(suite, "run 1: resilience") == [
+        ("failure", "failed"),
+        ("system-out", None),
+    ]
     assert kinds(suite, "run 1: prediction") == [("failure", "outside")]
     assert kinds(suite, "run 2: resilience") == [("failure", "aborted"), ("system-err", None)]
     assert kinds(suite, "run 2: prediction") == [("skipped", None)]
@@ -58,6 +61,16 @@ def test_what_fell_short_is_said(suite: Element) -> None:
     invalid = of(suite, "run 3: resilience")[0]
     assert f"guard capacity: {NASTY} finds no place" in (invalid.text or "")
     assert invalid.get("message") == "a guard does not hold"
+
+
+def test_what_was_written_is_said(suite: Element) -> None:
+    said = of(suite, "run 1: resilience")[1].text or ""
+    assert said.splitlines() == [
+        "writes to db: 480 acknowledged, 90 failed, 2 unknown (1 of them there), 3 lost",
+        "writes to queue: 500 acknowledged, 0 failed, 0 lost",
+        "writes to vault: nothing written: it asks for a password that is not known",
+        "writes to far: nothing written: no server that stays is in its network",
+    ]
 
 
 def test_what_xml_cannot_hold_is_replaced(suite: Element) -> None:

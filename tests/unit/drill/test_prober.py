@@ -14,7 +14,7 @@ import quorate.drill
 from quorate.drill.listening import Target, chosen, listening
 from quorate.drill.vantage import Plan, script
 from quorate.errors import UsageError
-from quorate.fleet.model import Mode
+from quorate.fleet.model import Mode, Port, Service
 from tests.unit.drill.shop import shop
 from tests.unit.plan.builders import fleet, server, service
 
@@ -60,14 +60,37 @@ def test_where_a_service_listens(image: str, raw: dict[str, Any], expected: Any)
     assert (found and (found.kind, found.port)) == expected
 
 
-def test_what_has_a_task_everywhere_is_not_asked() -> None:
-    assert listening(service("x", image="redis:7", mode=Mode.GLOBAL)) is None
+def everywhere(*ports: Port) -> Service:
+    made = service("x", image="haproxy:3", mode=Mode.GLOBAL)
+    return made.model_copy(update={"ports": ports})
+
+
+def test_what_has_a_task_everywhere_is_asked_at_the_port_it_publishes() -> None:
+    udp = Port(target=53, published=53, protocol="udp", mode="host")
+    found = listening(everywhere(udp, Port(target=80, published=8088, mode="host")))
+    assert found is not None
+    assert (found.port, found.kind, found.local) == (8088, "http", True)
+    assert listening(everywhere(udp)) is None
+    assert listening(everywhere(Port(target=80, published=0))) is None
+
+
+def test_a_router_that_says_nobody_answers_is_no_answer() -> None:
+    prober = program()
+    for line, unanswered in (
+        (b"HTTP/1.1 503 Service Unavailable\r\n", True),
+        (b"HTTP/1.0 502 Bad", True),
+        (b"HTTP/1.1 500 Oops", False),
+        (b"HTTP/1.1 200 OK", False),
+    ):
+        assert bool(prober.UNANSWERED.match(line)) is unanswered
 
 
 def test_what_is_hit_is_asked_first() -> None:
     made = fleet([server("a")], [service(name, image="redis:7") for name in "pqrs"])
     assert [target.service for target in chosen(made, (), ("r",))] == ["r", "p", "q", "s"]
     assert [target.service for target in chosen(made, ("q",), ("r",))] == ["q"]
+    made = fleet([server("a")], [everywhere(Port(target=80, published=80)), *made.services])
+    assert [target.service for target in chosen(made, (), ("r",))] == ["r", "p", "q", "s", "x"]
     with pytest.raises(UsageError, match="no service `z`"):
         chosen(made, ("z",), ())
     with pytest.raises(UsageError, match="nothing says where db listens"):
@@ -89,3 +112,16 @@ def test_a_prober_joins_every_network_and_is_labelled() -> None:
     assert "docker network connect two quorate-probe" in text
     assert "quorate.drill=d" in text
     assert text.endswith("exec docker start -a -i quorate-probe")
+
+
+def test_what_is_local_is_asked_at_the_servers_own_address() -> None:
+    plan = Plan(
+        targets=(Target(service="x", host="s_x", port=80, kind="http", local=True),),
+        networks={"a": {"one": (0,)}},
+        image="redis:7",
+        rate=10,
+        seconds=60,
+        drill="d",
+        addresses={"a": "198.18.0.11"},
+    )
+    assert '"host": "198.18.0.11", "port": 80' in script(plan, "a")

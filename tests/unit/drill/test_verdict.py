@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quorate.drill.file import Drill
-from quorate.drill.model import Probed, Recovered, Resilience
+from quorate.drill.model import Probed, Recovered, Resilience, Written
 from quorate.drill.verdict import resilience
 
 DRILL = Drill.model_validate(
@@ -44,3 +44,25 @@ def test_a_bystander_must_notice_nothing() -> None:
     found, why = resilience(DRILL, [], probes, quorum=True)
     assert found is Resilience.FAILED
     assert why == ("other, which should notice nothing, failed 10.0% of probes",)
+
+
+@pytest.mark.parametrize(
+    ("lost", "said", "expected"),
+    [
+        (0, "judged", Resilience.PASSED),
+        (3, "judged", Resilience.FAILED),
+        (3, "any", Resilience.FAILED),
+        (3, "allowed", Resilience.PASSED),
+        (None, "judged", Resilience.FAILED),
+        (None, "allowed", Resilience.PASSED),
+    ],
+)
+def test_a_lost_write_fails_a_drill_unless_it_is_allowed(
+    lost: int | None, said: str, expected: Resilience
+) -> None:
+    drill = DRILL.model_copy(update={"abort": DRILL.abort.model_copy(update={"lost_writes": said})})
+    writes = [Written(service="db", acknowledged=9, unknown=4, lost=lost)]
+    found, why = resilience(drill, [], [], writes, quorum=True)
+    assert found is expected
+    if said != "allowed" and lost:
+        assert why == ("db lost 3 of 9 acknowledged writes",)

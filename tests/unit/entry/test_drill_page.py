@@ -40,6 +40,9 @@ def test_everything_is_there() -> None:
             "12.0 s: down, alpha",
             "a guard does not hold",
         ),
+        "480 acknowledged, 90 failed, 2 unknown (1 of them there), 3 lost",
+        "or a dead one",
+        "20.0 s4.5 s33.3% of 600",
     ):
         assert text in words, text
     assert "somewhere" not in words

@@ -40,7 +40,11 @@ def test_each_run_says_what_became_of_it() -> None:
         "web 2 12.5 s 20.5 s 15 s 10.0–16.0 s beta, gamma "
         "after its target; outside the prediction; went where it was not predicted",
         "db 1 – – – – – waits for its server",
-        "web 20.0 / 20.0 s, 33.3% 21.0 / 22.5 s, 35.0%",
+        "web 20.0 / 20.0 s, 33.3%, name 4.5 s 21.0 / 22.5 s, 35.0%",
+        "writes to db: 480 acknowledged, 90 failed, 2 unknown (1 of them there), 3 lost; "
+        "none acknowledged again while the fault lasted",
+        "writes to queue: 500 acknowledged, 0 failed, 0 lost; longest without one 0.4 s",
+        "writes to vault: nothing written: it asks for a password that is not known",
         "db never again, 100.0% –",
         "other 0.3 / 0.3 s, 0.5% – should notice nothing",
         "1 service answered all the while",

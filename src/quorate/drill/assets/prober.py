@@ -3,8 +3,12 @@
 Its one argument is JSON: `targets` (each `number`, `host`, `port`, `kind`: http, redis or tcp),
 `rate` per second, `seconds` to go on for at most, `patience` in seconds. It ends sooner when its
 standard input does: it does not outlive who started it. It prints a line for each probe, as it
-ends: when it was due (seconds since 1970), the target's number, how it ended, and milliseconds.
+ends: when it was due (seconds since 1970), the target's number, how it ended, milliseconds, and
+the address its name gave (`-`: none, or it was asked by address).
 Open loop: a probe is sent when it is due, whatever became of the one before.
+
+It ends as `ok`, or by where it failed: `name`, it gave no address; `dead`, nobody is at the
+address it gave; `connect`, somebody is there and does not listen; `answer`.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -21,11 +26,17 @@ from pathlib import Path
 from typing import Any
 
 DNS_PORT = 53
-OK, NAME, CONNECT, ANSWER = "ok", "name", "connect", "answer"
+OK, NAME, DEAD, CONNECT, ANSWER = "ok", "name", "dead", "connect", "answer"
 
 
 class Failed(Exception):
     """How a probe failed."""
+
+
+class Way:
+    """How far a probe is: what failed if it ends now, and the address it goes to."""
+
+    state, address = NAME, "-"
 
 
 def resolver() -> str:
@@ -105,46 +116,53 @@ REQUESTS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
 }
 
 
-async def ask(names: Names, target: dict[str, Any]) -> None:
+UNANSWERED = re.compile(rb"HTTP/\S+ 50[234]")
+"""A router that says that nobody behind it answers (RFC 9110, 15.6)."""
+
+
+async def ask(names: Names, target: dict[str, Any], way: Way) -> None:
     """One probe.
 
     Raises:
         Failed: with what failed.
     """
-    state = NAME
+    host = target["host"]
+    numeric = host.replace(".", "").isdigit()
     try:
-        host = target["host"]
-        found = [host] if host.replace(".", "").isdigit() else await names.resolve(host)
+        found = [host] if numeric else await names.resolve(host)
         if not found:
             raise Failed(NAME)
-        state = CONNECT
-        reader, writer = await asyncio.open_connection(random.choice(found), target["port"])
+        address = random.choice(found)
+        way.state, way.address = (CONNECT, "-") if numeric else (DEAD, address)
+        reader, writer = await asyncio.open_connection(address, target["port"])
         try:
-            state = ANSWER
+            way.state = ANSWER
             request, expected = REQUESTS[target["kind"]]
             if request:
                 writer.write(request % host.encode() if b"%s" in request else request)
                 answer = await reader.read(64)
-                if not answer.startswith(expected):
+                if not answer.startswith(expected) or UNANSWERED.match(answer):
                     raise Failed(ANSWER)
         finally:
             writer.close()
     except (OSError, asyncio.CancelledError, struct.error, IndexError) as error:
-        raise Failed(state) from error
+        refused = isinstance(error, ConnectionRefusedError)
+        raise Failed(CONNECT if refused and way.state == DEAD else way.state) from error
 
 
 async def probe(
     names: Names, number: int, target: dict[str, Any], due: float, patience: float
 ) -> None:
     """One probe, and its line."""
-    begun = time.time()
+    begun, way = time.time(), Way()
     status = OK
     try:
-        await asyncio.wait_for(ask(names, target), patience)
+        await asyncio.wait_for(ask(names, target, way), patience)
     except (Failed, TimeoutError) as error:
-        status = str(error) or ANSWER
+        status = str(error) or way.state
     # One write each, so that whoever reads never sees half a line for long.
-    sys.stdout.write(f"{due:.3f} {number} {status} {(time.time() - begun) * 1000:.0f}\n")
+    took = (time.time() - begun) * 1000
+    sys.stdout.write(f"{due:.3f} {number} {status} {took:.0f} {way.address}\n")
     sys.stdout.flush()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from quorate.drill.ground import Intent
     from quorate.drill.model import Report
 
 DEFAULT_FLEET = Path("fleet.yaml")
@@ -23,7 +25,7 @@ JSON = typer.Option(False, "--json", help="Print the report as JSON.")
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     drill = typer.Typer(
-        help="Make a failure happen for real, and measure what comes of it (lab).",
+        help="Make a failure happen for real, and measure what comes of it.",
         no_args_is_help=True,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -39,7 +41,7 @@ def register(app: typer.Typer) -> None:
 def run(
     file: Path = typer.Argument(..., metavar="DRILL", help="The drill file."),
     fleet: Path = FLEET,
-    lab: bool = typer.Option(False, "--lab", help="On the fleet's lab; real servers: not yet."),
+    lab: bool = typer.Option(False, "--lab", help="On the fleet's lab, not its real servers."),
     times: int | None = typer.Option(None, "--times", min=1, max=100, help="How often."),
     seed: int = typer.Option(0, "--seed", help="Of what is drawn: targets, moments."),
     quorum_loss: str = typer.Option(
@@ -48,8 +50,21 @@ def run(
         metavar="SERVER,SERVER",
         help="The servers whose loss at once costs the quorum, named one by one.",
     ),
-    home: bool = typer.Option(True, "--home/--no-home", help="Bring services home afterwards."),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask (only a terminal is asked)."),
+    power_off: str = typer.Option(
+        "",
+        "--allow-power-off",
+        metavar="SERVER,SERVER",
+        help="The real servers that may be switched off, named one by one.",
+    ),
+    home: bool | None = typer.Option(
+        None, "--home/--no-home", help="Bring services home afterwards (`up`); a lab's by default."
+    ),
+    yes: bool = typer.Option(
+        False, "--yes", "-y", help="Do not ask; real servers need it where there is no terminal."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show guards, prediction and every script; change nothing."
+    ),
     as_json: bool = JSON,
     html: Path | None = typer.Option(
         None, "--html", metavar="FILE", help="Also write it as a web page with pictures."
@@ -67,17 +82,33 @@ def run(
     from quorate.drill.model import Agreement, Resilience
     from quorate.entry.cli.output import print_json
     from quorate.entry.cli.progress import reporter
+    from quorate.errors import RefusedError
     from quorate.workflows import open_fleet
 
     wanted = read_drill(file)
     opened = open_fleet(fleet, lab=lab)
-    drilling.of_lab(opened)
-    if not yes:
-        _confirm(f"{wanted.fault.kind.value} in the lab of {opened.fleet.name}?")
-    token = tuple(name.strip() for name in quorum_loss.split(",") if name.strip())
-    options = drilling.DrillOptions(seed=seed, times=times, token=token, home=home)
+    options = drilling.DrillOptions(
+        seed=seed,
+        times=times,
+        token=_names(quorum_loss),
+        off=_names(power_off),
+        home=lab if home is None else home,
+    )
+    if dry_run:
+        with reporter() as report:
+            intent = drilling.intend(opened, wanted, options, report=report)
+        _show_intent(intent, as_json=as_json)
+        return
+    if lab and not yes:
+        _confirm(f"{wanted.fault.words} in the lab of {opened.fleet.name}?")
+    if not lab and not yes and not sys.stdin.isatty():
+        raise RefusedError(
+            "a drill on real servers must be agreed to; nothing was changed",
+            todo="run it in a terminal, or give --yes; --dry-run shows what it would do",
+        )
     with reporter() as report:
-        found = drilling.drill(opened, wanted, options, report=report)
+        confirm = None if lab else _confirmer(report.pause, yes=yes)
+        found = drilling.drill(opened, wanted, options, report=report, confirm=confirm)
     if html is not None:
         from quorate.entry.cli.pages import write_page
         from quorate.entry.web.drill_page import page
@@ -102,7 +133,7 @@ def check(file: Path = typer.Argument(..., metavar="DRILL", help="The drill file
     from quorate.drill.file import read_drill
 
     found = read_drill(file)
-    typer.echo(f"{found.drill}: {found.fault.kind.value} for {found.fault.duration:g} s, at most "
+    typer.echo(f"{found.drill}: {found.fault.words} for {found.fault.duration:g} s, at most "
                f"{found.lease:g} s")  # fmt: skip
 
 
@@ -131,31 +162,43 @@ def history(
         typer.echo("no drill was run")
 
 
-def stop(fleet: Path | None = typer.Argument(None, help="The fleet file.")) -> None:
+def stop(
+    fleet: Path | None = typer.Argument(None, help="The fleet file."),
+    servers: bool = typer.Option(False, "--servers", help="On its real servers too."),
+) -> None:
     """End the drill that is under way: its fault is undone at once."""
-    from quorate.errors import LabError
-    from quorate.lab import keeper, state
+    from quorate import drilling
+    from quorate.errors import LabError, MachineError
 
-    lab = state.find(fleet)
-    if not keeper.undo(lab):
-        raise LabError(f"no drill is under way in the lab {lab.name}")
-    typer.echo(f"undid the fault of the drill in the lab {lab.name}")
+    found = list(drilling.grounds(fleet, servers=servers))
+    stopped = [drilling.where(ground) for ground in found if ground.undo()]
+    if not stopped:
+        places = " or ".join(drilling.where(ground) for ground in found)
+        error = LabError if all(ground.lab for ground in found) else MachineError
+        raise error(f"no drill is under way in {places}")
+    typer.echo(f"undid the fault of the drill in {', '.join(stopped)}")
 
 
 def undo(
     fleet: Path | None = typer.Argument(None, help="The fleet file; not needed with --all."),
-    everything: bool = typer.Option(False, "--all", help="In every lab on this machine."),
+    everything: bool = typer.Option(
+        False,
+        "--all",
+        help="In every lab here, and on all servers a drill was started on from here.",
+    ),
+    servers: bool = typer.Option(False, "--servers", help="On the real servers of FLEET too."),
 ) -> None:
-    """Undo all that drills have left: faults, packet rules, probes."""
+    """Undo all that drills have left: faults, packet rules, leases, drained servers, probes."""
     from quorate import drilling
-    from quorate.lab import state
 
-    done = [
-        text
-        for lab in (state.every() if everything else [state.find(fleet)])
-        for text in drilling.undo(lab)
-    ]
-    typer.echo("\n".join(done) or "nothing was left")
+    found = drilling.grounds(fleet, servers=servers, everything=everything)
+    nothing = True
+    for ground in found:
+        for text in drilling.undo(ground):
+            typer.echo(text)
+            nothing = False
+    if nothing:
+        typer.echo("nothing was left")
 
 
 def _show(found: Report) -> None:
@@ -167,6 +210,37 @@ def _show(found: Report) -> None:
     earlier = [each for _, each in former(found.fleet, found.drill)][:-1]
     if earlier:
         compare(found, earlier[-1], console())
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _show_intent(intent: Intent, *, as_json: bool) -> None:
+    from quorate.entry.cli.drill_intent_view import render
+    from quorate.entry.cli.output import console, print_json
+
+    if as_json:
+        print_json(intent)
+    else:
+        render(intent, console())
+    if intent.refused:
+        raise typer.Exit(VERDICT)
+
+
+def _confirmer(pause: Callable[[], None], *, yes: bool) -> Callable[[Intent], bool]:
+    """Shows what will happen to which server, and asks; with --yes it only shows."""
+
+    def confirm(intent: Intent) -> bool:
+        from quorate.entry.cli.drill_intent_view import effects
+        from quorate.entry.cli.output import console
+
+        pause()
+        effects(intent, console(stderr=True))
+        # Where a guard does not hold nothing is done anyway.
+        return yes or bool(intent.refused) or typer.confirm("Do this?", err=True)
+
+    return confirm
 
 
 def _confirm(question: str) -> None:

@@ -6,7 +6,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.drill.model import Agreement, Phase, Probed, Recovered, Report, Resilience, Run
+from quorate.drill.model import (
+    Agreement,
+    Phase,
+    Probed,
+    Recovered,
+    Report,
+    Resilience,
+    Run,
+    Written,
+)
 from quorate.drill.summary import (
     Spread,
     disturbed,
@@ -19,13 +28,15 @@ from quorate.drill.summary import (
     spreads,
     unheld,
     verdict,
+    wrongly_named,
+    wrote,
 )
 from quorate.plan.words import count
 from quorate.predict.model import Span
 
 KEY = (
     "times from the fault on; predicted: nine courses of ten; probes: longest gap / all gaps, "
-    "share of the probes that failed"
+    "share of the probes that failed, longest time the name gave no address or a dead one"
 )
 STYLES: dict[Resilience | Agreement, str] = {
     Resilience.PASSED: "green",
@@ -86,6 +97,8 @@ def _run(run: Run, console: Console) -> None:
         console.print(_services(run.services))
     if any(noticed_something(probed) for probed in run.probes):
         console.print(_probes(run))
+    for each in run.writes:
+        console.print(_wrote(each), soft_wrap=True)
     for text in _after(run):
         console.print(text, soft_wrap=True)
 
@@ -158,9 +171,20 @@ def _probes(run: Run) -> Table:
 def _probe(probed: Probed | None) -> Text:
     if probed is None or not noticed_something(probed):
         return Text("–", "dim")
+    said = wrongly_named(probed)
+    name = f", name {said}" if said else ""
     if probed.longest is None:
-        return Text(f"never again, {error_share(probed):.1%}", "red")
-    return Text(f"{probed.longest:.1f} / {probed.total_bad:.1f} s, {error_share(probed):.1%}")
+        return Text(f"never again, {error_share(probed):.1%}{name}", "red")
+    gaps = f"{probed.longest:.1f} / {probed.total_bad:.1f} s"
+    return Text(f"{gaps}, {error_share(probed):.1%}{name}")
+
+
+def _wrote(each: Written) -> Text:
+    text = Text.assemble("writes to ", (each.service, "bold"), ": ")
+    text.append(", ".join(wrote(each)), "" if each.lost == 0 else "red")
+    if each.longest is None:
+        return text.append("; none acknowledged again while the fault lasted")
+    return text.append(f"; longest without one {each.longest:.1f} s" if each.longest else "")
 
 
 def _after(run: Run) -> list[Text]:
@@ -169,6 +193,8 @@ def _after(run: Run) -> list[Text]:
     }
     said = [Text(f"{count(len(quiet), 'service')} answered all the while", "dim")] if quiet else []
     said += [Text(f"{run.resilience.value}: {why}", STYLES[run.resilience]) for why in run.why]
+    if run.held:
+        said.append(Text(run.held, "dim"))
     if run.undone_by:
         said.append(Text(f"undone by {run.undone_by}"))
     said += [Text(f"left behind: {text}", "yellow") for text in run.left_behind]

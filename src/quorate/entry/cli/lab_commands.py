@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quorate.lab.state import Lab
 
 DEFAULT_FLEET = Path("fleet.yaml")
+LEAST_DISK = 4 << 30
 VERDICT = 4  # the exit code of a check with a verdict (errors.py)
 
 
@@ -58,6 +59,12 @@ def up(
         "--images",
         help="lab: built here, with stand-ins; upstream: the real ones, from their registries.",
     ),
+    disk: str = typer.Option(
+        "",
+        "--disk",
+        metavar="SIZE",
+        help="Give each node a disk of its own, of this size (16G), which drills can fill.",
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Start one node per server of the fleet, each with its own Docker engine."""
@@ -66,10 +73,35 @@ def up(
     from quorate.fleet.read import read_fleet
     from quorate.lab.up import bring_up
 
+    size = _disk_size(disk)
     desired = read_fleet(fleet)
     with reporter() as progress:
-        lab = bring_up(desired, progress=progress, upstream=images is ImageChoice.UPSTREAM)
+        lab = bring_up(
+            desired, progress=progress, upstream=images is ImageChoice.UPSTREAM, disk=size
+        )
     show(lab, as_json=as_json, whole=False)
+
+
+def _disk_size(text: str) -> int:
+    """Bytes of `--disk`; 0 where it is not given.
+
+    Raises:
+        UsageError: not a size, or too small for an engine and its images.
+    """
+    from quorate.errors import UsageError
+    from quorate.fleet.quantities import parse_size
+
+    try:
+        size = parse_size(text) if text else 0
+    except ValueError as error:
+        raise UsageError(f"--disk: {error}") from error
+    if text and size < LEAST_DISK:
+        raise UsageError(
+            f"--disk: {text} is too small",
+            cause="an engine with the lab's images takes about 2 GiB",
+            todo="give 4G or more; the file grows with what is written",
+        )
+    return size
 
 
 def status(fleet: Path | None = FLEET, as_json: bool = JSON) -> None:

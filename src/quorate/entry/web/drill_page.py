@@ -19,6 +19,8 @@ from quorate.drill.summary import (
     spreads,
     unheld,
     verdict,
+    wrongly_named,
+    wrote,
 )
 from quorate.entry.web.drill_picture import MOST, picture
 from quorate.plan.words import count
@@ -79,6 +81,15 @@ def _run(run: Run) -> dict[str, object]:
         "picture": picture(run),
         "rows": [*_swarm(run), *(_service(each) for each in run.services)],
         "probes": _probes(run),
+        "writes": [
+            {
+                "service": each.service,
+                "text": ", ".join(wrote(each)),
+                "bad": each.lost != 0,
+                "longest": "never again" if each.longest is None else f"{each.longest:.1f} s",
+            }
+            for each in run.writes
+        ],
         "counts": (count(len(run.guards), "guard"), count(len(run.beats), "change")),
         "unheld": unheld(run),
         "disturbed": disturbed(run),
@@ -127,6 +138,7 @@ def _probes(run: Run) -> list[dict[str, str]]:
             "vantage": each.vantage,
             "longest": "never again" if each.longest is None else f"{each.longest:.1f} s",
             "total": f"{each.total_bad:.1f} s",
+            "name": wrongly_named(each) or "–",
             "share": f"{error_share(each):.1%} of {each.sent}",
             "before": f"{each.before:.1%}",
         }

@@ -1,0 +1,58 @@
+"""What is on record of writes, and what a writer is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quorate.drill import writers
+from quorate.drill.ground_lab import LabGround
+from quorate.drill.listening import Target
+from quorate.drill.vantage import Plan, asset, contained
+from quorate.drill.writers import Record, Writers, left
+from quorate.errors import LabError
+from tests.unit.drill.test_fault import lab
+
+TARGET = {"service": "db", "host": "s_db", "port": 5432, "kind": "postgres"}
+PLAN = Plan(
+    targets=(Target(service="db", host="s_db", port=5432, kind="postgres"),),
+    networks={"a": {"back": (0,)}, "b": {"back": (0,)}, "c": {}},
+    image="postgres:16",
+    rate=10,
+    seconds=60,
+    drill="d",
+)
+
+
+def test_what_is_on_record_is_left(tmp_path: Path) -> None:
+    here = LabGround(lab().model_copy(update={"directory": tmp_path}))
+    assert left(here) == []
+    record = Record(
+        run="r", drill="d", image="i", targets=(TARGET,), networks={"a": {"back": (0,)}}
+    )
+    (tmp_path / writers.RECORD).write_text(record.model_dump_json())
+    assert left(here) == ["db"]
+    assert record.plan.vantages == ("a",)
+    (tmp_path / writers.RECORD).write_text("{")
+    with pytest.raises(LabError, match="cannot be read"):
+        left(here)
+
+
+def test_a_password_is_in_what_a_writer_reads_and_in_no_argument() -> None:
+    login = {"s_db": {"user": "u", "database": "d", "password": "sesame"}}
+    told = json.loads(writers._told(PLAN, "a", login, {"mode": "write"}))
+    (target,) = told["targets"]
+    assert target == {"number": 0, "local": False, **TARGET, **login["s_db"]}
+    text = contained(PLAN, "a", writers.CONTAINER, asset("writer.py"))
+    assert "sesame" not in text
+    assert "quorate.drill=d" in text
+
+
+def test_what_writers_found_gone_is_added_up(tmp_path: Path) -> None:
+    made = Writers(LabGround(lab()), PLAN, tmp_path, "r")
+    assert made.servers == ("a", "b")
+    made.file("a").write_text("1.0 0 3 missing 0\n1.0 0 4 ok 2\n")
+    made.file("b").write_text("2.0 0 2 missing 0\n")
+    assert made.missing() == ["db has lost 5 acknowledged writes"]
