@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from quorate.alerts.metrics import FLEET, METRICS
 from quorate.alerts.model import Rule, Severity, duration, one_of, quoted
 from quorate.alerts.rules import document, rules, text
 from quorate.fleet.model import Fleet, Policy, Role
+from quorate.fleet.read import read_fleet
 from tests.fakes.fleets import make_fleet, make_server
 
 SERVICES: Mapping[str, Any] = {
@@ -20,6 +22,7 @@ SERVICES: Mapping[str, Any] = {
     "lab": {"services": {"toy": {}}},
 }
 SERVERS = [make_server(name) for name in "abc"]
+OFFICE = Path(__file__).parents[3] / "examples/office"
 WORKER = make_server("d", role=Role.WORKER)
 SERIES = re.compile(r"(quorate_\w+)\{([^}]*)\}")
 
@@ -156,3 +159,10 @@ def test_durations(seconds: float, text: str) -> None:
 def test_names_are_taken_as_they_are() -> None:
     assert quoted('a"b\\c\n') == '"a\\"b\\\\c\\n"'
     assert one_of("service", ("stack/a.b", "c+")) == r'service=~"stack/a\\.b|c\\+"'
+
+
+def test_the_office_has_the_rules_of_its_own_fleet() -> None:
+    made = text(read_fleet(OFFICE / "fleet.yaml", environment={}))
+    assert (OFFICE / "config/quorate-rules.yml").read_text() == made, (
+        "run `quorate rules examples/office/fleet.yaml -o examples/office/config/quorate-rules.yml`"
+    )
