@@ -49,10 +49,20 @@ class Lookout:
         self.why = gathered.why.what if gathered.why else ""
         seen = self._seen(gathered, began, started)
         yield samples(seen)
-        if self.asked is None or clock.monotonic() - self.asked >= SERVERS_SECONDS:
+        if self._due(gathered):
             self.servers = look_at_servers(self.connections, gathered.snapshot)
             self.asked = clock.monotonic()
             yield samples(replace(seen, servers=self.servers))
+
+    def _due(self, gathered: Gathered) -> bool:
+        """Whether servers are to be looked at: it is time, or one answers that had not before."""
+        if self.asked is None or clock.monotonic() - self.asked >= SERVERS_SECONDS:
+            return True
+        silent = gathered.snapshot.unreachable
+        return any(
+            server.name not in silent and server.name not in self.servers
+            for server in self.connections.fleet.servers
+        )
 
     def _seen(self, gathered: Gathered, began: float, started: float) -> Seen:
         fleet = self.connections.fleet

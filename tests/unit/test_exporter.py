@@ -10,7 +10,9 @@ from quorate import exporter
 from quorate.alerts import metrics
 from quorate.alerts.metrics import METRICS, Sample
 from quorate.errors import NoQuorumError, UnreachableError
+from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
+from quorate.observe.deep_model import ServerFacts
 from quorate.observe.gather import Gathered
 from tests.unit.observe.deep_made import NOW, SNAPSHOT, fleet, server
 
@@ -43,7 +45,7 @@ class Play:
         monkeypatch.setattr("quorate.exporter.clock.monotonic", lambda: self.time)
         monkeypatch.setattr("quorate.exporter.clock.sleep", self.sleep)
 
-    def connections(self, fleet: object, patience: float | None = None) -> Play:
+    def connections(self, fleet: Fleet, patience: float | None = None) -> Play:
         self.fleet = fleet
         return self
 
@@ -61,9 +63,9 @@ class Play:
         self.time += self.takes
         return self.looks.pop(0)
 
-    def servers(self, connections: object, snapshot: object) -> dict[str, object]:
+    def servers(self, connections: object, snapshot: Snapshot) -> dict[str, ServerFacts]:
         self.done.append("servers")
-        return {"a": server("a")}
+        return {name: server(name) for name in "abc" if name not in snapshot.unreachable}
 
     def sleep(self, seconds: float) -> None:
         self.done.append(f"sleep {seconds:g}")
@@ -87,6 +89,14 @@ def test_servers_are_looked_at_once_a_minute(monkeypatch: pytest.MonkeyPatch) ->
     play.run()
     rounds = " ".join(play.done).split(" renew sleep 15")
     assert rounds == ["swarm servers", *[" swarm"] * 3, " swarm servers", " swarm", " closed"]
+
+
+def test_a_server_that_answers_again_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = replace(WELL, snapshot=replace(SNAPSHOT, unreachable={"b": "silent"}))
+    play = Play(monkeypatch, without, without, WELL, WELL)
+    play.run(every=10.0)
+    rounds = " ".join(play.done).split(" renew sleep 10")
+    assert rounds == ["swarm servers", " swarm", " swarm servers", " swarm", " closed"]
 
 
 def test_the_swarm_is_shown_before_the_servers_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:

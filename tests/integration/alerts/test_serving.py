@@ -2,69 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import signal
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from quorate.errors import MachineError
 from quorate.tools.exposition import Board, Family
+from tests.integration.alerts.serving import FAKE_SSH, QUORATE, SECONDS, exporter
 from tests.real_prometheus import Programs, free_port, get, started
 
-QUORATE = Path(sys.executable).with_name("quorate")
-FAKE_SSH = Path(__file__).parents[2] / "fakes/ssh"
 TINY = Path(__file__).parents[3] / "examples/tiny/fleet.yaml"
 AT_ONCE = 2.0
-SECONDS = 30.0
 
 
 def scrape(url: str) -> str:
     with urllib.request.urlopen(url, timeout=10) as answer:
         text: str = answer.read().decode()
         return text
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exporter:
-    """A running `quorate metrics --listen`."""
-
-    url: str
-    process: subprocess.Popen[str]
-
-
-@contextlib.contextmanager
-def exporter(place: Path, **environment: str) -> Iterator[Exporter]:
-    """One for the example `tiny`, whose servers are played by a program; ended by SIGTERM."""
-    place.mkdir()
-    path = f"{FAKE_SSH}:{os.environ['PATH']}"
-    process = subprocess.Popen(
-        [str(QUORATE), "metrics", str(TINY), "--listen", "127.0.0.1:0", "--every", "1s"],
-        env={**os.environ, "PATH": path, "TMPDIR": str(place), **environment},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stderr is not None
-            said = process.stderr.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+/metrics", said)
-            assert found, said
-            yield Exporter(url=found[0], process=process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=SECONDS)
-            assert process.stderr is not None
-            assert "Traceback" not in process.stderr.read()
 
 
 def test_what_is_on_the_board_is_served() -> None:
@@ -85,7 +43,7 @@ def test_what_is_on_the_board_is_served() -> None:
 
 def test_a_scrape_waits_for_no_server(tmp_path: Path) -> None:
     """All managers hang; it is answered at once, and SIGTERM leaves nothing behind."""
-    with exporter(tmp_path / "tmp", FAKE_SSH_HANGS="1") as running:
+    with exporter(TINY, tmp_path / "tmp", FAKE_SSH_HANGS="1") as running:
         started_at = time.monotonic()
         said = scrape(running.url)
         assert time.monotonic() - started_at < AT_ONCE
@@ -100,12 +58,13 @@ def test_prometheus_takes_metrics_and_rules(programs: Programs, tmp_path: Path) 
     """No manager answers: the alert that says so is on its way, and all rules are loaded."""
     rules = tmp_path / "rules.yml"
     subprocess.run([str(QUORATE), "rules", str(TINY), "-o", str(rules)], check=True)
-    with exporter(tmp_path / "tmp", FAKE_SSH_SAYS="Connection refused") as running:
-        target = running.url.removeprefix("http://").removesuffix("/metrics")
+    with exporter(TINY, tmp_path / "tmp", FAKE_SSH_SAYS="Connection refused") as running:
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(rules)],
-            "scrape_configs": [{"job_name": "quorate", "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [
+                {"job_name": "quorate", "static_configs": [{"targets": [running.target]}]}
+            ],
         }
         with started(programs, tmp_path, config) as url:
             deadline = time.monotonic() + SECONDS
