@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quorate.entry.schemas import MODELS, schema
 from quorate.fleet.schema import fleet_schema, service_schema
-from scripts.reference import cli, fleet_file, tables
+from scripts.reference import alerts, cli, fleet_file, tables
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -16,6 +16,7 @@ def pages() -> dict[str, str]:
     """Name of each page → its text."""
     made = {
         "README.md": _contents(),
+        "alerts.md": alerts.page(),
         "check.md": tables.checks(),
         "cli.md": cli.page(),
         "exit-codes.md": tables.exit_codes(),
@@ -47,6 +48,7 @@ fails where these pages and the code differ.
 - [The command line](cli.md)
 - [Exit codes](exit-codes.md)
 - [What `quorate check` finds](check.md)
+- [Metrics and alerts](alerts.md)
 
 JSON Schemas, of what each verb prints with `--json` and of the two file formats:
 

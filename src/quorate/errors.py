@@ -12,6 +12,7 @@
     ├── MachineError           6   a server, engine, program or disk is not as needed
     │   ├── UnreachableError        6   a server does not answer, or refuses the key
     │   ├── EngineError             6   an engine is too old, stopped, or out of disk
+    │   │   └── NoQuorumError       6   a manager answers, and its swarm has no leader
     │   └── CommandError            6   a program failed, timed out or is not installed
     ├── LockedError                 7   somebody else is changing this fleet
     ├── RefusedError                8   the user (or a missing --yes) said no; nothing changed
@@ -139,6 +140,10 @@ class UnreachableError(MachineError):
 
 class EngineError(MachineError):
     """An engine is too old, stopped, or out of disk."""
+
+
+class NoQuorumError(EngineError):
+    """A manager answers, and its swarm has no leader."""
 
 
 class CommandError(MachineError):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from quorate.errors import EngineError, QuorateError, UnreachableError
+from quorate.errors import EngineError, NoQuorumError, QuorateError, UnreachableError
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.targets import target_of
 from quorate.tools import clock, docker, parallel, ssh
@@ -161,7 +161,8 @@ class Connections:
 
         Raises:
             UnreachableError: no manager answers; every reason is given.
-            EngineError: one answers, but is not in a swarm, or the swarm has no quorum.
+            NoQuorumError: one answers, and its swarm has no quorum.
+            EngineError: one answers, but is not in a swarm.
         """
         reasons: dict[str, QuorateError] = {}
         for server in self._settled_first(self.fleet.managers):
@@ -241,14 +242,19 @@ def require_working(name: str, client: DockerClient) -> None:
         )
     said = str(swarm.get("Error") or "")
     if said or not swarm.get("Cluster"):
-        if not said or any(words in said for words in NO_LEADER_WORDS):
+        if not said or leaderless(said):
             raise no_quorum(name, said)
         raise EngineError(f"the swarm on {name} does not work", cause=said)
 
 
-def no_quorum(name: str, said: str) -> EngineError:
+def leaderless(said: str) -> bool:
+    """Whether an engine's words say that its swarm has no leader."""
+    return any(words in said for words in NO_LEADER_WORDS)
+
+
+def no_quorum(name: str, said: str) -> NoQuorumError:
     """The error for a swarm that has lost the majority of its managers."""
-    return EngineError(
+    return NoQuorumError(
         f"the swarm has no quorum: {name} finds no leader",
         cause=said or "more than half of the managers are down or cannot reach each other",
         todo="power the other managers on again; running services keep running meanwhile",
@@ -265,7 +271,7 @@ def no_manager(reasons: Mapping[str, QuorateError]) -> QuorateError:
         for name, error in reasons.items()
     )
     if engines:
-        lead = next((e for e in engines if "no quorum" in e.what), engines[0])
-        return EngineError(lead.what, cause=said, todo=lead.todo)
+        lead = next((e for e in engines if isinstance(e, NoQuorumError)), engines[0])
+        return type(lead)(lead.what, cause=said, todo=lead.todo)
     first = next(iter(reasons.values()))
     return UnreachableError("no manager of the fleet answers", cause=said, todo=first.todo)

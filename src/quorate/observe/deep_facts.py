@@ -36,13 +36,17 @@ if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
 LOOKS = 3
+SLOW_SECONDS = 2.0
+"""After such a look another would see no better: an engine without quorum takes 18 s."""
+
 SHELL_SECONDS = 20.0
 DEFAULT_ROOT = "/var/lib/docker"
 CERTIFICATE = "swarm/certificates/swarm-node.crt"
+RAFT = "swarm/raft"
 
 MANAGER_PORT = "127.0.0.1:2377"
 
-OF_SERVER = f'df -Pk -- "$1"; cat "$1/{CERTIFICATE}" 2>&1; true'
+OF_SERVER = f'df -Pk -- "$1"; du -sk -- "$1/{RAFT}" 2> /dev/null; cat "$1/{CERTIFICATE}" 2>&1; true'
 
 
 def look(
@@ -54,12 +58,12 @@ def look(
     names: list[tuple[tuple[Answers, ...], Mapping[str, str]]] = []
     ran: list[Mapping[str, Ran]] = []
     work: tuple[Callable[[], None], ...] = (
-        lambda: servers.append(_servers(connections, snapshot)),
+        lambda: servers.append(look_at_servers(connections, snapshot)),
         lambda: names.append(_names(connections, snapshot)),
         lambda: ran.append(_ran(connections, snapshot)),
     )
     parallel.run(lambda one: one(), work)
-    settings, unread = _settings(gathered)
+    settings, unread = read_settings(gathered)
     if gathered.swarm and not homes:
         unread[Check.SKEW] = "no deployment by `quorate up` is recorded"
     return Facts(
@@ -76,7 +80,8 @@ def look(
     )
 
 
-def _settings(gathered: Gathered) -> tuple[Settings | None, dict[Check, str]]:
+def read_settings(gathered: Gathered) -> tuple[Settings | None, dict[Check, str]]:
+    """The swarm's settings; or why they could not be read."""
     if gathered.client is None:
         return None, {}
     try:
@@ -90,7 +95,7 @@ def _settings(gathered: Gathered) -> tuple[Settings | None, dict[Check, str]]:
     ), {}
 
 
-def _servers(connections: Connections, snapshot: Snapshot) -> dict[str, ServerFacts]:
+def look_at_servers(connections: Connections, snapshot: Snapshot) -> dict[str, ServerFacts]:
     """Disk, certificate and clock of each server whose engine answers."""
     there = [s.name for s in connections.fleet.servers if s.name not in snapshot.unreachable]
     found = connections.each(_server, there)
@@ -107,7 +112,7 @@ def _servers(connections: Connections, snapshot: Snapshot) -> dict[str, ServerFa
 def _server(server: Server, client: DockerClient) -> ServerFacts:
     unread: dict[Check, str] = {}
     root, seen = _clock(client, unread)
-    disk = certificate = None
+    disk = raft = certificate = None
     try:
         said = ssh.run(
             target_of(server), ["sh", "-c", OF_SERVER, "sh", root], timeout=SHELL_SECONDS
@@ -115,14 +120,19 @@ def _server(server: Server, client: DockerClient) -> ServerFacts:
     except QuorateError as error:
         unread |= dict.fromkeys((Check.DISK, Check.CERTIFICATE), error.what)
     else:
-        disk = parse_disk(said, root)
+        disk, raft = parse_disk(said, root), parse_raft(said)
         if disk is None:
             unread[Check.DISK] = f"`df {root}` says nothing"
         certificate = _certificate(server, said)
         if certificate is None:
             unread[Check.CERTIFICATE] = f"{root}/{CERTIFICATE} cannot be read by this ssh user"
     return ServerFacts(
-        server=server.name, disk=disk, certificate=certificate, clock=seen, unread=unread
+        server=server.name,
+        disk=disk,
+        raft=raft,
+        certificate=certificate,
+        clock=seen,
+        unread=unread,
     )
 
 
@@ -153,6 +163,8 @@ def _clock(client: DockerClient, unread: dict[Check, str]) -> tuple[str, Clock |
         if time is not None and (best is None or took / 2 < best.error):
             ahead = (time - before).total_seconds() - took / 2
             best = Clock(ahead=ahead, error=took / 2)
+        if took > SLOW_SECONDS:
+            break
     if best is None:
         unread[Check.CLOCK] = "its engine does not tell the time"
     return root, best
@@ -164,6 +176,15 @@ def parse_disk(text: str, root: str) -> Disk | None:
         fields = line.split()
         if len(fields) >= 6 and fields[1].isdigit() and fields[3].isdigit():
             return Disk(path=root, size=int(fields[1]) * 1024, free=int(fields[3]) * 1024)
+    return None
+
+
+def parse_raft(text: str) -> int | None:
+    """Bytes of the raft log, in what `du -sk` printed; None where it may not be read."""
+    for line in text.splitlines():
+        size, _, path = line.partition("\t")
+        if size.isdigit() and path.endswith(f"/{RAFT}"):
+            return int(size) * 1024
     return None
 
 

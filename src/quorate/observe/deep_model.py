@@ -108,7 +108,7 @@ class Validity:
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """How far a server's clock is ahead of this machine's, and how far off that may be; seconds."""
+    """How far a server's clock is ahead of another, and how far off that may be; seconds."""
 
     ahead: float
     error: float
@@ -116,10 +116,13 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerFacts:
-    """What one server told of itself. `unread`: what it did not, and why."""
+    """What one server told of itself. `raft`: what its raft log takes, in bytes, on a manager
+    whose ssh user may read it. `unread`: what it did not tell, and why.
+    """
 
     server: str
     disk: Disk | None = None
+    raft: int | None = None
     certificate: Validity | None = None
     clock: Clock | None = None
     unread: Mapping[Check, str] = field(default_factory=dict)

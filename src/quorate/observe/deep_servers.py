@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from quorate.alerts.limits import (
+    CLOCK_SECONDS,
+    ENOUGH_FREE,
+    FREE_SHARE,
+    GIB,
+    LEAST_FREE,
+    RENEWED_BEFORE,
+)
 from quorate.fleet.model import Fleet
-from quorate.observe.deep_model import Action, Check, Disk, Facts, Finding, Kind, Validity
-
-GIB = 1024**3
-LEAST_FREE = 1 * GIB
-ENOUGH_FREE = 10 * GIB
-FREE_SHARE = 0.1
-"""Too little is less than a tenth, though never more than 10 GiB nor less than 1 GiB."""
-
-RENEWED_BEFORE = 0.2
-"""Swarm renews a certificate when 50 to 80 % of its time is over (swarmkit, ca/renewer.go)."""
-
-CLOCK_SECONDS = 1.0
+from quorate.observe.deep_model import (
+    Action,
+    Check,
+    Clock,
+    Disk,
+    Facts,
+    Finding,
+    Kind,
+    ServerFacts,
+    Settings,
+    Validity,
+)
 
 
 def drifted(fleet: Fleet, facts: Facts) -> Iterator[Finding]:
     """Settings of the swarm that are not the fleet file's."""
     if facts.settings is None:
         return
-    wanted = fleet.swarm
-    said = []
-    if facts.settings.heartbeat != wanted.heartbeat:
-        said.append(
-            f"the dispatcher heartbeat is {facts.settings.heartbeat:g} s, "
-            f"the fleet file says {wanted.heartbeat:g} s"
-        )
-    if facts.settings.task_history != wanted.task_history:
-        said.append(
-            f"the task history is {facts.settings.task_history}, "
-            f"the fleet file says {wanted.task_history}"
-        )
+    said = [
+        f"the {name} is {found}, the fleet file says {wanted}"
+        for name, (found, wanted) in settings(fleet, facts.settings).items()
+        if found != wanted
+    ]
     if said:
         yield Finding(
             check=Check.SETTINGS,
@@ -46,6 +47,15 @@ def drifted(fleet: Fleet, facts: Facts) -> Iterator[Finding]:
             mend="set them as the fleet file says, as `quorate up` does",
             action=Action(kind=Kind.TUNE),
         )
+
+
+def settings(fleet: Fleet, found: Settings) -> Mapping[str, tuple[str, str]]:
+    """Setting → what it is in the swarm, and what the fleet file says."""
+    wanted = fleet.swarm
+    return {
+        "dispatcher heartbeat": (f"{found.heartbeat:g} s", f"{wanted.heartbeat:g} s"),
+        "task history": (str(found.task_history), str(wanted.task_history)),
+    }
 
 
 def full_disks(fleet: Fleet, facts: Facts) -> Iterator[Finding]:
@@ -106,19 +116,26 @@ def _ends(certificate: Validity, now: datetime) -> str:
 
 def wrong_clocks(facts: Facts) -> Iterator[Finding]:
     """Servers whose clocks differ from the middle one, by more than the look was off."""
-    clocks = {name: seen.clock for name, seen in facts.servers.items() if seen.clock is not None}
-    if len(clocks) < 2:
-        return
-    middle = sorted(clocks.values(), key=lambda clock: clock.ahead)[(len(clocks) - 1) // 2]
-    for name, clock in clocks.items():
-        ahead = clock.ahead - middle.ahead
-        if abs(ahead) - clock.error - middle.error > CLOCK_SECONDS:
-            way = "ahead of" if ahead > 0 else "behind"
+    for name, skew in skews(facts.servers).items():
+        if abs(skew.ahead) - skew.error > CLOCK_SECONDS:
+            way = "ahead of" if skew.ahead > 0 else "behind"
             yield Finding(
                 check=Check.CLOCK,
                 where=name,
                 subject=name,
-                what=f"its clock is {abs(ahead):.1f} s {way} the others'",
+                what=f"its clock is {abs(skew.ahead):.1f} s {way} the others'",
                 why="certificates, logs, leases of databases and signed requests go by the clock",
                 mend=f"on {name}: `timedatectl set-ntp true`, and see where it takes the time from",
             )
+
+
+def skews(servers: Mapping[str, ServerFacts]) -> Mapping[str, Clock]:
+    """How far each server's clock is ahead of the middle one; none where fewer than two tell."""
+    clocks = {name: seen.clock for name, seen in servers.items() if seen.clock is not None}
+    if len(clocks) < 2:
+        return {}
+    middle = sorted(clocks.values(), key=lambda clock: clock.ahead)[(len(clocks) - 1) // 2]
+    return {
+        name: Clock(ahead=clock.ahead - middle.ahead, error=clock.error + middle.error)
+        for name, clock in clocks.items()
+    }

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from quorate.errors import QuorateError
+from quorate.errors import EngineError, QuorateError
 from quorate.fleet.observed import ObservedContainer, Snapshot
-from quorate.observe.connect import Connections, Manager
+from quorate.observe.connect import Connections, Manager, leaderless, no_quorum
 from quorate.observe.containers import observe_containers
 from quorate.observe.snapshot import observe
 from quorate.tools import clock, parallel
@@ -71,9 +71,14 @@ def gather(connections: Connections) -> Gathered:
 def _swarm(connections: Connections) -> _Seen:
     try:
         manager = connections.manager()
-        return manager, observe(manager.client), None
     except QuorateError as error:
         return None, None, error
+    try:
+        return manager, observe(manager.client), None
+    except EngineError as error:
+        # It had a leader when it was chosen, and has lost it since.
+        lost = leaderless(error.cause or "")
+        return None, None, no_quorum(manager.server.name, error.cause or "") if lost else error
 
 
 def seen_running(containers: tuple[ObservedContainer, ...]) -> Mapping[str, tuple[str, ...]]:

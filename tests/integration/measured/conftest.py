@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.real_prometheus import Programs, find_programs, free_port, started
+
 CADVISOR = Path(__file__).parents[2] / "fakes" / "cadvisor.py"
-START_SECONDS = 30.0
 MIB = 2**20
 
 SWARM = "com_docker_swarm_service_name"
@@ -35,44 +31,9 @@ def container(name: str, service: str, memory: Any, cpu: float, instance: str) -
     }  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@dataclass(frozen=True, kw_only=True)
-class Programs:
-    """Where Prometheus and its tool are."""
-
-    prometheus: Path
-    promtool: Path
-
-
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
-    """Prometheus as installed, else from Debian's package, unpacked for these tests only."""
-    found = {name: shutil.which(name) for name in ("prometheus", "promtool")}
-    if all(found.values()):
-        return Programs(**{name: Path(str(path)) for name, path in found.items()})
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        pytest.skip("needs Prometheus, and here is no apt-get to download it with")
-    place = tmp_path_factory.mktemp("prometheus")
-    done = _download(place)
-    if done.returncode != 0:  # the lists are missing on a fresh machine
-        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
-        done = _download(place)
-    assert done.returncode == 0, done.stderr
-    (package,) = place.glob("prometheus_*.deb")
-    subprocess.run(["dpkg-deb", "-x", str(package), str(place)], check=True)
-    return Programs(prometheus=place / "usr/bin/prometheus", promtool=place / "usr/bin/promtool")
-
-
-def _download(place: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["apt-get", "download", "prometheus"], cwd=place, capture_output=True, text=True
-    )
+    return find_programs(tmp_path_factory.mktemp("prometheus"))
 
 
 @contextlib.contextmanager
@@ -108,35 +69,8 @@ def prometheus(programs: Programs, place: Path, targets: dict[str, int]) -> Iter
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
         "scrape_configs": [{"job_name": "cadvisor", "static_configs": jobs}],
     }
-    (place / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    argv = [
-        str(programs.prometheus),
-        f"--config.file={place}/prometheus.yml",
-        f"--storage.tsdb.path={place}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--storage.tsdb.retention.time=60d",
-        "--log.level=warn",
-    ]
-    with (place / "log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=place)
-        try:
-            _wait(url, process, place / "log")
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/-/ready", timeout=2):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"Prometheus did not start:\n{log.read_text()[-2000:]}")
-        time.sleep(0.1)
+    with started(programs, place, config) as url:
+        yield url
 
 
 def backfill(

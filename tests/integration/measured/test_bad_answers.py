@@ -17,7 +17,7 @@ from quorate.errors import MachineError, UnreachableError
 from quorate.fleet.model import Fleet, Prometheus
 from quorate.observe.prometheus import Asked, ask_prometheus
 from quorate.tools import http
-from tests.integration.measured.conftest import free_port
+from tests.real_prometheus import free_port
 from tests.unit.plan.builders import fleet, server, service
 
 ASKED = Asked(window=600, interval=60, headers={"Authorization": "Bearer hunter2"})

@@ -17,12 +17,12 @@ import pytest
 
 from tests.integration.measured.conftest import (
     MIB,
-    Programs,
     backfill,
     container,
     exporters,
     prometheus,
 )
+from tests.real_prometheus import Programs
 
 QUORATE = Path(sys.executable).with_name("quorate")
 FAKE_SSH = Path(__file__).parents[2] / "fakes" / "ssh"

@@ -1,0 +1,62 @@
+"""docs/reference/alerts.md: every metric, and every alert as the example office has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quorate.alerts.metrics import FLEET, METRICS
+from quorate.alerts.model import Rule, duration
+from quorate.alerts.rules import rules
+from quorate.fleet.read import read_fleet
+from scripts.reference.tables import cell
+
+OFFICE = Path(__file__).resolve().parents[2] / "examples" / "office" / "fleet.yaml"
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(
+        [
+            "# Metrics and alerts",
+            "",
+            "What `quorate metrics` gives and `quorate rules` watches;",
+            "`quorate metrics --help` says how it is run.",
+            "",
+            "## Metrics",
+            "",
+            f"All are gauges and have the label `{FLEET}`. What is not known is absent.",
+            "",
+            "| Metric | Other labels | |",
+            "| --- | --- | --- |",
+            *(
+                f"| `{m.name}` | {', '.join(f'`{label}`' for label in m.labels)} | {cell(m.help)} |"
+                for m in METRICS
+            ),
+            "",
+            "## Alerts",
+            "",
+            "Names and times are those of the example office: a heartbeat of 2 s, a recovery",
+            "target of one minute. Alerts about services are made once for each target, and",
+            "`ServiceDown` once more for services that are not production: a warning there.",
+            *(line for rule in _each_once() for line in _section(rule)),
+            "",
+        ]
+    )
+
+
+def _each_once() -> list[Rule]:
+    found: dict[str, Rule] = {}
+    for group in rules(read_fleet(OFFICE, environment={})).values():
+        for rule in group:
+            found.setdefault(rule.alert, rule)
+    return list(found.values())
+
+
+def _section(rule: Rule) -> list[str]:
+    when = f"for {duration(rule.wait)}" if rule.wait else "at once"
+    return [
+        *("", f"### {rule.alert}", ""),
+        f"{rule.severity.value.capitalize()}, {when}: {rule.summary}.",
+        *("", f"    {rule.expr}", ""),
+        f"{rule.cause} {rule.action}",
+    ]

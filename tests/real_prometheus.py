@@ -1,0 +1,107 @@
+"""A real Prometheus for tests, on this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs:
+    """Where Prometheus and its tool are."""
+
+    prometheus: Path
+    promtool: Path
+
+
+def find_programs(place: Path) -> Programs:
+    """Prometheus as installed, else from Debian's package, unpacked into `place`."""
+    found = {name: shutil.which(name) for name in ("prometheus", "promtool")}
+    if all(found.values()):
+        return Programs(**{name: Path(str(path)) for name, path in found.items()})
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        pytest.skip("needs Prometheus, and here is no apt-get to download it with")
+    done = _download(place)
+    if done.returncode != 0:  # the lists are missing on a fresh machine
+        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
+        done = _download(place)
+    assert done.returncode == 0, done.stderr
+    (package,) = place.glob("prometheus_*.deb")
+    subprocess.run(["dpkg-deb", "-x", str(package), str(place)], check=True)
+    return Programs(prometheus=place / "usr/bin/prometheus", promtool=place / "usr/bin/promtool")
+
+
+def _download(place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["apt-get", "download", "prometheus"], cwd=place, capture_output=True, text=True
+    )
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def started(programs: Programs, place: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """A Prometheus with this configuration, its data in `place`; its URL."""
+    (place / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = [
+        str(programs.prometheus),
+        f"--config.file={place}/prometheus.yml",
+        f"--storage.tsdb.path={place}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--storage.tsdb.retention.time=60d",
+        "--log.level=warn",
+    ]
+    with (place / "log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=place)
+        try:
+            _wait(url, process, place / "log")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/-/ready", timeout=2):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"Prometheus did not start:\n{log.read_text()[-2000:]}")
+        time.sleep(0.1)
+
+
+def firing(url: str) -> dict[str, list[dict[str, str]]]:
+    """Alerts that fire now: name → their labels."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for alert in get(url, "/api/v1/alerts")["alerts"]:
+        if alert["state"] == "firing":
+            found.setdefault(alert["labels"]["alertname"], []).append(alert["labels"])
+    return found
+
+
+def get(url: str, path: str) -> Any:
+    """What the API answers."""
+    with urllib.request.urlopen(f"{url}{path}", timeout=10) as answer:
+        return json.load(answer)["data"]
