@@ -23,8 +23,8 @@ PATIENCE = 1.0
 CONTAINER = "quorate-probe"
 LOCAL = "quorate-probe-port"
 HOST = "host"
-"""A server's own network: from a service's network its published ports are not reached, as Docker
-keeps its bridges apart (seen with 26.1)."""
+"""A server's own network: asked from a service's network, its published ports do not answer (seen
+with 26.1: packets vanish)."""
 FIRST_SECONDS = 30.0
 END_SECONDS = 10.0
 
