@@ -20,6 +20,10 @@ VANTAGES = 2
 PATIENCE = 1.0
 """Seconds after which a probe without an answer has failed."""
 CONTAINER = "quorate-probe"
+LOCAL = "quorate-probe-port"
+HOST = "host"
+"""A server's own network: asked from a service's network, its published ports do not answer (seen
+with 26.1: packets vanish)."""
 FIRST_SECONDS = 30.0
 END_SECONDS = 10.0
 
@@ -83,10 +87,7 @@ def networks_of(
             )
             for name in sorted(networks)
         }
-        # A server's own port is reached from any network; that there is a task is enough.
-        here = tuple(n for n, t in enumerate(targets) if t.local and server in at[t.host])
-        for first in sorted(networks, key=lambda name: (not inside[name], name))[:1]:
-            inside[first] += here
+        inside[HOST] = tuple(n for n, t in enumerate(targets) if t.local and server in at[t.host])
         made[server] = {name: numbers for name, numbers in inside.items() if numbers}
     reach = {server: len({n for each in made[server].values() for n in each}) for server in made}
     return {server: made[server] for server in sorted(made, key=lambda name: -reach[name])}
@@ -97,15 +98,17 @@ def asset(name: str) -> str:
     return (resources.files("quorate.drill") / "assets" / name).read_text()
 
 
-def script(plan: Plan, server: str) -> str:
-    """What a server's shell runs to probe. Pure."""
+def script(plan: Plan, server: str, *, local: bool = False) -> str:
+    """What a server's shell runs to probe; `local`: what is asked at its own ports. Pure."""
+    numbers = [n for n in plan.asked(server) if plan.targets[n].local == local]
     given = {
-        "targets": [{"number": n, **_asked(plan, n, server)} for n in plan.asked(server)],
+        "targets": [{"number": n, **_asked(plan, n, server)} for n in numbers],
         "rate": plan.rate,
         "seconds": plan.seconds,
         "patience": PATIENCE,
     }
-    return contained(plan, server, CONTAINER, asset("prober.py"), json.dumps(given))
+    name = LOCAL if local else CONTAINER
+    return contained(plan, server, name, asset("prober.py"), json.dumps(given))
 
 
 def _asked(plan: Plan, number: int, server: str) -> dict[str, object]:
@@ -115,7 +118,7 @@ def _asked(plan: Plan, number: int, server: str) -> dict[str, object]:
 
 def contained(plan: Plan, server: str, name: str, program: str, *arguments: str) -> str:
     """What a server's shell runs: make a container, have it join every network, go. Pure."""
-    first, *more = plan.networks[server]
+    first, *more = [HOST] if name == LOCAL else [n for n in plan.networks[server] if n != HOST]
     create = [
         *("docker", "create", "-i", "--rm", "--name", name, "--network", first),
         *("--label", f"{LABEL_DRILL}={plan.drill}", "--entrypoint", "python3", plan.image),
@@ -124,6 +127,10 @@ def contained(plan: Plan, server: str, name: str, program: str, *arguments: str)
     lines = [f"docker rm -f {name} > /dev/null 2>&1", f"{shlex.join(create)} > /dev/null"]
     lines += [shlex.join(["docker", "network", "connect", each, name]) for each in more]
     return "\n".join([lines[0], "set -e", *lines[1:], f"exec docker start -a -i {name}"])
+
+
+def _samples(file: Path) -> list[Sample]:
+    return parse(file.read_text(errors="replace").splitlines()) if file.exists() else []
 
 
 def spawned(ground: Ground, server: str, text: str, file: Path) -> command.Spawned:
@@ -137,7 +144,7 @@ class Probers:
     def __init__(self, ground: Ground, plan: Plan, directory: Path) -> None:
         self.ground, self.plan, self.directory = ground, plan, directory
         self.servers = plan.vantages
-        self._running: dict[str, command.Spawned] = {}
+        self._running: dict[tuple[str, bool], command.Spawned] = {}
 
     def start(self) -> None:
         """Start them, and wait until each has answers.
@@ -146,28 +153,30 @@ class Probers:
             LabError, MachineError: one does not start; its last words are the cause.
         """
         for server in self.servers:
-            self._running[server] = spawned(
-                self.ground, server, script(self.plan, server), self.file(server)
-            )
+            for local in sorted({self.plan.targets[n].local for n in self.plan.asked(server)}):
+                text = script(self.plan, server, local=local)
+                file = self.file(server, local=local)
+                self._running[server, local] = spawned(self.ground, server, text, file)
         deadline = clock.monotonic() + FIRST_SECONDS
-        for server, process in self._running.items():
-            while not self.samples(server):
+        for (server, local), process in self._running.items():
+            file = self.file(server, local=local)
+            while not _samples(file):
                 if process.poll() is not None or clock.monotonic() > deadline:
-                    said = self.file(server).read_text(errors="replace")
+                    said = file.read_text(errors="replace")
                     self.stop()
                     raise self.ground.broken(
                         f"the probes on {server} do not start", command.last_lines(said) or None
                     )
                 clock.sleep(0.1)
 
-    def file(self, server: str) -> Path:
-        """Where a prober's lines go."""
-        return self.directory / f"probes-{server}.txt"
+    def file(self, server: str, *, local: bool = False) -> Path:
+        """Where a prober's lines go; `local`: of the one that asks the server's own ports."""
+        return self.directory / f"probes-{server}{'-ports' if local else ''}.txt"
 
     def samples(self, server: str) -> list[Sample]:
         """All samples of a vantage point so far."""
-        path = self.file(server)
-        return parse(path.read_text(errors="replace").splitlines()) if path.exists() else []
+        both = _samples(self.file(server)) + _samples(self.file(server, local=True))
+        return sorted(both, key=lambda sample: sample.due)
 
     def recent(self, server: str, *, since: float) -> list[Sample]:
         """Samples due at `since` (seconds since 1970) or later."""

@@ -117,11 +117,14 @@ def test_a_prober_joins_every_network_and_is_labelled() -> None:
 def test_what_is_local_is_asked_at_the_servers_own_address() -> None:
     plan = Plan(
         targets=(Target(service="x", host="s_x", port=80, kind="http", local=True),),
-        networks={"a": {"one": (0,)}},
+        networks={"a": {"host": (0,)}},
         image="redis:7",
         rate=10,
         seconds=60,
         drill="d",
         addresses={"a": "198.18.0.11"},
     )
-    assert '"host": "198.18.0.11", "port": 80' in script(plan, "a")
+    text = script(plan, "a", local=True)
+    assert '"host": "198.18.0.11", "port": 80' in text
+    assert "--name quorate-probe-port --network host" in text
+    assert "network connect" not in text

@@ -32,7 +32,7 @@ def test_a_prober_joins_only_what_its_server_has_and_those_that_reach_most_come_
     assert next(iter(found)) == "w"
     here = Target(service="web", host=names["web"], port=80, kind="http", local=True)
     assert networks_of(snapshot, [*targets, here], ["a", "b", "w"]) == {
-        "w": {"back": (1, 2, 3), "front": (0, 1)},
-        "a": {"front": (0, 1, 3)},
+        "w": {"back": (1, 2), "front": (0, 1), "host": (3,)},
+        "a": {"front": (0, 1), "host": (3,)},
         "b": {"back": (1, 2)},
     }

@@ -120,6 +120,11 @@ UNANSWERED = re.compile(rb"HTTP/\S+ 50[234]")
 """A router that says that nobody behind it answers (RFC 9110, 15.6)."""
 
 
+def numeric(host: str) -> bool:
+    """Whether it is an IPv4 address, and no name."""
+    return host.replace(".", "").isdigit()
+
+
 async def ask(names: Names, target: dict[str, Any], way: Way) -> None:
     """One probe.
 
@@ -127,13 +132,13 @@ async def ask(names: Names, target: dict[str, Any], way: Way) -> None:
         Failed: with what failed.
     """
     host = target["host"]
-    numeric = host.replace(".", "").isdigit()
+    by_address = numeric(host)
     try:
-        found = [host] if numeric else await names.resolve(host)
+        found = [host] if by_address else await names.resolve(host)
         if not found:
             raise Failed(NAME)
         address = random.choice(found)
-        way.state, way.address = (CONNECT, "-") if numeric else (DEAD, address)
+        way.state, way.address = (CONNECT, "-") if by_address else (DEAD, address)
         reader, writer = await asyncio.open_connection(address, target["port"])
         try:
             way.state = ANSWER
@@ -169,7 +174,11 @@ async def probe(
 async def main() -> None:
     given = json.loads(sys.argv[1])
     loop = asyncio.get_running_loop()
-    _, names = await loop.create_datagram_endpoint(Names, remote_addr=(resolver(), DNS_PORT))
+    names = Names()
+    # Where all is asked by address, there may be no way to a name server.
+    if not all(numeric(target["host"]) for target in given["targets"]):
+        server = (resolver(), DNS_PORT)
+        await loop.create_datagram_endpoint(lambda: names, remote_addr=server)
     loop.add_reader(0, lambda: os.read(0, 1024) or os._exit(0))
     started, period = time.time(), 1 / given["rate"]
     running: set[asyncio.Task[None]] = set()
