@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import inf
 from random import Random
@@ -76,6 +77,7 @@ class Losses:
             if outcome.moved and outcome.quorum
             else None,
             leaderless=span_of(leaderless) if any(leaderless) else None,
+            misled=_misled(found),
             fates=tuple(self._fates(lost, outcome, found)),
             overfull=outcome.overfull,
             courses=self.courses,
@@ -211,6 +213,12 @@ def _without_leader(course: Course) -> float:
         elif since is not None:
             total, since = total + change.at - since, None
     return inf if since is not None else total
+
+
+def _misled(found: list[Course]) -> dict[str, float]:
+    """Server that is there → in which share of courses it is taken for lost."""
+    wrong = Counter(name for course in found for name in course.detection.misled)
+    return {name: round(wrong[name] / len(found), 3) for name in sorted(wrong)}
 
 
 def _restored(course: Course, outcome: LossOutcome) -> float:

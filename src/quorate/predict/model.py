@@ -52,8 +52,11 @@ class Failure(Model):
     when it happens. `noticed`: until all that failed is taken for lost, None where that never
     happens. `restored`: until all tasks that find a place run again, None where none does.
     `leaderless`: how long nobody leads, None where somebody always does or nobody ever
-    again. `quorum`: a majority of managers is left; `remedy` what brings it back. `courses`
-    drawn; `sampled`: not every order in which Swarm may go on was gone through for `goes_to`.
+    again. `misled`: server that is there → the share (0 to 1) of the courses in which it is taken
+    for lost too, and its tasks restarted, as it talked through a lost manager or registers late
+    with the next leader; those that never are left out. `quorum`: a majority of managers is left;
+    `remedy` what brings it back. `courses` drawn; `sampled`: not every order in which Swarm may go
+    on was gone through for `goes_to`.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Failure(Model):
     noticed: Span | None = None
     restored: Span | None = None
     leaderless: Span | None = None
+    misled: dict[str, float] = Field(default_factory=dict)
     fates: tuple[Fate, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)
     courses: int = 0

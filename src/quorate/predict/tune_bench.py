@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -28,10 +29,10 @@ DRAWS = 4000
 """Moments at which a server stops; a share is right within a hundredth or two."""
 
 RARELY = 0.05
-"""Of lost leaders: so few may mislead the next one about a server that is there."""
+"""After so few of the losses of managers a server that is there may be taken for lost too."""
 
 MOST = 16
-"""Servers lost, one after the other; of a larger fleet those with most tasks."""
+"""Servers lost, one after the other; of a larger fleet those with most tasks, and the managers."""
 
 DOCKER = Settings(heartbeat=Timing().heartbeat, delay=Behaviour().delay)
 """What Swarm does where nothing is said."""
@@ -39,12 +40,16 @@ DOCKER = Settings(heartbeat=Timing().heartbeat, delay=Behaviour().delay)
 
 @dataclass(kw_only=True)
 class _Seen:
-    """Of all losses: until all answers, each with its weight; each failure's 95th percentile."""
+    """Of all losses: until all answers, each with its weight; each failure's 95th percentile.
+
+    `misled`: by role, for each course of a manager's loss which share of the servers that are there
+    is taken for lost, each with its weight.
+    """
 
     times: list[tuple[float, float]] = field(default_factory=list)
     highs: dict[str, float] = field(default_factory=dict)
     noticed: list[float] = field(default_factory=list)
-    misled: list[bool] = field(default_factory=list)
+    misled: dict[Role, list[tuple[float, float]]] = field(default_factory=dict)
 
 
 class Bench:
@@ -100,7 +105,10 @@ class Bench:
     def assumed(self) -> Iterator[str]:
         """What was left out of the comparison, in words."""
         if len(self.fleet.servers) > MOST:
-            yield f"only the {MOST} servers with most tasks are lost, of {len(self.fleet.servers)}"
+            yield (
+                f"only the {MOST} servers with most tasks and the managers are lost, of "
+                f"{len(self.fleet.servers)}"
+            )
         checked = any(m.health and m.health.start_period for m in self.manners.values())
         if checked and not self.knows_start_interval:
             first = ".".join(map(str, START_INTERVAL_ENGINE))
@@ -121,7 +129,8 @@ class Bench:
         )
         # The beat before a freeze is less than a period ago, and no period is shorter.
         stands = max(0.0, (clock.grace - 1) * (clock.heartbeat - clock.spread))
-        misled = fmean(seen.misled) if seen.misled else 0.0
+        # Of one role all are alike to the model; what befalls one is what counts, not how many.
+        misled = max((_mean(shares) for shares in seen.misled.values()), default=0.0)
         return Candidate(
             name=self._name(settings),
             settings=settings,
@@ -146,7 +155,7 @@ class Bench:
             if span is not None:
                 seen.highs[server if leader != server else f"{server}, leading"] = span.high
                 seen.times += [(at, weight) for at in times]
-            _look(seen, courses, server, leads=leader == server)
+            self._look(seen, courses, server, weight, leads=leader == server)
             self._moving |= {
                 task.service
                 for course in courses
@@ -154,6 +163,23 @@ class Bench:
                 if task.to and task.lost_on == server
             }
         return seen
+
+    def _look(
+        self, seen: _Seen, courses: list[Course], lost: str, weight: float, *, leads: bool
+    ) -> None:
+        """What the managers saw of a loss, rightly or not."""
+        is_manager = self.fleet.server(lost).role is Role.MANAGER
+        roles = {server.name: server.role for server in self.fleet.servers if server.name != lost}
+        number = Counter(roles.values())
+        for course in courses:
+            found = course.detection
+            if found.leader is None:
+                continue
+            if not leads and lost in found.down:
+                seen.noticed.append(found.down[lost])
+            wrong = Counter(roles[name] for name in found.misled)
+            for role in number if is_manager else ():
+                seen.misled.setdefault(role, []).append((wrong[role] / number[role], weight))
 
     def _freezes(self, clock: Timing) -> Iterator[Freeze]:
         """The share of freezes of each length that raise an alarm."""
@@ -168,7 +194,7 @@ class Bench:
         managers = max(1, len(self.fleet.managers))
         most = {cost.server for cost in self.costs[:MOST]}
         for server in self.fleet.servers:
-            if server.name not in most:
+            if server.name not in most and server.role is not Role.MANAGER:
                 continue
             for leader in leaders(self.fleet, (server.name,)):
                 follows = 1 - 1 / managers if server.role is Role.MANAGER else 1.0
@@ -213,16 +239,9 @@ def _changed(manner: Behaviour, settings: Settings) -> Behaviour:
     return manner
 
 
-def _look(seen: _Seen, courses: list[Course], lost: str, *, leads: bool) -> None:
-    """What the managers saw of a loss, rightly or not."""
-    for course in courses:
-        down = course.detection.down
-        if course.detection.leader is None:
-            continue
-        if leads:
-            seen.misled.append(any(node != lost for node in down))
-        elif lost in down:
-            seen.noticed.append(down[lost])
+def _mean(shares: list[tuple[float, float]]) -> float:
+    """The mean of values that have a weight each."""
+    return sum(value * weight for value, weight in shares) / sum(weight for _, weight in shares)
 
 
 def _recovery(seen: _Seen) -> Recovery | None:
@@ -231,7 +250,7 @@ def _recovery(seen: _Seen) -> Recovery | None:
     total = sum(weight for _, weight in seen.times)
     worst = max(seen.highs, key=lambda name: seen.highs[name])
     return Recovery(
-        mean=round(sum(at * weight for at, weight in seen.times) / total, 2),
+        mean=round(_mean(seen.times), 2),
         high=round(_high(seen.times, 0.95 * total), 2),
         worst=worst,
         worst_high=seen.highs[worst],

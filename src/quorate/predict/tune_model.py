@@ -45,8 +45,10 @@ class Candidate(Model):
     `noticed`: mean seconds until a lost server that did not lead is taken for lost; None where
     that never happens. `recovery`: None where nothing that stops comes back by itself. `stands`:
     seconds that a server may stand still without ever being taken for lost; `freezes`: what
-    comes of longer ones. `misled`: the share (0 to 1) of lost leaders after which a server that is
-    there is taken for lost too, as it registers late. `tolerated`: it stands what was asked.
+    comes of longer ones. `misled`: the share (0 to 1) of lost managers after which a server that is
+    there is taken for lost too, as it talked through that manager, or registers late with the next
+    leader: a worker, or a manager, whichever is likelier. `tolerated`: it stands what was asked,
+    and misleads rarely.
     """
 
     name: str

@@ -83,6 +83,7 @@ class _Following:
         self.board.remove(number for number, n in enumerate(nodes) if seen.ready.get(n.id, 1) > 0)
         # A node first comes back to a new leader, then others are missed: ready before down.
         events = [(at, 0, node) for node, at in seen.ready.items() if at > 0]
+        events += [(at, 0, node) for node, at in seen.back.items()]
         events += [(at, 1, node) for node, at in seen.down.items()]
         heapq.heapify(events)
         while events:

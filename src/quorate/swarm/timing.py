@@ -13,11 +13,15 @@ class RaftTiming:
     A manager that has heard of no leader for a number of `tick`s, drawn anew from
     `election_ticks` to twice that less one, stands for election. Within `election_ticks` of
     hearing of one it takes no part in elections (the lease of CheckQuorum), and a leader that
-    has not heard from a majority for as long steps down. There is no pre-vote.
+    has not heard from a majority for as long steps down. There is no pre-vote. A call that needs
+    the leader waits for one, looking every `poll` seconds; once there has been none for more than
+    `patience_ticks` it fails at once (LeaderConn, lostQuorumTimeout).
     """
 
     tick: float = 1.0
     election_ticks: int = 10
+    poll: float = 1.0
+    patience_ticks: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)

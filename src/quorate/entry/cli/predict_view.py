@@ -25,6 +25,9 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
         if failure.doubled:
             twice = f"{failure.name}: run on both sides meanwhile: {', '.join(failure.doubled)}"
             console.print(Text(twice, "yellow"))
+        if failure.misled:
+            wrong = f"{failure.name}: there and taken for lost too: {', '.join(misled(failure))}"
+            console.print(Text(wrong, "yellow"))
         for server, amount in failure.overfull.items():
             console.print(
                 Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")
@@ -38,6 +41,14 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     console.print(Text(KEY, "dim"))
     for text in found.assumed:
         console.print(Text(f"assumed: {text}", "dim"))
+
+
+def misled(failure: Failure) -> list[str]:
+    """The servers that may be taken for lost though they are there, each with how often."""
+    return [
+        f"{name} ({share * 100:.0f} %)" if share >= 0.01 else f"{name} (<1 %)"
+        for name, share in failure.misled.items()
+    ]
 
 
 def _table(*names: str) -> Table:

@@ -13,7 +13,7 @@ from quorate.predict.tune_model import Candidate, Edit, Tuning
 KEY = (
     "a server is lost: until that is noticed, where it did not lead; until all that comes back by "
     "itself answers, in the mean, in 95 of 100, and at worst; one stands still for {freezes}: how "
-    "often it is taken for lost; misled: how often a new leader takes one for lost that is there"
+    "often it is taken for lost; misled: after how many losses of managers one that is there too"
 )
 
 SHOWN = 6

@@ -131,6 +131,8 @@ def _notes(failure: Failure) -> list[str]:
     fates = failure.fates
     groups = (
         ("run on both sides meanwhile", list(failure.doubled)),
+        ("may be taken for lost though there",
+         [f"{name} ({share:.0%} of courses)" for name, share in failure.misled.items()]),
         ("wait for their server", [f.service for f in fates if f.waits]),
         ("cannot answer, for what they need waits",
          [f.service for f in fates if f.through and f.answers is None and not f.waits]),
