@@ -20,7 +20,7 @@ from quorate.swarm.outcomes import Certainty
 from quorate.swarm.timing import Behaviour, Timing
 
 COURSES = 200
-"""Enough for the fifth and the ninety-fifth of a hundred."""
+"""Enough for a span of nine tenths."""
 
 
 class Losses:
@@ -232,12 +232,13 @@ def _latest(times: Iterable[float | None]) -> float:
 
 
 def span_of(times: Iterable[float]) -> Span | None:
-    """The middle nine tenths of times; None where any of them is without end."""
+    """The shortest span that holds nine tenths of times; None where any of them is without end."""
     found = sorted(times)
     if not found or found[-1] == inf:
         return None
-    edge = len(found) // 20
-    low, high = found[edge], found[len(found) - 1 - edge]
+    kept = len(found) - 2 * (len(found) // 20)
+    spans = zip(found, found[kept - 1 :], strict=False)
+    low, high = min(spans, key=lambda span: span[1] - span[0])
     return Span(low=round(low, 2), mean=round(sum(found) / len(found), 2), high=round(high, 2))
 
 

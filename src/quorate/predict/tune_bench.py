@@ -15,7 +15,7 @@ from quorate.fleet.quantities import write_duration
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
 from quorate.predict.behaviours import behaviours, timing
-from quorate.predict.losses import Losses, span_of
+from quorate.predict.losses import Losses
 from quorate.predict.predict import leaders
 from quorate.predict.tune_model import Candidate, Cost, Edit, Freeze, Recovery, Settings
 from quorate.swarm.detect import noticed_after
@@ -151,9 +151,9 @@ class Bench:
                 for each in losses.answers((server,), courses)
                 if (back := [at for at in each.values() if at < inf])
             ]
-            span = span_of(times)
-            if span is not None:
-                seen.highs[server if leader != server else f"{server}, leading"] = span.high
+            if times:
+                name = server if leader != server else f"{server}, leading"
+                seen.highs[name] = round(_high([(at, 1.0) for at in times], 0.95 * len(times)), 2)
                 seen.times += [(at, weight) for at in times]
             self._look(seen, courses, server, weight, leads=leader == server)
             self._moving |= {

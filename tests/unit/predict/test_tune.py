@@ -16,7 +16,7 @@ from quorate.errors import StalePlanError, UsageError
 from quorate.fleet.model import Fleet, Role, SwarmSettings
 from quorate.plan.solve import make_plan
 from quorate.predict.tune import freeze_of, heartbeat_for, tune
-from quorate.predict.tune_choice import MARGIN, choose
+from quorate.predict.tune_choice import MARGIN, choose, reasons
 from quorate.predict.tune_model import Candidate, Chosen, Recovery, Settings, Tuning
 from quorate.swarm.timing import Timing
 from tests.unit.plan.builders import data, fleet, server, service
@@ -119,7 +119,6 @@ def test_what_is_chosen(found: Tuning) -> None:
     for quicker in ("not heartbeat 2s", "not heartbeat 1s"):
         (why,) = [text for text in chosen.reasons if text.startswith(quicker)]
         assert "lost managers a server that is there is taken for lost too" in why
-    assert "not restart delay 0s" in words
     assert [edit.line for edit in chosen.edits] == [
         "swarm: {heartbeat: 3s}",
         "deploy: {restart_policy: {delay: 1s}}",
@@ -238,6 +237,13 @@ def test_of_those_about_as_quick_the_calmest() -> None:
         candidate(mean, 3.0, misled=m, tolerated=False) for mean, m in ((1, 0.4), (2, 0.3))
     )
     assert choose([refused, more, less], delay=5.0) is less
+
+
+def test_what_is_hardly_quicker_is_told() -> None:
+    present, calmer = candidate(20.0, delay=5.0), candidate(10.0 + MARGIN, delay=1.0)
+    quickest = candidate(10.2, delay=0.0).model_copy(update={"name": "no delay"})
+    said = list(reasons([present, calmer, quickest], calmer, tolerate=2.0, costs=[]))
+    assert any(text.startswith("not no delay, 0.3 s quicker: too little") for text in said)
 
 
 @pytest.mark.parametrize("text", ["x", "", "-1s", "2 beats"])
