@@ -154,10 +154,12 @@ class SwarmSettings(Model):
     """Swarm-wide settings Quorate keeps in place.
 
     `heartbeat` is the dispatcher heartbeat in seconds (Swarm's default is 5;
-    a lost worker is noticed after about three).
+    a lost worker is noticed after about three). `restart_delay`: seconds before a lost or failed
+    task is replaced, where the service's compose file names none (Swarm's default is 5).
     """
 
     heartbeat: float = 5.0
+    restart_delay: float = 2.0
     task_history: int = 5
     encrypt_networks: bool = True
     minimum_engine: str = "20.10"

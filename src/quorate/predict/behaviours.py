@@ -27,11 +27,10 @@ def behaviours(fleet: Fleet) -> dict[str, Behaviour]:
 
 def _behaviour(service: Service, fleet: Fleet) -> Behaviour:
     policy: Mapping[str, Any] = (service.raw.get("deploy") or {}).get("restart_policy") or {}
-    usual = Behaviour()
     delay = policy.get("delay")
     health = _health(service, fleet.swarm.engine)
     return Behaviour(
-        delay=usual.delay if delay is None else parse_duration(delay),
+        delay=fleet.swarm.restart_delay if delay is None else parse_duration(delay),
         replaced=is_replaced(service, fleet),
         boot=(health.start_period * QUICKEST, health.start_period) if health else (0.0, 0.0),
         health=health,

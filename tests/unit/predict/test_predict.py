@@ -196,7 +196,10 @@ def test_restart_policies_and_health_checks_are_read() -> None:
     assert old["x"].delay == 12.0
     assert old["x"].health is not None
     assert old["x"].health.start_interval == 20.0
-    assert (old["y"].delay, old["y"].health) == (5.0, None)
+    # As `quorate render` writes it where the compose file names none.
+    assert (old["y"].delay, old["y"].health) == (2.0, None)
+    slow = one.model_copy(update={"swarm": SwarmSettings(restart_delay=7.0)})
+    assert [behaviours(slow)[name].delay for name in "xy"] == [12.0, 7.0]
     new = one.model_copy(update={"swarm": SwarmSettings(minimum_engine="25.0")})
     health = behaviours(new)["x"].health
     assert health is not None
