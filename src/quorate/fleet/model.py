@@ -264,6 +264,15 @@ class VolumeUse(Model):
         """Data that stays behind on the server when the service moves."""
         return self.kind in ("volume", "bind") and not self.read_only
 
+    @property
+    def spoiled_by_two(self) -> bool:
+        """Whether two tasks at once could spoil it; a socket of the host they could not."""
+        return (
+            self.kind in ("volume", "bind", "shared")
+            and not self.read_only
+            and not (self.source or "").endswith(".sock")
+        )
+
 
 class Port(Model):
     """A published port; `published` 0 lets the engine choose; `mode` is ingress or host."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from random import Random
 
@@ -29,6 +29,8 @@ class Losses:
     Args:
         clock: Swarm's constants of time; None: as the fleet file says.
         manners: service id → how its tasks come up; None: as the compose files say.
+        drained: managers that the fleet does not have, as they take no tasks; they elect, may
+            lead, and may be lost.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Losses:
         courses: int = COURSES,
         clock: Timing | None = None,
         manners: Mapping[str, Behaviour] | None = None,
+        drained: Sequence[str] = (),
     ) -> None:
         self.start, self.seed, self.courses = start, seed, courses
         self.fleet: Fleet = start.fleet
@@ -50,6 +53,9 @@ class Losses:
             name: places for name, places in start.homes.items() if name in start.replaced
         }
         self.users = users(start.fleet)
+        self.nodes = [server.name for server in self.fleet.servers]
+        self.managers = [server.name for server in self.fleet.managers] + list(drained)
+        self.drained = frozenset(drained)
 
     def lose(self, servers: Iterable[str], *, leader: str, apart: tuple[str, ...] = ()) -> Failure:
         """What comes of losing servers at once while `leader` leads the managers.
@@ -58,7 +64,6 @@ class Losses:
         """
         lost = tuple(servers)
         outcome = replay(self.start, lost)
-        managers = [server.name for server in self.fleet.managers]
         found = self.follow(lost, leader=leader)
         leaderless = [_without_leader(course) for course in found]
         return Failure(
@@ -68,7 +73,7 @@ class Losses:
             doubled=tuple(sorted(outcome.moved)) if apart and outcome.quorum else (),
             leader=leader,
             quorum=outcome.quorum,
-            remedy="" if outcome.quorum else _remedy(managers, lost, apart),
+            remedy="" if outcome.quorum else _remedy(self.managers, lost, apart),
             noticed=span_of(
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
@@ -86,19 +91,25 @@ class Losses:
 
     def follow(self, lost: tuple[str, ...], *, leader: str) -> list[Course]:
         """The courses of a loss, each as it may go; the same for the same seed."""
-        managers = [server.name for server in self.fleet.managers]
         # Its own numbers: a failure is predicted alike whatever else is asked.
         random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
-        return [self._course(lost, managers, leader, random) for _ in range(self.courses)]
+        return [self._course(lost, leader, random) for _ in range(self.courses)]
 
     def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
         """For each course: service that stops or needs one → seconds until it answers, or inf."""
         _, stops = self._struck(lost)
         return [self._answers(course, stops) for course in found]
 
+    def cut(self, lost: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """The services that a loss makes stop, or cuts off from those that do → these, sorted."""
+        _, stops = self._struck(lost)
+        return {name: (name,) for name in sorted(stops)} | {
+            name: needed for name, needed in self._through(stops).items() if name not in stops
+        }
+
     def _struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
         """Service → its tasks that are lost; and the services of which none is left."""
-        numbers = {self.start.board.number(name) for name in lost}
+        numbers = {self.start.board.number(name) for name in lost if name not in self.drained}
         hit = {
             name: sum(tasks for number, tasks in places.items() if number in numbers)
             for name, places in self.start.homes.items()
@@ -110,12 +121,10 @@ class Losses:
         }
         return hit, stops
 
-    def _course(
-        self, lost: tuple[str, ...], managers: list[str], leader: str, random: Random
-    ) -> Course:
+    def _course(self, lost: tuple[str, ...], leader: str, random: Random) -> Course:
         seen = detect(
-            [server.name for server in self.fleet.servers],
-            managers,
+            self.nodes,
+            self.managers,
             leader=leader,
             lost=lost,
             random=random,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -67,7 +67,8 @@ def predict(
             todo=f"name a manager: {', '.join(server.name for server in fleet.managers)}",
         )
     losses = Losses(scene(fleet, plan), seed=seed, courses=courses)
-    todo = [(each, who) for each in asked for who in leaders(fleet, each.lost, leader)]
+    managers = [server.name for server in fleet.managers]
+    todo = [(each, who) for each in asked for who in leaders(managers, each.lost, leader)]
     found: list[Failure] = []
     for each, who in todo:
         found.append(losses.lose(each.lost, leader=who, apart=each.apart))
@@ -138,15 +139,14 @@ def _known(fleet: Fleet, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def leaders(fleet: Fleet, lost: tuple[str, ...], leader: str | None = None) -> list[str]:
-    """Who may lead when they are lost: one that stays, and each that is lost.
+def leaders(managers: Sequence[str], lost: tuple[str, ...], leader: str | None = None) -> list[str]:
+    """Who of the managers may lead when servers are lost: one that stays, and each that is lost.
 
     Without a majority left it makes no difference.
     """
-    managers = [server.name for server in fleet.managers]
     if leader is not None:
         return [leader]
     stay = [name for name in managers if name not in lost]
     if len(stay) < len(managers) // 2 + 1:
-        return managers[:1]
+        return list(managers[:1])
     return [stay[0], *(name for name in managers if name in lost)]

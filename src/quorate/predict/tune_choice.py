@@ -62,6 +62,14 @@ def reasons(
         yield from _of(factor, candidates, chosen, tolerate, costs)
 
 
+def note(chosen: Candidate) -> str:
+    """Why it is that one, in a few words, for a comment."""
+    stands = f"stands a freeze of {show_duration(chosen.stands)}"
+    if chosen.recovery is None:
+        return stands
+    return f"all back within {chosen.recovery.mean:.0f} s in the mean, {stands}"
+
+
 def _of(
     factor: str,
     candidates: Sequence[Candidate],

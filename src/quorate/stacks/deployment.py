@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from quorate.fleet.model import Mode, Service, VolumeUse
+from quorate.fleet.model import Mode, Service
 from quorate.fleet.quantities import write_duration, write_size
 from quorate.plan.model import Placement, ServerUse
 from quorate.plan.reserve import reservation
@@ -235,7 +235,7 @@ def update_order(service: Service, setting: Setting, notes: list[str]) -> str:
     Two at once would share a volume or fight for a host's port, or find no
     room: Swarm then leaves the new one pending for ever.
     """
-    if service.state.keeps_data or any(_writes(use) for use in service.volumes):
+    if service.state.keeps_data or any(use.spoiled_by_two for use in service.volumes):
         return "stop-first"
     if any(port.mode == "host" for port in service.ports):
         return "stop-first"
@@ -254,12 +254,3 @@ def update_order(service: Service, setting: Setting, notes: list[str]) -> str:
         )
         return "stop-first"
     return "start-first"
-
-
-def _writes(use: VolumeUse) -> bool:
-    """A mount that two tasks at once could spoil; sockets of the host are none."""
-    return (
-        use.kind in ("volume", "bind", "shared")
-        and not use.read_only
-        and not (use.source or "").endswith(".sock")
-    )

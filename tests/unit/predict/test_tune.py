@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from typer.testing import CliRunner
 from quorate.entry.cli.main import build
 from quorate.entry.cli.output import console
 from quorate.entry.cli.tune_view import render
-from quorate.errors import StalePlanError, UsageError
+from quorate.errors import RefusedError, StalePlanError, UsageError
 from quorate.fleet.model import Fleet, Role, SwarmSettings
+from quorate.fleet.read import read_fleet
 from quorate.plan.solve import make_plan
 from quorate.predict.tune import freeze_of, heartbeat_for, tune
 from quorate.predict.tune_choice import MARGIN, choose, reasons
@@ -22,6 +24,7 @@ from quorate.swarm.timing import Timing
 from tests.unit.plan.builders import data, fleet, server, service
 
 OFFICE = Path(__file__).parents[3] / "examples" / "office" / "fleet.yaml"
+SMALL = Path(__file__).parents[2] / "scenarios" / "fleets" / "shop" / "fleet.yaml"
 CHECK = {"test": ["CMD", "true"], "interval": "10s", "start_period": "20s"}
 
 
@@ -119,13 +122,20 @@ def test_what_is_chosen(found: Tuning) -> None:
     for quicker in ("not heartbeat 2s", "not heartbeat 1s"):
         (why,) = [text for text in chosen.reasons if text.startswith(quicker)]
         assert "lost managers a server that is there is taken for lost too" in why
+    # The fleet file's restart delay is for those whose compose file names none: all of them here.
+    assert chosen.swarm == {"heartbeat": "3s", "restart_delay": "1s"}
     assert [edit.line for edit in chosen.edits] == [
-        "swarm: {heartbeat: 3s}",
-        "deploy: {restart_policy: {delay: 1s}}",
+        "swarm: {heartbeat: 3s, restart_delay: 1s}",
         "healthcheck: {start_interval: 1s}",
     ]
-    assert chosen.edits[1].services == ("web", "api", "s0", "s1", "s2", "s3")
-    assert chosen.edits[2].services == ("web",)
+    assert chosen.edits[1].services == ("web",)
+
+
+def test_a_restart_delay_of_their_own_is_for_people_to_change() -> None:
+    found = tuned(shop(delay="9s"))
+    edits = {edit.line: edit.services for edit in found.chosen.edits}
+    assert edits["deploy: {restart_policy: {delay: 1s}}"] == ("web",)
+    assert "swarm: {heartbeat: 3s, restart_delay: 1s}" in edits
 
 
 def test_settings_that_come_to_the_same_are_one_candidate(found: Tuning) -> None:
@@ -173,7 +183,7 @@ def test_a_heartbeat_for_every_freeze(seconds: float) -> None:
 def test_a_long_freeze_takes_a_long_heartbeat() -> None:
     found = tuned(shop(), tolerate=30.0, courses=20)
     assert found.chosen.settings.heartbeat == 16.0
-    assert "swarm: {heartbeat: 16s}" in [edit.line for edit in found.chosen.edits]
+    assert found.chosen.swarm["heartbeat"] == "16s"
 
 
 def test_the_same_seed_gives_the_same() -> None:
@@ -273,8 +283,10 @@ def test_the_view(found: Tuning, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for one in found.candidates:
         assert one.name in shown
-    assert "swarm: {heartbeat: 3s}" in shown
-    assert "compose files, 6 services (web, api, s0, s1, s2, s3):" in shown
+    assert "swarm: {heartbeat: 3s, restart_delay: 1s}" in shown
+    assert "compose files, 1 service (web):" in shown
+    for line in found.advice:
+        assert line in shown
     still = Chosen(name="as it is", settings=Settings(heartbeat=5.0))
     render(found.model_copy(update={"chosen": still}), console())
     assert "the files say it already" in capsys.readouterr().out
@@ -282,7 +294,7 @@ def test_the_view(found: Tuning, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_command() -> None:
     runner = CliRunner()
-    arguments = ["tune", str(OFFICE), "--courses", "20"]
+    arguments = ["tune", str(SMALL), "--courses", "20"]
     done = runner.invoke(build(), [*arguments, "--json"])
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
@@ -291,6 +303,60 @@ def test_the_command() -> None:
     assert answer["chosen"]["name"] in [one["name"] for one in answer["candidates"]]
     plain = runner.invoke(build(), arguments)
     assert f"take {answer['chosen']['name']}" in plain.stdout
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A copy of a small fleet that may be changed."""
+    shutil.copytree(SMALL.parent, tmp_path / "shop")
+    return tmp_path / "shop" / "fleet.yaml"
+
+
+CHANGE = "-  heartbeat: 2s\n+  heartbeat: 3s # quorate tune: all back within "
+
+
+def test_a_dry_run_shows_and_writes_nothing(small: Path) -> None:
+    before = small.read_text()
+    arguments = ["tune", str(small), "--courses", "20", "--write", "--dry-run"]
+    done = CliRunner().invoke(build(), arguments)
+    assert done.exit_code == 0, done.output
+    assert CHANGE in done.stdout
+    assert small.read_text() == before
+
+
+def test_what_was_chosen_is_written_once(small: Path) -> None:
+    arguments = ["tune", str(small), "--courses", "20", "--write", "--yes"]
+    told = CliRunner().invoke(build(), [*arguments, "--json"])
+    assert told.exit_code == 0, told.output
+    found = Tuning.model_validate(json.loads(told.stdout))
+    assert found.written
+    assert CHANGE in found.diff
+    assert found.chosen.swarm == {"heartbeat": "3s"}
+    assert read_fleet(small).swarm.heartbeat == 3.0
+    written = small.read_text()
+    assert "# A small fleet for the scenarios" in written
+    again = CliRunner().invoke(build(), arguments)
+    assert again.exit_code == 0, again.output
+    assert "nothing to write into the fleet file" in again.stdout
+    assert small.read_text() == written
+
+
+def test_nobody_is_there_to_ask(small: Path) -> None:
+    before = small.read_text()
+    done = CliRunner().invoke(build(), ["tune", str(small), "--courses", "20", "--write"])
+    assert isinstance(done.exception, RefusedError)
+    assert "add --yes" in done.exception.lines()[-1]
+    assert small.read_text() == before
+
+
+def test_a_file_that_is_laid_out_oddly_is_left(small: Path) -> None:
+    odd = small.read_text().replace("survive: 1", "survive: 1\n  recovery_target: &beat 2s")
+    odd = odd.replace("heartbeat: 2s", "heartbeat: *beat")
+    small.write_text(odd)
+    done = CliRunner().invoke(build(), ["tune", str(small), "--courses", "20", "--write", "--yes"])
+    assert isinstance(done.exception, UsageError)
+    assert "write it yourself: swarm: {heartbeat: 3s}" in done.exception.lines()[-1]
+    assert small.read_text() == odd
 
 
 def test_bad_input(tmp_path: Path) -> None:
