@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from random import Random
 
-from quorate.fleet.model import Fleet, Service
+from quorate.fleet.model import Engine, Fleet, Mode, Service
 from quorate.plan.aftermath import reached, users
 from quorate.plan.model import LossOutcome
 from quorate.plan.scene import Scene
 from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours, timing
-from quorate.predict.model import Failure, Fate, Span
+from quorate.predict.model import After, Failure, Fate, Span
+from quorate.predict.words import name_of, remedy_of
 from quorate.swarm.detect import detect
 from quorate.swarm.failure import Course, follow
 from quorate.swarm.outcomes import Certainty
@@ -65,15 +66,15 @@ class Losses:
         lost = tuple(servers)
         outcome = replay(self.start, lost)
         found = self.follow(lost, leader=leader)
-        leaderless = [_without_leader(course) for course in found]
+        leaderless = [without_leader(course) for course in found]
         return Failure(
-            name=_name(lost, leader, apart, quorum=outcome.quorum),
+            name=name_of(lost, leader, apart, quorum=outcome.quorum),
             servers=lost,
             apart=apart,
             doubled=tuple(sorted(outcome.moved)) if apart and outcome.quorum else (),
             leader=leader,
             quorum=outcome.quorum,
-            remedy="" if outcome.quorum else _remedy(self.managers, lost, apart),
+            remedy="" if outcome.quorum else remedy_of(self.managers, lost, apart),
             noticed=span_of(
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
@@ -97,17 +98,17 @@ class Losses:
 
     def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
         """For each course: service that stops or needs one → seconds until it answers, or inf."""
-        _, stops = self._struck(lost)
+        _, stops = self.struck(lost)
         return [self._answers(course, stops) for course in found]
 
     def cut(self, lost: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """The services that a loss makes stop, or cuts off from those that do → these, sorted."""
-        _, stops = self._struck(lost)
+        _, stops = self.struck(lost)
         return {name: (name,) for name in sorted(stops)} | {
-            name: needed for name, needed in self._through(stops).items() if name not in stops
+            name: needed for name, needed in self.through(stops).items() if name not in stops
         }
 
-    def _struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
+    def struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
         """Service → its tasks that are lost; and the services of which none is left."""
         numbers = {self.start.board.number(name) for name in lost if name not in self.drained}
         hit = {
@@ -142,9 +143,9 @@ class Losses:
     def _fates(
         self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
     ) -> Iterable[Fate]:
-        hit, stops = self._struck(lost)
+        hit, stops = self.struck(lost)
         times = [self._answers(course, stops) for course in found]
-        through = self._through(stops)
+        through = self.through(stops)
         for service in self.fleet.services:
             name = service.id
             if name in self.start.homes and (hit[name] or through.get(name)):
@@ -184,7 +185,25 @@ class Losses:
             waits=name in outcome.waits,
             empty=empty if goes else (),
             through=through.get(name, ()),
+            after=self.after(name, outcome) if lost else None,
         )
+
+    def after(self, name: str, outcome: LossOutcome) -> After:
+        """What becomes of a service's lost tasks once the servers are back."""
+        if not outcome.quorum:
+            return After.HOME
+        if name in self.start.replaced:
+            return After.AWAY if name in outcome.moved else After.HOME
+        return After.ENDED if self.ends(name) else After.HOME
+
+    def ends(self, name: str) -> bool:
+        """Whether a lost task is replaced by nothing, not even when its server is back.
+
+        What runs on every server does, and stacks under docker compose; a job is tried again.
+        """
+        service = self.start.services[name]
+        once = service.engine is Engine.SWARM and service.mode is Mode.REPLICATED
+        return once and name not in self.start.replaced
 
     def _answers(self, course: Course, stops: set[str]) -> dict[str, float]:
         """Service → seconds until it answers again in one course; those that never stop are out."""
@@ -192,6 +211,10 @@ class Losses:
         for task in course.moved:
             if task.service in first and task.running is not None:
                 first[task.service] = min(first[task.service], task.running)
+        return self.reach(first)
+
+    def reach(self, first: Mapping[str, float]) -> dict[str, float]:
+        """Service → when it answers: these and those that need them; seconds until each runs."""
         # A service answers no sooner than what it needs does, through any number of others.
         times: dict[str, float] = {}
         ahead = sorted(first.items(), key=lambda item: -item[1])
@@ -203,7 +226,7 @@ class Losses:
             ahead += [(user, at) for user in self.users.get(name, ())]
         return times
 
-    def _through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
+    def through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
         """Service → the services that stop and that it needs, directly or through others."""
         found: dict[str, set[str]] = {}
         for stopped in stops:
@@ -212,7 +235,7 @@ class Losses:
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
 
-def _without_leader(course: Course) -> float:
+def without_leader(course: Course) -> float:
     """Seconds without a leader; 0 where one led all the time, inf where none comes."""
     changes = course.detection.leaders
     total, since = 0.0, None
@@ -255,30 +278,3 @@ def _pending(name: str, outcome: LossOutcome) -> Certainty:
     if name in outcome.pending:
         return Certainty.ALWAYS
     return Certainty.SOMETIMES if name in outcome.at_risk else Certainty.NEVER
-
-
-def _name(lost: tuple[str, ...], leader: str, apart: tuple[str, ...], *, quorum: bool) -> str:
-    words = " + ".join(lost) + (f" | {' + '.join(apart)}" if apart else "")
-    if leader not in lost or not quorum:
-        return words
-    return f"{words}, leading" if len(lost) == 1 and not apart else f"{words}, {leader} leading"
-
-
-def _remedy(managers: list[str], lost: tuple[str, ...], apart: tuple[str, ...]) -> str:
-    """What brings a majority of managers back. Pure."""
-    if apart:
-        return "mend the network between them: neither side has a majority of the managers"
-    left = [name for name in managers if name not in lost]
-    gone = [name for name in managers if name in lost]
-    missing = len(managers) // 2 + 1 - len(left)
-    back = (
-        f"power {missing} of {', '.join(gone)} on again"
-        if missing < len(gone)
-        else (f"power {' and '.join(gone)} on again")
-    )
-    if not left:
-        return f"{back}; nothing is lost as long as their disks are whole"
-    return (
-        f"{back}; where that cannot be, `docker swarm init --force-new-cluster` on {left[0]} keeps "
-        "what it knows, and the other managers join anew"
-    )

@@ -11,6 +11,7 @@ from quorate.fleet.model import Fleet
 from quorate.fleet.problems import did_you_mean
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
+from quorate.predict.freezes import FROZEN, freeze
 from quorate.predict.losses import COURSES, Losses
 from quorate.predict.model import Failure, Prediction
 
@@ -35,6 +36,7 @@ def predict(
     *,
     lost: Iterable[tuple[str, ...]] = (),
     parted: Iterable[tuple[str, ...]] = (),
+    frozen: Iterable[tuple[str, float]] = (),
     leader: str | None = None,
     seed: int = 0,
     courses: int = COURSES,
@@ -44,9 +46,10 @@ def predict(
 
     Args:
         lost: the servers of each failure.
-        parted: the servers on one side of each partition; the others are on the other. Neither
-            of both: every server, every pair of a small fleet (else every pair of managers), and
-            every zone parted from the others.
+        parted: the servers on one side of each partition; the others are on the other.
+        frozen: servers that stand still, each for how many seconds. None of these three: every
+            server, every pair of a small fleet (else every pair of managers), and every zone
+            parted from the others.
         leader: the manager that leads; None: whichever, so that a loss that may take the leader
             is predicted both ways.
         courses: drawn for each failure.
@@ -56,6 +59,7 @@ def predict(
     """
     asked = [Break(lost=_known(fleet, names)) for names in lost]
     asked += [_parted(fleet, _known(fleet, names)) for names in parted]
+    asked += [Break(lost=_known(fleet, (name,)), still=seconds) for name, seconds in frozen]
     asked = asked or list(_usual(fleet))
     if (
         leader is not None
@@ -71,7 +75,10 @@ def predict(
     todo = [(each, who) for each in asked for who in leaders(managers, each.lost, leader)]
     found: list[Failure] = []
     for each, who in todo:
-        found.append(losses.lose(each.lost, leader=who, apart=each.apart))
+        if each.still is None:
+            found.append(losses.lose(each.lost, leader=who, apart=each.apart))
+        else:
+            found.append(freeze(losses, each.lost[0], each.still, leader=who))
         if on_failure is not None:
             on_failure(len(found), len(todo))
     return Prediction(
@@ -79,16 +86,18 @@ def predict(
         fleet_digest=fleet.digest,
         seed=seed,
         failures=tuple(found),
-        assumed=ASSUMED,
+        assumed=(*ASSUMED, *([FROZEN] if any(each.still is not None for each in asked) else [])),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Break:
-    """What fails: servers that are lost; or, with `apart`, that no longer reach those."""
+    """What fails: servers that are lost; with `apart`, that no longer reach those; with `still`,
+    one that stands still for so many seconds."""
 
     lost: tuple[str, ...]
     apart: tuple[str, ...] = ()
+    still: float | None = None
 
 
 def _usual(fleet: Fleet) -> Iterator[Break]:

@@ -9,6 +9,7 @@ from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import parse_duration, write_duration
 from quorate.plan.model import Plan
+from quorate.predict.freezes import FROZEN
 from quorate.predict.losses import Losses
 from quorate.predict.predict import ASSUMED
 from quorate.predict.tune_advice import advice
@@ -34,11 +35,6 @@ TOLERATE = 2.0
 
 LONGEST = 60.0
 """Seconds; who stands still for longer may well be taken for lost."""
-
-FROZEN = (
-    "a server that stands still sends the beat it owes as soon as it goes on; a leader that does "
-    "may lose its lead, whatever the heartbeat"
-)
 
 PROXIED = (
     "with two replicas a service goes on; until a loss is noticed, what is sent to the lost one is "
