@@ -170,6 +170,12 @@ class SwarmEntry(Strict):
         ge=1,
         description="Dispatcher heartbeat; a lost server is noticed after about three.",
     )
+    restart_delay: Duration = Field(
+        SwarmSettings().restart_delay,
+        ge=0,
+        description="Wait before a task is replaced, where the compose file names none; Swarm's "
+        "own is 5 s.",
+    )
     task_history: int = Field(
         SwarmSettings().task_history, ge=0, description="Old tasks kept for each slot."
     )

@@ -154,10 +154,12 @@ class SwarmSettings(Model):
     """Swarm-wide settings Quorate keeps in place.
 
     `heartbeat` is the dispatcher heartbeat in seconds (Swarm's default is 5;
-    a lost worker is noticed after about three).
+    a lost worker is noticed after about three). `restart_delay`: seconds before a lost or failed
+    task is replaced, where the service's compose file names none (Swarm's default is 5).
     """
 
     heartbeat: float = 5.0
+    restart_delay: float = 2.0
     task_history: int = 5
     encrypt_networks: bool = True
     minimum_engine: str = "20.10"
@@ -261,6 +263,15 @@ class VolumeUse(Model):
     def local_data(self) -> bool:
         """Data that stays behind on the server when the service moves."""
         return self.kind in ("volume", "bind") and not self.read_only
+
+    @property
+    def spoiled_by_two(self) -> bool:
+        """Whether two tasks at once could spoil it; a socket of the host they could not."""
+        return (
+            self.kind in ("volume", "bind", "shared")
+            and not self.read_only
+            and not (self.source or "").endswith(".sock")
+        )
 
 
 class Port(Model):

@@ -91,19 +91,31 @@ def _reserved(plan: Plan, name: str) -> float:
     return plan.servers[name].memory.reserved if name in plan.servers else 0.0
 
 
-def replay(start: Scene, lost: Iterable[str]) -> LossOutcome:
-    """What comes of the loss of these servers, all at once."""
+def replay(
+    start: Scene,
+    lost: Iterable[str],
+    *,
+    quorum: bool | None = None,
+    effort: Effort | None = None,
+) -> LossOutcome:
+    """What comes of the loss of these servers, all at once.
+
+    Args:
+        quorum: whether a majority of managers is left; None: as the fleet has it.
+        effort: None: what is affordable on so many servers.
+    """
     servers = tuple(lost)
     numbers = frozenset(start.board.number(name) for name in servers)
     groups, stuck = _refugees(start, numbers)
-    quorum = _quorum(start.fleet, servers)
+    if quorum is None:
+        quorum = _quorum(start.fleet, servers)
     if not quorum:
         pending = [name for name in groups if _may_move(start, name, numbers)]
         waits = [*stuck, *(name for name in groups if name not in pending)]
         found: Outcomes | None = None
     else:
         board = _without(start, numbers)
-        effort = effort_for(len(start.at))
+        effort = effort or effort_for(len(start.at))
         found = explore(board, groups, limit=effort.placings, samples=effort.samples)
         short = {name: found.pending(name) for name in groups}
         left = [name for name in groups if short[name] is Certainty.ALWAYS]

@@ -25,13 +25,17 @@ def behaviours(fleet: Fleet) -> dict[str, Behaviour]:
     return {service.id: _behaviour(service, fleet) for service in fleet.swarm_services()}
 
 
-def _behaviour(service: Service, fleet: Fleet) -> Behaviour:
+def own_delay(service: Service) -> float | None:
+    """The restart delay that its compose file names, in seconds; None: the fleet's goes."""
     policy: Mapping[str, Any] = (service.raw.get("deploy") or {}).get("restart_policy") or {}
-    usual = Behaviour()
-    delay = policy.get("delay")
+    return None if policy.get("delay") is None else parse_duration(policy["delay"])
+
+
+def _behaviour(service: Service, fleet: Fleet) -> Behaviour:
+    delay = own_delay(service)
     health = _health(service, fleet.swarm.engine)
     return Behaviour(
-        delay=usual.delay if delay is None else parse_duration(delay),
+        delay=fleet.swarm.restart_delay if delay is None else delay,
         replaced=is_replaced(service, fleet),
         boot=(health.start_period * QUICKEST, health.start_period) if health else (0.0, 0.0),
         health=health,

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from random import Random
 
-from quorate.fleet.model import Fleet, Service
+from quorate.fleet.model import Engine, Fleet, Mode, Service
 from quorate.plan.aftermath import reached, users
 from quorate.plan.model import LossOutcome
 from quorate.plan.scene import Scene
 from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours, timing
-from quorate.predict.model import Failure, Fate, Span
+from quorate.predict.model import After, Failure, Fate, Span
+from quorate.predict.words import name_of, remedy_of
 from quorate.swarm.detect import detect
 from quorate.swarm.failure import Course, follow
 from quorate.swarm.outcomes import Certainty
 from quorate.swarm.timing import Behaviour, Timing
 
 COURSES = 200
-"""Enough for the fifth and the ninety-fifth of a hundred."""
+"""Enough for a span of nine tenths."""
 
 
 class Losses:
@@ -28,6 +30,8 @@ class Losses:
     Args:
         clock: Swarm's constants of time; None: as the fleet file says.
         manners: service id → how its tasks come up; None: as the compose files say.
+        drained: managers that the fleet does not have, as they take no tasks; they elect, may
+            lead, and may be lost.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Losses:
         courses: int = COURSES,
         clock: Timing | None = None,
         manners: Mapping[str, Behaviour] | None = None,
+        drained: Sequence[str] = (),
     ) -> None:
         self.start, self.seed, self.courses = start, seed, courses
         self.fleet: Fleet = start.fleet
@@ -49,6 +54,9 @@ class Losses:
             name: places for name, places in start.homes.items() if name in start.replaced
         }
         self.users = users(start.fleet)
+        self.nodes = [server.name for server in self.fleet.servers]
+        self.managers = [server.name for server in self.fleet.managers] + list(drained)
+        self.drained = frozenset(drained)
 
     def lose(self, servers: Iterable[str], *, leader: str, apart: tuple[str, ...] = ()) -> Failure:
         """What comes of losing servers at once while `leader` leads the managers.
@@ -57,17 +65,16 @@ class Losses:
         """
         lost = tuple(servers)
         outcome = replay(self.start, lost)
-        managers = [server.name for server in self.fleet.managers]
         found = self.follow(lost, leader=leader)
-        leaderless = [_without_leader(course) for course in found]
+        leaderless = [without_leader(course) for course in found]
         return Failure(
-            name=_name(lost, leader, apart, quorum=outcome.quorum),
+            name=name_of(lost, leader, apart, quorum=outcome.quorum),
             servers=lost,
             apart=apart,
             doubled=tuple(sorted(outcome.moved)) if apart and outcome.quorum else (),
             leader=leader,
             quorum=outcome.quorum,
-            remedy="" if outcome.quorum else _remedy(managers, lost, apart),
+            remedy="" if outcome.quorum else remedy_of(self.managers, lost, apart),
             noticed=span_of(
                 max((course.detection.down.get(name, inf) for name in lost), default=inf)
                 for course in found
@@ -76,6 +83,7 @@ class Losses:
             if outcome.moved and outcome.quorum
             else None,
             leaderless=span_of(leaderless) if any(leaderless) else None,
+            misled=_misled(found),
             fates=tuple(self._fates(lost, outcome, found)),
             overfull=outcome.overfull,
             courses=self.courses,
@@ -84,19 +92,25 @@ class Losses:
 
     def follow(self, lost: tuple[str, ...], *, leader: str) -> list[Course]:
         """The courses of a loss, each as it may go; the same for the same seed."""
-        managers = [server.name for server in self.fleet.managers]
         # Its own numbers: a failure is predicted alike whatever else is asked.
         random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
-        return [self._course(lost, managers, leader, random) for _ in range(self.courses)]
+        return [self._course(lost, leader, random) for _ in range(self.courses)]
 
     def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
         """For each course: service that stops or needs one → seconds until it answers, or inf."""
-        _, stops = self._struck(lost)
+        _, stops = self.struck(lost)
         return [self._answers(course, stops) for course in found]
 
-    def _struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
+    def cut(self, lost: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """The services that a loss makes stop, or cuts off from those that do → these, sorted."""
+        _, stops = self.struck(lost)
+        return {name: (name,) for name in sorted(stops)} | {
+            name: needed for name, needed in self.through(stops).items() if name not in stops
+        }
+
+    def struck(self, lost: tuple[str, ...]) -> tuple[dict[str, int], set[str]]:
         """Service → its tasks that are lost; and the services of which none is left."""
-        numbers = {self.start.board.number(name) for name in lost}
+        numbers = {self.start.board.number(name) for name in lost if name not in self.drained}
         hit = {
             name: sum(tasks for number, tasks in places.items() if number in numbers)
             for name, places in self.start.homes.items()
@@ -108,12 +122,10 @@ class Losses:
         }
         return hit, stops
 
-    def _course(
-        self, lost: tuple[str, ...], managers: list[str], leader: str, random: Random
-    ) -> Course:
+    def _course(self, lost: tuple[str, ...], leader: str, random: Random) -> Course:
         seen = detect(
-            [server.name for server in self.fleet.servers],
-            managers,
+            self.nodes,
+            self.managers,
             leader=leader,
             lost=lost,
             random=random,
@@ -131,9 +143,9 @@ class Losses:
     def _fates(
         self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
     ) -> Iterable[Fate]:
-        hit, stops = self._struck(lost)
+        hit, stops = self.struck(lost)
         times = [self._answers(course, stops) for course in found]
-        through = self._through(stops)
+        through = self.through(stops)
         for service in self.fleet.services:
             name = service.id
             if name in self.start.homes and (hit[name] or through.get(name)):
@@ -173,7 +185,25 @@ class Losses:
             waits=name in outcome.waits,
             empty=empty if goes else (),
             through=through.get(name, ()),
+            after=self.after(name, outcome) if lost else None,
         )
+
+    def after(self, name: str, outcome: LossOutcome) -> After:
+        """What becomes of a service's lost tasks once the servers are back."""
+        if not outcome.quorum:
+            return After.HOME
+        if name in self.start.replaced:
+            return After.AWAY if name in outcome.moved else After.HOME
+        return After.ENDED if self.ends(name) else After.HOME
+
+    def ends(self, name: str) -> bool:
+        """Whether a lost task is replaced by nothing, not even when its server is back.
+
+        What runs on every server does, and stacks under docker compose; a job is tried again.
+        """
+        service = self.start.services[name]
+        once = service.engine is Engine.SWARM and service.mode is Mode.REPLICATED
+        return once and name not in self.start.replaced
 
     def _answers(self, course: Course, stops: set[str]) -> dict[str, float]:
         """Service → seconds until it answers again in one course; those that never stop are out."""
@@ -181,6 +211,10 @@ class Losses:
         for task in course.moved:
             if task.service in first and task.running is not None:
                 first[task.service] = min(first[task.service], task.running)
+        return self.reach(first)
+
+    def reach(self, first: Mapping[str, float]) -> dict[str, float]:
+        """Service → when it answers: these and those that need them; seconds until each runs."""
         # A service answers no sooner than what it needs does, through any number of others.
         times: dict[str, float] = {}
         ahead = sorted(first.items(), key=lambda item: -item[1])
@@ -192,7 +226,7 @@ class Losses:
             ahead += [(user, at) for user in self.users.get(name, ())]
         return times
 
-    def _through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
+    def through(self, stops: set[str]) -> dict[str, tuple[str, ...]]:
         """Service → the services that stop and that it needs, directly or through others."""
         found: dict[str, set[str]] = {}
         for stopped in stops:
@@ -201,7 +235,7 @@ class Losses:
         return {name: tuple(sorted(needed)) for name, needed in found.items()}
 
 
-def _without_leader(course: Course) -> float:
+def without_leader(course: Course) -> float:
     """Seconds without a leader; 0 where one led all the time, inf where none comes."""
     changes = course.detection.leaders
     total, since = 0.0, None
@@ -211,6 +245,12 @@ def _without_leader(course: Course) -> float:
         elif since is not None:
             total, since = total + change.at - since, None
     return inf if since is not None else total
+
+
+def _misled(found: list[Course]) -> dict[str, float]:
+    """Server that is there → in which share of courses it is taken for lost."""
+    wrong = Counter(name for course in found for name in course.detection.misled)
+    return {name: round(wrong[name] / len(found), 3) for name in sorted(wrong)}
 
 
 def _restored(course: Course, outcome: LossOutcome) -> float:
@@ -224,12 +264,13 @@ def _latest(times: Iterable[float | None]) -> float:
 
 
 def span_of(times: Iterable[float]) -> Span | None:
-    """The middle nine tenths of times; None where any of them is without end."""
+    """The shortest span that holds nine tenths of times; None where any of them is without end."""
     found = sorted(times)
     if not found or found[-1] == inf:
         return None
-    edge = len(found) // 20
-    low, high = found[edge], found[len(found) - 1 - edge]
+    kept = len(found) - 2 * (len(found) // 20)
+    spans = zip(found, found[kept - 1 :], strict=False)
+    low, high = min(spans, key=lambda span: span[1] - span[0])
     return Span(low=round(low, 2), mean=round(sum(found) / len(found), 2), high=round(high, 2))
 
 
@@ -237,30 +278,3 @@ def _pending(name: str, outcome: LossOutcome) -> Certainty:
     if name in outcome.pending:
         return Certainty.ALWAYS
     return Certainty.SOMETIMES if name in outcome.at_risk else Certainty.NEVER
-
-
-def _name(lost: tuple[str, ...], leader: str, apart: tuple[str, ...], *, quorum: bool) -> str:
-    words = " + ".join(lost) + (f" | {' + '.join(apart)}" if apart else "")
-    if leader not in lost or not quorum:
-        return words
-    return f"{words}, leading" if len(lost) == 1 and not apart else f"{words}, {leader} leading"
-
-
-def _remedy(managers: list[str], lost: tuple[str, ...], apart: tuple[str, ...]) -> str:
-    """What brings a majority of managers back. Pure."""
-    if apart:
-        return "mend the network between them: neither side has a majority of the managers"
-    left = [name for name in managers if name not in lost]
-    gone = [name for name in managers if name in lost]
-    missing = len(managers) // 2 + 1 - len(left)
-    back = (
-        f"power {missing} of {', '.join(gone)} on again"
-        if missing < len(gone)
-        else (f"power {' and '.join(gone)} on again")
-    )
-    if not left:
-        return f"{back}; nothing is lost as long as their disks are whole"
-    return (
-        f"{back}; where that cannot be, `docker swarm init --force-new-cluster` on {left[0]} keeps "
-        "what it knows, and the other managers join anew"
-    )

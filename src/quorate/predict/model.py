@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from quorate.fleet.model import Model
@@ -9,11 +11,27 @@ from quorate.swarm.outcomes import Certainty
 
 
 class Span(Model):
-    """A time that depends on chance: nine of ten times between `low` and `high`."""
+    """A time that depends on chance: nine of ten times between `low` and `high`.
+
+    Of all such spans the shortest: elections that take long are rare, and no reason to leave out
+    the quickest, which are many.
+    """
 
     low: float
     mean: float
     high: float
+
+
+class After(StrEnum):
+    """What becomes of lost tasks once the servers are back; Swarm moves none of itself.
+
+    Home: they come back there by themselves, as they waited for it. Away: they go on where they
+    went, until `quorate up` brings them home. Ended: nothing starts them again, not even that.
+    """
+
+    HOME = "home"
+    AWAY = "away"
+    ENDED = "ended"
 
 
 class Fate(Model):
@@ -25,7 +43,8 @@ class Fate(Model):
     until all of them are healthy. `goes_to`: server → whether one of its tasks comes there.
     `pending`: whether a task finds no place. `waits`: it may not run elsewhere, and comes back
     with its server. `empty`: volumes that are new, and empty, where it runs then. `through`:
-    services that it needs and that stop; it may run, and cannot answer.
+    services that it needs and that stop; it may run, and cannot answer. `after`: what becomes of
+    its lost tasks when the servers are back; None where it has lost none.
     """
 
     service: str
@@ -41,6 +60,7 @@ class Fate(Model):
     waits: bool = False
     empty: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
+    after: After | None = None
 
 
 class Failure(Model):
@@ -52,8 +72,13 @@ class Failure(Model):
     when it happens. `noticed`: until all that failed is taken for lost, None where that never
     happens. `restored`: until all tasks that find a place run again, None where none does.
     `leaderless`: how long nobody leads, None where somebody always does or nobody ever
-    again. `quorum`: a majority of managers is left; `remedy` what brings it back. `courses`
-    drawn; `sampled`: not every order in which Swarm may go on was gone through for `goes_to`.
+    again. `misled`: server that is there → the share (0 to 1) of the courses in which it is taken
+    for lost too, and its tasks restarted, as it talked through a lost manager or registers late
+    with the next leader; those that never are left out. `still`: of a server that stands still and
+    goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile;
+    `doubled` is then what runs twice after it, until the old tasks are stopped. `quorum`: a
+    majority of managers is left; `remedy` what brings it back. `courses` drawn; `sampled`: not
+    every order in which Swarm may go on was gone through for `goes_to`.
     """
 
     name: str
@@ -66,6 +91,9 @@ class Failure(Model):
     noticed: Span | None = None
     restored: Span | None = None
     leaderless: Span | None = None
+    misled: dict[str, float] = Field(default_factory=dict)
+    still: float | None = None
+    alarm: float | None = None
     fates: tuple[Fate, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)
     courses: int = 0

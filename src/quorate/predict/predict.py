@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,6 +11,7 @@ from quorate.fleet.model import Fleet
 from quorate.fleet.problems import did_you_mean
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
+from quorate.predict.freezes import FROZEN, freeze
 from quorate.predict.losses import COURSES, Losses
 from quorate.predict.model import Failure, Prediction
 
@@ -21,6 +22,8 @@ ASSUMED = (
     "how long containers take to start: from a fifth of their health check's `start_period` to all "
     "of it, nothing where they have none",
     "images are on the servers already, as `quorate up` sees to",
+    "what starts side by side on one server holds each other up, as it does in a lab on two cores: "
+    "a larger server is quicker",
 )
 
 OnFailure = Callable[[int, int], None]
@@ -33,6 +36,7 @@ def predict(
     *,
     lost: Iterable[tuple[str, ...]] = (),
     parted: Iterable[tuple[str, ...]] = (),
+    frozen: Iterable[tuple[str, float]] = (),
     leader: str | None = None,
     seed: int = 0,
     courses: int = COURSES,
@@ -42,9 +46,10 @@ def predict(
 
     Args:
         lost: the servers of each failure.
-        parted: the servers on one side of each partition; the others are on the other. Neither
-            of both: every server, every pair of a small fleet (else every pair of managers), and
-            every zone parted from the others.
+        parted: the servers on one side of each partition; the others are on the other.
+        frozen: servers that stand still, each for how many seconds. None of these three: every
+            server, every pair of a small fleet (else every pair of managers), and every zone
+            parted from the others.
         leader: the manager that leads; None: whichever, so that a loss that may take the leader
             is predicted both ways.
         courses: drawn for each failure.
@@ -54,6 +59,7 @@ def predict(
     """
     asked = [Break(lost=_known(fleet, names)) for names in lost]
     asked += [_parted(fleet, _known(fleet, names)) for names in parted]
+    asked += [Break(lost=_known(fleet, (name,)), still=seconds) for name, seconds in frozen]
     asked = asked or list(_usual(fleet))
     if (
         leader is not None
@@ -65,10 +71,14 @@ def predict(
             todo=f"name a manager: {', '.join(server.name for server in fleet.managers)}",
         )
     losses = Losses(scene(fleet, plan), seed=seed, courses=courses)
-    todo = [(each, who) for each in asked for who in leaders(fleet, each.lost, leader)]
+    managers = [server.name for server in fleet.managers]
+    todo = [(each, who) for each in asked for who in leaders(managers, each.lost, leader)]
     found: list[Failure] = []
     for each, who in todo:
-        found.append(losses.lose(each.lost, leader=who, apart=each.apart))
+        if each.still is None:
+            found.append(losses.lose(each.lost, leader=who, apart=each.apart))
+        else:
+            found.append(freeze(losses, each.lost[0], each.still, leader=who))
         if on_failure is not None:
             on_failure(len(found), len(todo))
     return Prediction(
@@ -76,16 +86,18 @@ def predict(
         fleet_digest=fleet.digest,
         seed=seed,
         failures=tuple(found),
-        assumed=ASSUMED,
+        assumed=(*ASSUMED, *([FROZEN] if any(each.still is not None for each in asked) else [])),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Break:
-    """What fails: servers that are lost; or, with `apart`, that no longer reach those."""
+    """What fails: servers that are lost; with `apart`, that no longer reach those; with `still`,
+    one that stands still for so many seconds."""
 
     lost: tuple[str, ...]
     apart: tuple[str, ...] = ()
+    still: float | None = None
 
 
 def _usual(fleet: Fleet) -> Iterator[Break]:
@@ -136,15 +148,14 @@ def _known(fleet: Fleet, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def leaders(fleet: Fleet, lost: tuple[str, ...], leader: str | None = None) -> list[str]:
-    """Who may lead when they are lost: one that stays, and each that is lost.
+def leaders(managers: Sequence[str], lost: tuple[str, ...], leader: str | None = None) -> list[str]:
+    """Who of the managers may lead when servers are lost: one that stays, and each that is lost.
 
     Without a majority left it makes no difference.
     """
-    managers = [server.name for server in fleet.managers]
     if leader is not None:
         return [leader]
     stay = [name for name in managers if name not in lost]
     if len(stay) < len(managers) // 2 + 1:
-        return managers[:1]
+        return list(managers[:1])
     return [stay[0], *(name for name in managers if name in lost)]

@@ -9,10 +9,15 @@ from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import parse_duration, write_duration
 from quorate.plan.model import Plan
+from quorate.predict.freezes import FROZEN
+from quorate.predict.losses import Losses
 from quorate.predict.predict import ASSUMED
+from quorate.predict.tune_advice import advice
 from quorate.predict.tune_bench import DOCKER, Bench
-from quorate.predict.tune_choice import FACTORS, choose, differs_only, reasons
+from quorate.predict.tune_choice import FACTORS, choose, differs_only, note, reasons
+from quorate.predict.tune_drained import drained
 from quorate.predict.tune_model import Candidate, Chosen, Settings, Tuning
+from quorate.predict.tune_replicas import replicas
 from quorate.swarm.timing import Timing
 
 COURSES = 60
@@ -31,10 +36,15 @@ TOLERATE = 2.0
 LONGEST = 60.0
 """Seconds; who stands still for longer may well be taken for lost."""
 
-FROZEN = (
-    "a server that stands still sends the beat it owes as soon as it goes on; a leader that does "
-    "may lose its lead, whatever the heartbeat"
+PROXIED = (
+    "with two replicas a service goes on; until a loss is noticed, what is sent to the lost one is "
+    "answered only if it is sent again"
 )
+
+LARGE = "replicas and drained managers are not looked at on a fleet of this size"
+
+MOST_SIZE = 20_000
+"""Services times servers up to which replicas and drained managers are looked at."""
 
 OnCandidate = Callable[[int, int], None]
 """Receives how many candidates are done, and of how many."""
@@ -72,6 +82,8 @@ def tune(
 ) -> Tuning:
     """Compare settings for a deployed plan: one changed at a time, then the best of each together.
 
+    With the best, what more replicas and drained managers would bring.
+
     Args:
         tolerate: seconds that a server may stand still without being taken for lost.
         courses: drawn for each failure and candidate.
@@ -88,7 +100,7 @@ def tune(
         on_candidate(len(todo) + 1, len(todo) + 1)
     chosen = choose(bench.found, delay=bench.delay)
     why = reasons(bench.found, chosen, tolerate=tolerate, costs=bench.costs)
-    return Tuning(
+    found = Tuning(
         fleet=fleet.name,
         fleet_digest=fleet.digest,
         seed=seed,
@@ -100,9 +112,27 @@ def tune(
             settings=chosen.settings,
             reasons=tuple(why),
             edits=tuple(bench.edits(chosen.settings)),
+            swarm=bench.swarm(chosen.settings),
+            note=note(chosen),
         ),
         costs=bench.costs,
         assumed=(*ASSUMED, FROZEN, *bench.assumed()),
+    )
+    return _advised(found, fleet, plan, bench.losses(chosen.settings))
+
+
+def _advised(found: Tuning, fleet: Fleet, plan: Plan, losses: Losses) -> Tuning:
+    """The comparison with what more replicas and drained managers would bring on top of it."""
+    if len(fleet.services) * len(fleet.servers) > MOST_SIZE:
+        return found.model_copy(update={"assumed": (*found.assumed, LARGE)})
+    more, without = replicas(fleet, plan, losses), tuple(drained(fleet, plan, losses))
+    return found.model_copy(
+        update={
+            "replicas": more,
+            "drained": without,
+            "advice": tuple(advice(more, without)),
+            "assumed": (*found.assumed, PROXIED),
+        }
     )
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from math import inf
+from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from statistics import fmean
 
-from quorate.fleet.model import Fleet, Role
+from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import write_duration
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
-from quorate.predict.behaviours import behaviours, timing
-from quorate.predict.losses import Losses, span_of
-from quorate.predict.predict import leaders
-from quorate.predict.tune_model import Candidate, Cost, Edit, Freeze, Recovery, Settings
+from quorate.predict.behaviours import behaviours, own_delay, timing
+from quorate.predict.losses import Losses
+from quorate.predict.tune_losses import MOST, every, mean, recovery, see
+from quorate.predict.tune_model import Candidate, Cost, Edit, Freeze, Settings
 from quorate.swarm.detect import noticed_after
-from quorate.swarm.failure import Course
 from quorate.swarm.timing import START_INTERVAL_ENGINE, Behaviour, Timing
 
 FREEZES = (1.0, 2.0, 5.0, 10.0)
@@ -28,30 +26,17 @@ DRAWS = 4000
 """Moments at which a server stops; a share is right within a hundredth or two."""
 
 RARELY = 0.05
-"""Of lost leaders: so few may mislead the next one about a server that is there."""
-
-MOST = 16
-"""Servers lost, one after the other; of a larger fleet those with most tasks."""
+"""After so few of the losses of managers a server that is there may be taken for lost too."""
 
 DOCKER = Settings(heartbeat=Timing().heartbeat, delay=Behaviour().delay)
 """What Swarm does where nothing is said."""
-
-
-@dataclass(kw_only=True)
-class _Seen:
-    """Of all losses: until all answers, each with its weight; each failure's 95th percentile."""
-
-    times: list[tuple[float, float]] = field(default_factory=list)
-    highs: dict[str, float] = field(default_factory=dict)
-    noticed: list[float] = field(default_factory=list)
-    misled: list[bool] = field(default_factory=list)
 
 
 class Bench:
     """Settings tried on one deployed plan.
 
     `found`: all that was tried, each once however it was asked for. `delay`: the services' mean
-    restart delay as it is, in seconds.
+    restart delay as it is, in seconds. `named`: those whose compose file names theirs.
     """
 
     def __init__(
@@ -61,10 +46,14 @@ class Bench:
         self.tolerate, self.seed, self.courses = tolerate, seed, courses
         self.present = Settings(heartbeat=fleet.swarm.heartbeat)
         self.clock, self.manners = timing(fleet), behaviours(fleet)
+        self.named = {s.id for s in fleet.swarm_services() if own_delay(s) is not None}
         delays = [manner.delay for manner in self.manners.values()]
         self.delay = fmean(delays) if delays else Behaviour().delay
         self.costs = tuple(self._costs())
-        self._failures = list(self._losses())
+        managers = [server.name for server in fleet.managers]
+        most = {cost.server for cost in self.costs[:MOST]}.union(managers)
+        names = [server.name for server in fleet.servers]
+        self._asked = list(every((name for name in names if name in most), managers))
         self._found: dict[tuple[float, tuple[Behaviour, ...]], Candidate] = {}
         self._moving: set[str] = set()
 
@@ -77,30 +66,65 @@ class Bench:
         manners = {name: _changed(manner, settings) for name, manner in self.manners.items()}
         key = (settings.heartbeat, tuple(manners.values()))
         if key not in self._found:
-            clock = replace(self.clock, heartbeat=settings.heartbeat)
-            self._found[key] = self._candidate(settings, clock, manners)
+            self._found[key] = self._candidate(settings, self.losses(settings))
         return self._found[key]
+
+    def losses(self, settings: Settings) -> Losses:
+        """The plan's losses under these settings."""
+        return Losses(
+            self.start,
+            seed=self.seed,
+            courses=self.courses,
+            clock=replace(self.clock, heartbeat=settings.heartbeat),
+            manners={name: _changed(manner, settings) for name, manner in self.manners.items()},
+        )
+
+    def swarm(self, settings: Settings) -> dict[str, str]:
+        """What settings write into the fleet file's `swarm:`."""
+        found = {}
+        if settings.heartbeat != self.present.heartbeat:
+            found["heartbeat"] = write_duration(settings.heartbeat)
+        if settings.delay is not None and self._late(settings) - self.named:
+            found["restart_delay"] = write_duration(settings.delay)
+        return found
 
     def edits(self, settings: Settings) -> Iterator[Edit]:
         """The lines that settings take, for services that a loss was seen to move."""
-        if settings.heartbeat != self.present.heartbeat:
-            line = f"swarm: {{heartbeat: {write_duration(settings.heartbeat)}}}"
+        ours = self.swarm(settings)
+        if ours:
+            line = f"swarm: {{{', '.join(f'{key}: {value}' for key, value in ours.items())}}}"
             yield Edit(file=self.fleet.path.name, line=line)
-        moving = {name: self.manners[name] for name in self.manners if name in self._moving}
-        changed = {name: _changed(manner, settings) for name, manner in moving.items()}
-        late = tuple(name for name in moving if changed[name].delay != moving[name].delay)
+        late = self._late(settings) & self.named
         if settings.delay is not None and late:
             line = f"deploy: {{restart_policy: {{delay: {write_duration(settings.delay)}}}}}"
-            yield Edit(file="compose files", line=line, services=late)
-        rare = tuple(name for name in moving if changed[name].health != moving[name].health)
+            yield Edit(file="compose files", line=line, services=self._in_order(late))
+        rare = {
+            name
+            for name in self._moving
+            if _changed(self.manners[name], settings).health != self.manners[name].health
+        }
         if settings.start_interval is not None and rare:
             line = f"healthcheck: {{start_interval: {write_duration(settings.start_interval)}}}"
-            yield Edit(file="compose files", line=line, services=rare)
+            yield Edit(file="compose files", line=line, services=self._in_order(rare))
+
+    def _late(self, settings: Settings) -> set[str]:
+        """Services that a loss moves, and whose restart delay is another now."""
+        return {
+            name
+            for name in self._moving
+            if _changed(self.manners[name], settings).delay != self.manners[name].delay
+        }
+
+    def _in_order(self, names: set[str]) -> tuple[str, ...]:
+        return tuple(name for name in self.manners if name in names)
 
     def assumed(self) -> Iterator[str]:
         """What was left out of the comparison, in words."""
         if len(self.fleet.servers) > MOST:
-            yield f"only the {MOST} servers with most tasks are lost, of {len(self.fleet.servers)}"
+            yield (
+                f"only the {MOST} servers with most tasks and the managers are lost, of "
+                f"{len(self.fleet.servers)}"
+            )
         checked = any(m.health and m.health.start_period for m in self.manners.values())
         if checked and not self.knows_start_interval:
             first = ".".join(map(str, START_INTERVAL_ENGINE))
@@ -113,47 +137,23 @@ class Bench:
     def knows_start_interval(self) -> bool:
         return self.fleet.swarm.engine >= START_INTERVAL_ENGINE
 
-    def _candidate(
-        self, settings: Settings, clock: Timing, manners: Mapping[str, Behaviour]
-    ) -> Candidate:
-        seen = self._see(
-            Losses(self.start, seed=self.seed, courses=self.courses, clock=clock, manners=manners)
-        )
+    def _candidate(self, settings: Settings, losses: Losses) -> Candidate:
+        clock, seen = losses.timing, see(losses, self._asked)
+        self._moving |= seen.moving
         # The beat before a freeze is less than a period ago, and no period is shorter.
         stands = max(0.0, (clock.grace - 1) * (clock.heartbeat - clock.spread))
-        misled = fmean(seen.misled) if seen.misled else 0.0
+        # Of one role all are alike to the model; what befalls one is what counts, not how many.
+        misled = max((mean(shares) for shares in seen.misled.values()), default=0.0)
         return Candidate(
             name=self._name(settings),
             settings=settings,
             noticed=round(fmean(seen.noticed), 2) if seen.noticed else None,
-            recovery=_recovery(seen),
+            recovery=recovery(seen),
             stands=round(stands, 2),
             freezes=tuple(self._freezes(clock)),
             misled=round(misled, 3),
             tolerated=stands >= self.tolerate and misled <= RARELY,
         )
-
-    def _see(self, losses: Losses) -> _Seen:
-        seen = _Seen()
-        for server, leader, weight in self._failures:
-            courses = losses.follow((server,), leader=leader)
-            times = [
-                max(back)
-                for each in losses.answers((server,), courses)
-                if (back := [at for at in each.values() if at < inf])
-            ]
-            span = span_of(times)
-            if span is not None:
-                seen.highs[server if leader != server else f"{server}, leading"] = span.high
-                seen.times += [(at, weight) for at in times]
-            _look(seen, courses, server, leads=leader == server)
-            self._moving |= {
-                task.service
-                for course in courses
-                for task in course.moved
-                if task.to and task.lost_on == server
-            }
-        return seen
 
     def _freezes(self, clock: Timing) -> Iterator[Freeze]:
         """The share of freezes of each length that raise an alarm."""
@@ -162,17 +162,6 @@ class Bench:
         for seconds in sorted({*FREEZES, self.tolerate}):
             share = bisect_left(enough, seconds) / DRAWS
             yield Freeze(seconds=seconds, alarm=round(share, 3))
-
-    def _losses(self) -> Iterator[tuple[str, str, float]]:
-        """A server, who leads when it is lost, and how likely that is."""
-        managers = max(1, len(self.fleet.managers))
-        most = {cost.server for cost in self.costs[:MOST]}
-        for server in self.fleet.servers:
-            if server.name not in most:
-                continue
-            for leader in leaders(self.fleet, (server.name,)):
-                follows = 1 - 1 / managers if server.role is Role.MANAGER else 1.0
-                yield server.name, leader, 1 / managers if leader == server.name else follows
 
     def _costs(self) -> Iterator[Cost]:
         start = self.start
@@ -211,38 +200,3 @@ def _changed(manner: Behaviour, settings: Settings) -> Behaviour:
     if every is not None and health and health.start_period and health.start_interval > every:
         manner = replace(manner, health=replace(health, start_interval=every))
     return manner
-
-
-def _look(seen: _Seen, courses: list[Course], lost: str, *, leads: bool) -> None:
-    """What the managers saw of a loss, rightly or not."""
-    for course in courses:
-        down = course.detection.down
-        if course.detection.leader is None:
-            continue
-        if leads:
-            seen.misled.append(any(node != lost for node in down))
-        elif lost in down:
-            seen.noticed.append(down[lost])
-
-
-def _recovery(seen: _Seen) -> Recovery | None:
-    if not seen.times:
-        return None
-    total = sum(weight for _, weight in seen.times)
-    worst = max(seen.highs, key=lambda name: seen.highs[name])
-    return Recovery(
-        mean=round(sum(at * weight for at, weight in seen.times) / total, 2),
-        high=round(_high(seen.times, 0.95 * total), 2),
-        worst=worst,
-        worst_high=seen.highs[worst],
-    )
-
-
-def _high(times: list[tuple[float, float]], share: float) -> float:
-    """The time that as much weight as `share` stays below."""
-    passed = 0.0
-    for at, weight in sorted(times):
-        passed += weight
-        if passed >= share:
-            return at
-    return max(at for at, _ in times)

@@ -17,7 +17,8 @@ FACTORS = ("heartbeat", "delay", "start_interval")
 def choose(candidates: Sequence[Candidate], *, delay: float) -> Candidate:
     """The quickest candidate that is tolerated; of those about as quick, the calmest.
 
-    Where none is tolerated, of those that stand the longest freeze.
+    Where none is tolerated, of those that stand the longest freeze that any stands, those that
+    mislead the managers least.
 
     Args:
         candidates: how it is now first.
@@ -26,8 +27,8 @@ def choose(candidates: Sequence[Candidate], *, delay: float) -> Candidate:
     present = candidates[0]
     may = [one for one in candidates if one.tolerated]
     if not may:
-        longest = max(one.stands for one in candidates)
-        may = [one for one in candidates if one.stands == longest]
+        best = min((-one.stands, one.misled) for one in candidates)
+        may = [one for one in candidates if (-one.stands, one.misled) == best]
     if present in may:
         if present.recovery is None:
             return present
@@ -59,6 +60,14 @@ def reasons(
         yield f"as it is, {_against(present, tolerate, costs)}"
     for factor in FACTORS if chosen.recovery is not None else ():
         yield from _of(factor, candidates, chosen, tolerate, costs)
+
+
+def note(chosen: Candidate) -> str:
+    """Why it is that one, in a few words, for a comment."""
+    stands = f"stands a freeze of {show_duration(chosen.stands)}"
+    if chosen.recovery is None:
+        return stands
+    return f"all back within {chosen.recovery.mean:.0f} s in the mean, {stands}"
 
 
 def _of(
@@ -118,8 +127,8 @@ def _against(one: Candidate, tolerate: float, costs: Sequence[Cost]) -> str:
         )
     if one.misled:
         words.append(
-            f"after {_share(one.misled)} of lost leaders a server that is there is taken for lost "
-            "too"
+            f"after {_share(one.misled)} of lost managers a server that is there is taken for lost "
+            "too, and its tasks restarted"
         )
     return "; ".join(words)
 

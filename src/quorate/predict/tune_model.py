@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from quorate.fleet.model import Model
 
 
@@ -45,8 +47,10 @@ class Candidate(Model):
     `noticed`: mean seconds until a lost server that did not lead is taken for lost; None where
     that never happens. `recovery`: None where nothing that stops comes back by itself. `stands`:
     seconds that a server may stand still without ever being taken for lost; `freezes`: what
-    comes of longer ones. `misled`: the share (0 to 1) of lost leaders after which a server that is
-    there is taken for lost too, as it registers late. `tolerated`: it stands what was asked.
+    comes of longer ones. `misled`: the share (0 to 1) of lost managers after which a server that is
+    there is taken for lost too, as it talked through that manager, or registers late with the next
+    leader: a worker, or a manager, whichever is likelier. `tolerated`: it stands what was asked,
+    and misleads rarely.
     """
 
     name: str
@@ -75,20 +79,91 @@ class Edit(Model):
 
 
 class Chosen(Model):
-    """The candidate to take, why, in words, and what to write for it; no edit: it is there."""
+    """The candidate to take, why, in words, and what to write for it; no edit: it is there.
+
+    `swarm`: of the edits, the values for the fleet file's `swarm:`, by key. `note`: the reason in a
+    few words, for a comment there.
+    """
 
     name: str
     settings: Settings
     reasons: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
+    swarm: dict[str, str] = Field(default_factory=dict)
+    note: str = ""
+
+
+class Doubled(Model):
+    """A service that goes on through the loss of any server once it has two replicas.
+
+    `home`: where it is; `beside`: where the second replica would be; `memory`: bytes that it
+    reserves. `gap`: mean seconds until it answers again after the loss of its server; None where
+    it does not by itself.
+    """
+
+    service: str
+    home: str
+    beside: str
+    memory: int
+    gap: float | None = None
+
+
+class Replicas(Model):
+    """Which production services without state two replicas would spare any gap.
+
+    `single`: all that have one replica and could have two. `kept`: those of them that two replicas
+    do not spare it → why, in words. `tight`: losses of a server after which something finds no
+    place any more, and did before, in words.
+    """
+
+    single: tuple[str, ...] = ()
+    doubled: tuple[Doubled, ...] = ()
+    kept: dict[str, str] = Field(default_factory=dict)
+    tight: tuple[str, ...] = ()
+
+
+class Outage(Model):
+    """How long until all that comes back by itself answers. Seconds.
+
+    `mean` over the loss of any server, each as likely, 0 where nothing stops. `leader`: the mean
+    over the loss of the leader, each manager leading as likely. `worst`: the failure that takes
+    longest, `worst_high` its 95th percentile; empty and 0 where none stops anything.
+    """
+
+    mean: float
+    leader: float
+    worst: str = ""
+    worst_high: float = 0.0
+
+
+class Drained(Model):
+    """Managers without tasks: what it takes, and what comes of it.
+
+    `managers`: those drained; none: as it is. `against`: why it cannot be, in words; then there is
+    nothing else. `moves`: services that are somewhere else then, `data` those of them that keep
+    data, which has to be moved. `fullest`: the server with the highest share (0 to 1) of its memory
+    reserved, `share`. `tight`: losses of a server after which something finds no place, and does as
+    it is, in words.
+    """
+
+    managers: tuple[str, ...] = ()
+    against: str = ""
+    moves: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    fullest: str = ""
+    share: float = 0.0
+    outage: Outage | None = None
+    tight: tuple[str, ...] = ()
 
 
 class Tuning(Model):
     """The comparison of a fleet's settings; the first of the candidates is how it is now.
 
     `tolerate`: seconds that a server may stand still without being taken for lost. `courses`
-    drawn for each failure. `costs` of a false alarm, the dearest first. `assumed`: what the files
-    do not say, in words.
+    drawn for each failure. `costs` of a false alarm, the dearest first. `replicas`, `drained`: what
+    more replicas and drained managers would bring with the chosen settings; the first of `drained`
+    is how it is; `advice` a line on each. `assumed`: what the files do not say, in words. `diff`:
+    the change to the fleet file, with --write or --dry-run; `written`: it was made.
     """
 
     fleet: str
@@ -99,4 +174,9 @@ class Tuning(Model):
     candidates: tuple[Candidate, ...]
     chosen: Chosen
     costs: tuple[Cost, ...] = ()
+    replicas: Replicas | None = None
+    drained: tuple[Drained, ...] = ()
+    advice: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    diff: str = ""
+    written: bool = False

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from quorate.fleet.model import Mode, Service, VolumeUse
-from quorate.fleet.quantities import write_size
+from quorate.fleet.model import Mode, Service
+from quorate.fleet.quantities import write_duration, write_size
 from quorate.plan.model import Placement, ServerUse
 from quorate.plan.reserve import reservation
 from quorate.stacks import pools, shapes, units
@@ -21,9 +21,6 @@ the check has passed, so what starts badly has failed before the watch begins.
 
 JOB_ENGINE = (23, 0)
 """The first docker whose stack files know job modes."""
-
-RESTART_DELAY = "2s"
-"""How long Swarm waits with a replacement, also after a server's loss (its default is 5 s)."""
 
 RESTART_WINDOW = "120s"
 """Only restarts inside it count against max_attempts, so that old failures are forgiven."""
@@ -44,13 +41,15 @@ _COMPLETED = (
 class Setting:
     """What the `deploy` section needs to know besides the service itself.
 
-    `engine` is the oldest version to satisfy; `fastest` the speed of the fleet's
+    `engine` is the oldest version to satisfy; `restart_delay`, in seconds, that of
+    services that name none; `fastest` the speed of the fleet's
     fastest server; `uses` the servers under the plan (empty: unknown); `zoned`
     whether the pool spans several zones.
     """
 
     fleet: str
     engine: tuple[int, ...]
+    restart_delay: float
     placement: Placement
     constraint: str | None
     fastest: float
@@ -90,7 +89,9 @@ def deployment(
     resources = _resources(service, given.get("resources") or {}, setting, notes)
     if resources:
         out["resources"] = resources
-    out["restart_policy"] = _restart(service, given.get("restart_policy") or {}, job, notes)
+    out["restart_policy"] = _restart(
+        service, given.get("restart_policy") or {}, setting.restart_delay, job, notes
+    )
     if not out["mode"].endswith("job"):
         order = update_order(service, setting, notes)
         basis = {"parallelism": 1, "monitor": MONITOR, "order": order}
@@ -179,9 +180,12 @@ def _resources(
 
 
 def _restart(
-    service: Service, given: Mapping[str, Any], job: bool, notes: list[str]
+    service: Service, given: Mapping[str, Any], delay: float, job: bool, notes: list[str]
 ) -> dict[str, Any]:
-    out: dict[str, Any] = {"condition": "on-failure" if job else "any", "delay": RESTART_DELAY}
+    out: dict[str, Any] = {
+        "condition": "on-failure" if job else "any",
+        "delay": write_duration(delay),
+    }
     restart = service.raw.get("restart")
     if not given and restart is not None:
         word, _, attempts = shapes.text(restart).partition(":")
@@ -231,7 +235,7 @@ def update_order(service: Service, setting: Setting, notes: list[str]) -> str:
     Two at once would share a volume or fight for a host's port, or find no
     room: Swarm then leaves the new one pending for ever.
     """
-    if service.state.keeps_data or any(_writes(use) for use in service.volumes):
+    if service.state.keeps_data or any(use.spoiled_by_two for use in service.volumes):
         return "stop-first"
     if any(port.mode == "host" for port in service.ports):
         return "stop-first"
@@ -250,12 +254,3 @@ def update_order(service: Service, setting: Setting, notes: list[str]) -> str:
         )
         return "stop-first"
     return "start-first"
-
-
-def _writes(use: VolumeUse) -> bool:
-    """A mount that two tasks at once could spoil; sockets of the host are none."""
-    return (
-        use.kind in ("volume", "bind", "shared")
-        and not use.read_only
-        and not (use.source or "").endswith(".sock")
-    )

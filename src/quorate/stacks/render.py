@@ -179,6 +179,7 @@ class _Builder:
         setting = Setting(
             fleet=self.fleet.name,
             engine=self.engine,
+            restart_delay=self.fleet.swarm.restart_delay,
             placement=placement,
             constraint=pools.constraint_for(placement.pool, [server.name for server in servers]),
             fastest=max((server.speed for server in servers), default=1.0),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from quorate.swarm.raft import Change, Raft
+from quorate.swarm.session import Sessions
 from quorate.swarm.timing import TIMING, Timing
 
 HORIZON = 600.0
@@ -18,19 +19,26 @@ class Detection:
     """What managers see after nodes lost their power at 0. Times in seconds.
 
     `leaders`: as `Raft.run`; without a leader nothing is ever seen, and nothing is replaced.
-    `down`: node → when it is taken for lost. `ready`: node → since when the leader gives
-    tasks to it: 0 unless the leader changed; for a node that registers after its grace,
-    later than its `down`.
+    `down`: node → when it is taken for lost, which may be one that is there. `ready`: node that is
+    there → since when the leader gives tasks to it: 0 unless the leader changed; for a node that
+    registers after its grace, later than its `down`. `back`: node that was ready and is taken for
+    lost all the same, as it talked through a lost manager → when it has registered again.
     """
 
     leaders: tuple[Change, ...]
     down: dict[str, float] = field(default_factory=dict)
     ready: dict[str, float] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)
 
     @property
     def leader(self) -> str | None:
         """Who leads in the end."""
         return self.leaders[-1].leader
+
+    @property
+    def misled(self) -> frozenset[str]:
+        """The nodes that are there and are taken for lost."""
+        return frozenset(self.down).intersection(self.ready)
 
 
 def detect(
@@ -44,7 +52,6 @@ def detect(
 ) -> Detection:
     """What is seen of a loss: one possible course."""
     gone = frozenset(lost)
-    there = [node for node in nodes if node not in gone]
     raft = Raft(
         managers,
         leader=leader,
@@ -53,19 +60,58 @@ def detect(
         lost=gone & frozenset(managers),
         timing=timing.raft,
     )
-    if leader not in gone:
+    if leader in gone:
+        leaders = tuple(raft.run(HORIZON, first=True))
+    else:
         leaders = tuple(raft.run(2 * timing.raft.election_ticks * timing.raft.tick))
-        if leaders[-1].leader is None:
-            return Detection(leaders=leaders)
-        down = {node: noticed_after(random, timing) for node in nodes if node in gone}
-        return Detection(leaders=leaders, down=down, ready=dict.fromkeys(there, 0.0))
-    leaders = tuple(raft.run(HORIZON, first=True))
     if leaders[-1].leader is None:
         return Detection(leaders=leaders)
-    elected = leaders[-1].at
-    ends = {node: elected + timing.unknown_grace * _period(random, timing) for node in nodes}
-    ready = {node: _registered(elected, random, timing) for node in there}
-    late = {node: ends[node] for node in there if ready[node] > ends[node]}
+    sessions = Sessions(managers, raft.beliefs, gone, timing)
+    seen = _after_election if leader in gone else _with_the_leader
+    return seen(nodes, gone, leaders, sessions, random)
+
+
+def _with_the_leader(
+    nodes: Sequence[str],
+    gone: frozenset[str],
+    leaders: tuple[Change, ...],
+    sessions: Sessions,
+    random: Random,
+) -> Detection:
+    """The leader is there: who stays silent is down, be it that its manager was lost."""
+    managers, timing = sessions.managers, sessions.timing
+    down = {node: noticed_after(random, timing) for node in nodes if node in gone}
+    there = [node for node in nodes if node not in gone]
+    back: dict[str, float] = {}
+    for node in there if gone.intersection(managers) else ():
+        manager = random.choice(managers)
+        if node in managers or manager not in gone:
+            continue
+        period, since = _beat(random, timing)
+        again = sessions.registered(period - since, manager, random, local=False)
+        if again > timing.grace * period - since:
+            down[node], back[node] = timing.grace * period - since, again
+    return Detection(leaders=leaders, down=down, ready=dict.fromkeys(there, 0.0), back=back)
+
+
+def _after_election(
+    nodes: Sequence[str],
+    gone: frozenset[str],
+    leaders: tuple[Change, ...],
+    sessions: Sessions,
+    random: Random,
+) -> Detection:
+    """Another leads: who has not registered with it within the longer grace is down."""
+    managers, timing = sessions.managers, sessions.timing
+    ends = {n: leaders[-1].at + timing.unknown_grace * _period(random, timing) for n in nodes}
+    ready: dict[str, float] = {}
+    for node in nodes:
+        if node not in gone:
+            local = node in managers
+            manager = node if local else random.choice(managers)
+            period, since = _beat(random, timing)
+            ready[node] = sessions.registered(period - since, manager, random, local=local)
+    late = {node: ends[node] for node in ready if ready[node] > ends[node]}
     down = {node: ends[node] for node in nodes if node in gone} | late
     return Detection(leaders=leaders, down=down, ready=ready)
 
@@ -74,29 +120,21 @@ def _period(random: Random, timing: Timing) -> float:
     return random.uniform(timing.heartbeat - timing.spread, timing.heartbeat + timing.spread)
 
 
+def _beat(random: Random, timing: Timing) -> tuple[float, float]:
+    """The period between the last beat and the next one, and how much of it is over."""
+    # A moment at random falls into a long period more often than into a short one.
+    longest = timing.heartbeat + timing.spread
+    period = _period(random, timing)
+    while random.random() * longest > period:
+        period = _period(random, timing)
+    return period, random.random() * period
+
+
 def noticed_after(random: Random, timing: Timing) -> float:
     """When a node is down that was lost at 0: its last beat was some part of a period before.
 
     One that only stands still is taken for lost where it does so for longer than this: the beat
     it owes comes when it goes on.
     """
-    # A moment at random falls into a long period more often than into a short one.
-    longest = timing.heartbeat + timing.spread
-    period = _period(random, timing)
-    while random.random() * longest > period:
-        period = _period(random, timing)
-    return timing.grace * period - random.random() * period
-
-
-def _registered(elected: float, random: Random, timing: Timing) -> float:
-    """When a node that is there has registered with a leader elected so late after the loss.
-
-    Its session broke at a beat that was not answered; tries before the election fail after
-    `call` (seen in a lab, 26.1.5).
-    """
-    at = random.random() * timing.heartbeat + timing.call
-    backoff = timing.backoff
-    while at < elected:
-        at += timing.call + random.random() * backoff
-        backoff = min(timing.backoff + 2 * backoff, timing.backoff_most)
-    return at
+    period, since = _beat(random, timing)
+    return timing.grace * period - since

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from quorate.swarm.board import Board
 from quorate.swarm.choice import Dice
 from quorate.swarm.detect import Detection
 from quorate.swarm.schedule import tick
+from quorate.swarm.starting import Given, started
 from quorate.swarm.timing import TIMING, Behaviour, Timing
 
 Homes = Mapping[str, Mapping[int, int]]
@@ -75,6 +76,7 @@ class _Following:
         self.behaviours, self.timing, self.random = behaviours, timing, random
         self.dice = Dice(random.randrange(2**32))
         self.waiting: dict[str, list[Moved]] = {}
+        self.given: dict[str, list[Moved]] = {}
         self.done: list[Moved] = []
 
     def run(self) -> Course:
@@ -83,6 +85,7 @@ class _Following:
         self.board.remove(number for number, n in enumerate(nodes) if seen.ready.get(n.id, 1) > 0)
         # A node first comes back to a new leader, then others are missed: ready before down.
         events = [(at, 0, node) for node, at in seen.ready.items() if at > 0]
+        events += [(at, 0, node) for node, at in seen.back.items()]
         events += [(at, 1, node) for node, at in seen.down.items()]
         heapq.heapify(events)
         while events:
@@ -94,6 +97,8 @@ class _Following:
                 self.board.restore((number,))
             if not events or events[0][0] > at + self.timing.debounce:
                 self._place(at + self.timing.debounce)
+        for tasks in self.given.values():
+            self.done += self._started(tasks)
         left = [task for tasks in self.waiting.values() for task in tasks]
         return Course(detection=seen, moved=(*self.done, *left))
 
@@ -121,21 +126,22 @@ class _Following:
         for service, places in tick(self.board, groups, self.dice).items():
             tasks = self.waiting[service]
             for task, number in zip(tasks, places, strict=False):
-                self.done.append(self._given(task, nodes[number].id, at))
+                given = replace(task, to=nodes[number].id, assigned=at + self.timing.assign)
+                self.given.setdefault(nodes[number].id, []).append(given)
             self.waiting[service] = tasks[len(places) :]
 
-    def _given(self, task: Moved, node: str, at: float) -> Moved:
-        behaviour = self.behaviours.get(task.service, DEFAULT)
-        assigned = at + self.timing.assign
-        # Made ready at once, started when the restart delay is over.
-        started = max(assigned + behaviour.create, task.down + behaviour.delay) + behaviour.start
-        boot = self.random.uniform(*behaviour.boot)
-        return Moved(
-            service=task.service,
-            lost_on=task.lost_on,
-            down=task.down,
-            to=node,
-            assigned=assigned,
-            started=started,
-            running=started + (behaviour.health.healthy(boot) if behaviour.health else 0.0),
+    def _started(self, tasks: Sequence[Moved]) -> Iterator[Moved]:
+        """Tasks that one node got, each made ready at once, started when its delay is over."""
+        manners = [self.behaviours.get(task.service, DEFAULT) for task in tasks]
+        begun = started(
+            [
+                Given(assigned=task.assigned or 0.0, due=task.down + manner.delay, manner=manner)
+                for task, manner in zip(tasks, manners, strict=True)
+            ],
+            self.timing,
+            self.random,
         )
+        for task, manner, at in zip(tasks, manners, begun, strict=True):
+            boot = self.random.uniform(*manner.boot)
+            healthy = manner.health.healthy(boot) if manner.health else 0.0
+            yield replace(task, started=at, running=at + healthy)

@@ -46,7 +46,8 @@ class Raft:
 
     `away` are members that missed what was committed since, and how many elections: their logs
     are behind, their terms lower, and they know of no leader. `lost` ones count for the majority
-    and do nothing. The same random numbers, the same course.
+    and do nothing. The same random numbers, the same course. `beliefs`: by member that is there,
+    whom it takes for the leader, and since when, which calls to it depend on.
     """
 
     def __init__(
@@ -81,6 +82,9 @@ class Raft:
             else:
                 member.leader = leader
                 member.elapsed = int(first > 1 - since_beat)
+        self.beliefs = {
+            name: [Change(at=0.0, leader=member.leader)] for name, member in self._members.items()
+        }
 
     def run(self, until: float, *, first: bool = False) -> list[Change]:
         """The changes of leadership up to a time; with `first`, only up to the first leader."""
@@ -160,7 +164,8 @@ class Raft:
             self.changes.append(Change(at=self.now, leader=None))
 
     def _lead(self, member: _Member) -> None:
-        member.stands, member.leads, member.leader = False, True, member.name
+        member.stands, member.leads = False, True
+        self._believe(member, member.name)
         member.elapsed, member.heard = 0, set()
         self.changes.append(Change(at=self.now, leader=member.name))
         for other in list(self._reached(member)):
@@ -170,9 +175,15 @@ class Raft:
     def _follow(self, member: _Member, term: int, leader: str | None) -> None:
         if term > member.term:
             member.vote = None
-        member.term, member.leader = term, leader
+        member.term = term
+        self._believe(member, leader)
         member.leads = member.stands = False
         self._reset(member)
+
+    def _believe(self, member: _Member, leader: str | None) -> None:
+        if member.leader != leader:
+            member.leader = leader
+            self.beliefs[member.name].append(Change(at=self.now, leader=leader))
 
     def _reset(self, member: _Member) -> None:
         ticks = self.timing.election_ticks

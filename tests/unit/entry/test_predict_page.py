@@ -33,6 +33,9 @@ def test_every_failure_and_every_service_that_stops_is_there(found: Prediction) 
         for fate in failure.fates:
             if fate.stops:
                 assert fate.service in read.words
+    misled = found.failures[0].misled
+    assert set(misled) == {"hpr"}
+    assert f"hpr ({misled['hpr']:.0%} of courses)" in read.words
     assert "No quorum" in read.words
     assert "no quorum" in read.words  # in the cells of the map
     assert all(text in " ".join(read.words.split()) for text in found.assumed)

@@ -39,7 +39,8 @@ policy:
   headroom: {memory: 20%, cpu: 0.1}
   isolation: [{spiky: data, away_from: production}]
   production_classes: production
-swarm: {heartbeat: 2s, task_history: 3, encrypt_networks: false, minimum_engine: 24.0}
+swarm:
+  {heartbeat: 2s, restart_delay: 1.5s, task_history: 3, encrypt_networks: no, minimum_engine: 24.0}
 secrets:
   a: {file: a.txt}
   b: {environment: B}
@@ -65,6 +66,7 @@ def test_every_section_is_resolved(tmp_path: Path) -> None:
     assert (fleet.policy.recovery_target, fleet.policy.headroom_memory) == (90.0, 0.2)
     assert fleet.policy.production_classes == ("production",)
     assert (fleet.swarm.heartbeat, fleet.swarm.minimum_engine) == (2.0, "24.0")
+    assert fleet.swarm.restart_delay == 1.5
     assert fleet.secrets["a"].file == tmp_path / "a.txt"
     assert fleet.secrets["c"].command == ("pass", "c")
     assert fleet.registries[0].password.environment == "PW"

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quorate.entry.cli.main import build
+from quorate.entry.cli.output import console
 from quorate.entry.cli.predict_view import render
 from quorate.errors import StalePlanError, UsageError
 from quorate.fleet.model import Fleet, Role, SwarmSettings
@@ -114,6 +115,20 @@ def test_each_server_and_each_pair_with_and_without_the_leader() -> None:
         assert all(fate.answers is None for fate in failure.fates if fate.stops)
 
 
+def test_a_worker_may_be_taken_for_lost_with_a_manager(capsys: pytest.CaptureFixture[str]) -> None:
+    made = shop(heartbeat=2.0)
+    asked = predict(made, make_plan(made), lost=[("b",), ("w",)], leader="a", courses=200)
+    manager, worker = asked.failures
+    assert set(manager.misled) == {"w"}
+    # One of three managers is the one it talks through.
+    assert manager.misled["w"] == pytest.approx(1 / 3, abs=0.1)
+    assert worker.misled == {}
+    render(asked, console(), in_full=False)
+    assert f"b: there and taken for lost too: w ({manager.misled['w'] * 100:.0f} %)" in (
+        capsys.readouterr().out
+    )
+
+
 def test_losing_the_leader_takes_longer() -> None:
     plan = make_plan(shop())
     lost = plan.services["slow"].homes
@@ -181,7 +196,10 @@ def test_restart_policies_and_health_checks_are_read() -> None:
     assert old["x"].delay == 12.0
     assert old["x"].health is not None
     assert old["x"].health.start_interval == 20.0
-    assert (old["y"].delay, old["y"].health) == (5.0, None)
+    # As `quorate render` writes it where the compose file names none.
+    assert (old["y"].delay, old["y"].health) == (2.0, None)
+    slow = one.model_copy(update={"swarm": SwarmSettings(restart_delay=7.0)})
+    assert [behaviours(slow)[name].delay for name in "xy"] == [12.0, 7.0]
     new = one.model_copy(update={"swarm": SwarmSettings(minimum_engine="25.0")})
     health = behaviours(new)["x"].health
     assert health is not None
@@ -209,8 +227,6 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_the_view_survives_everything() -> None:
-    from quorate.entry.cli.output import console
-
     render(predict(shop(), make_plan(shop()), courses=20), console(), in_full=True)
 
 

@@ -37,6 +37,12 @@ def predict(
         metavar="A,B[/C,D]",
         help="Servers that no longer reach the others. Repeatable; otherwise each zone.",
     ),
+    freeze: list[str] = typer.Option(
+        [],
+        "--freeze",
+        metavar="SERVER=DURATION",
+        help="A server that stands still for so long and goes on. Repeatable.",
+    ),
     leader: str | None = typer.Option(
         None, "--leader", metavar="SERVER", help="The manager that leads; otherwise both ways."
     ),
@@ -80,6 +86,7 @@ def predict(
             made,
             lost=[_names(text) for text in fail],
             parted=[_side(text, desired) for text in partition],
+            frozen=[_frozen(text) for text in freeze],
             leader=leader,
             seed=seed,
             courses=courses,
@@ -97,7 +104,7 @@ def predict(
     else:
         from quorate.entry.cli.predict_view import render
 
-        render(found, console(), in_full=bool(fail or partition))
+        render(found, console(), in_full=bool(fail or partition or freeze))
     if limit is not None:
         sys.stderr.write(words(found.broken, limit) + "\n")
         if found.broken:
@@ -133,6 +140,22 @@ def _from_swarm(
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _frozen(text: str) -> tuple[str, float]:
+    """The server and the seconds of `SERVER=DURATION`.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    from quorate.errors import UsageError
+    from quorate.fleet.quantities import parse_duration
+
+    server, _, duration = text.partition("=")
+    try:
+        return server.strip(), parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"--freeze {text}: {error}", todo="write --freeze SERVER=20s") from error
 
 
 def _side(text: str, desired: Fleet) -> tuple[str, ...]:

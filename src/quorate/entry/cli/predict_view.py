@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.predict.model import Failure, Fate, Prediction, Span
+from quorate.predict.model import After, Failure, Fate, Prediction, Span
 from quorate.swarm.outcomes import Certainty
 
 KEY = (
     "times from the loss on, in nine courses of ten; services that stop, those that are back by "
     "themselves, when the last of them answers; those that wait for their server, are cut off from "
-    "what they need, find no place, start with empty volumes; server?: sometimes there"
+    "what they need, find no place, start with empty volumes; server?: sometimes there; when the "
+    "server is back, what went elsewhere stays there until `quorate up`"
 )
 
 
@@ -22,9 +23,17 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     for failure in found.failures:
         if not failure.quorum:
             console.print(Text(f"{failure.name}: no quorum: {failure.remedy}", "yellow"))
+        if failure.alarm is not None:
+            console.print(Text(f"{failure.name}: {alarm(failure)}", "yellow" * bool(failure.alarm)))
         if failure.doubled:
-            twice = f"{failure.name}: run on both sides meanwhile: {', '.join(failure.doubled)}"
+            when = (
+                "on both sides meanwhile" if failure.still is None else "twice for a moment after"
+            )
+            twice = f"{failure.name}: run {when}: {', '.join(failure.doubled)}"
             console.print(Text(twice, "yellow"))
+        if failure.misled:
+            wrong = f"{failure.name}: there and taken for lost too: {', '.join(misled(failure))}"
+            console.print(Text(wrong, "yellow"))
         for server, amount in failure.overfull.items():
             console.print(
                 Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")
@@ -38,6 +47,23 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     console.print(Text(KEY, "dim"))
     for text in found.assumed:
         console.print(Text(f"assumed: {text}", "dim"))
+
+
+def alarm(failure: Failure) -> str:
+    """How often a server that stands still is taken for lost, in words."""
+    share = failure.alarm or 0.0
+    if not share:
+        return "never taken for lost: what runs there stands still, and goes on with it"
+    often = "always" if share == 1 else f"in {max(1, share * 100):.0f} of 100"
+    return f"taken for lost {often}"
+
+
+def misled(failure: Failure) -> list[str]:
+    """The servers that may be taken for lost though they are there, each with how often."""
+    return [
+        f"{name} ({share * 100:.0f} %)" if share >= 0.01 else f"{name} (<1 %)"
+        for name, share in failure.misled.items()
+    ]
 
 
 def _table(*names: str) -> Table:
@@ -95,6 +121,8 @@ def _notes(fate: Fate) -> list[str]:
         notes.append(f"{fate.pending.value} finds no place")
     if fate.through:
         notes.append(f"needs {', '.join(fate.through)}")
+    if fate.after is After.ENDED:
+        notes.append("ended, also when its server is back")
     if fate.empty:
         notes.append(f"starts empty: {', '.join(fate.empty)}")
     return notes
@@ -107,7 +135,8 @@ def _place(name: str, sure: Certainty) -> str:
 def _span(span: Span | None, *, never: Text | None = None) -> Text:
     if span is None:
         return never or Text("–", "dim")
-    return Text(f"{span.low:.0f}–{span.high:.0f} s")
+    low, high = f"{span.low:.0f}", f"{span.high:.0f}"
+    return Text(f"{low} s" if low == high else f"{low}–{high} s")
 
 
 def _number(count: int) -> Text:

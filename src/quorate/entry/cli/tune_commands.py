@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
 TIME_LIMIT = 10.0
 """Seconds to search for a placement; with --plan nothing is searched."""
+
+NOTHING = "nothing to write into the fleet file"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,12 +39,23 @@ def tune(
         60, "--courses", min=20, help="Courses drawn for each failure and candidate."
     ),
     seed: int = typer.Option(0, "--seed", help="Of what is drawn."),
+    write: bool = typer.Option(
+        False, "--write", help="Write heartbeat and restart delay into the fleet file."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what would be written, and write nothing."
+    ),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before writing."),
     as_json: bool = typer.Option(False, "--json", help="Print the comparison as JSON."),
 ) -> None:
-    """Compare heartbeat, restart delay and health checks: recovery against false alarms."""
+    """Compare heartbeat, restart delay, health checks: recovery against false alarms.
+
+    Also says which services two replicas would spare a gap, and what drained managers would bring.
+    """
     from quorate.entry.cli.output import console, print_json
     from quorate.entry.cli.plan_file import planned
     from quorate.fleet.read import read_fleet
+    from quorate.intake import tuning
     from quorate.predict.tune import freeze_of
     from quorate.predict.tune import tune as ask
 
@@ -53,9 +71,33 @@ def tune(
             courses=courses,
             on_candidate=lambda done, of: status.update(f"comparing: {done} of {of} settings"),
         )
-    if as_json:
-        print_json(found)
-    else:
+    if not as_json:
         from quorate.entry.cli.tune_view import render
 
         render(found, console())
+    if dry_run:
+        found, _ = tuning.proposed(found, fleet)
+    elif write:
+        found = tuning.write(found, fleet, _confirmer(yes=yes))
+    if as_json:
+        print_json(found)
+    elif dry_run:
+        sys.stdout.write(f"{found.diff or NOTHING}\n")
+    elif write:
+        sys.stdout.write(f"wrote {fleet}\n" if found.written else f"{NOTHING}\n")
+
+
+def _confirmer(*, yes: bool) -> Callable[[str], bool]:
+    def confirm(diff: str) -> bool:
+        from quorate.errors import RefusedError
+
+        sys.stderr.write(diff + "\n")
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                "this changes the fleet file, and there is no terminal to ask", todo="add --yes"
+            )
+        return typer.confirm("Write this?", err=True)
+
+    return confirm

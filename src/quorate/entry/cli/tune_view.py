@@ -6,14 +6,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from quorate.entry.cli.tune_advice_view import advise
 from quorate.fleet.quantities import write_duration
+from quorate.plan.words import count
 from quorate.predict.tune_bench import RARELY
 from quorate.predict.tune_model import Candidate, Edit, Tuning
 
 KEY = (
     "a server is lost: until that is noticed, where it did not lead; until all that comes back by "
     "itself answers, in the mean, in 95 of 100, and at worst; one stands still for {freezes}: how "
-    "often it is taken for lost; misled: how often a new leader takes one for lost that is there"
+    "often it is taken for lost; misled: after how many losses of managers one that is there too"
 )
 
 SHOWN = 6
@@ -34,6 +36,7 @@ def render(found: Tuning, console: Console) -> None:
         console.print(Text(f"{edit.file}{_for(edit)}:", "dim"))
         console.print(Text(f"  {edit.line}", "bold"))
     console.print()
+    advise(found, console)
     freezes = [write_duration(freeze.seconds) for freeze in found.candidates[0].freezes]
     console.print(Text(KEY.format(freezes=", ".join(freezes)), "dim"))
     for text in found.assumed:
@@ -79,4 +82,4 @@ def _for(edit: Edit) -> str:
     if not names:
         return ""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f", {len(names)} services ({', '.join(names[:SHOWN])}{more})"
+    return f", {count(len(names), 'service')} ({', '.join(names[:SHOWN])}{more})"

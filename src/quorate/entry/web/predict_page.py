@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quorate.predict.model import Failure, Fate, Prediction, Span
+from quorate.predict.model import After, Failure, Fate, Prediction, Span
 from quorate.swarm.outcomes import Certainty
 
 WHOLE = 1000
@@ -130,15 +130,23 @@ def _failure(failure: Failure) -> dict[str, object]:
 def _notes(failure: Failure) -> list[str]:
     fates = failure.fates
     groups = (
-        ("run on both sides meanwhile", list(failure.doubled)),
+        ("run on both sides meanwhile" if failure.still is None else "run twice for a moment after",
+         list(failure.doubled)),
+        ("may be taken for lost though there",
+         [f"{name} ({share:.0%} of courses)" for name, share in failure.misled.items()]),
         ("wait for their server", [f.service for f in fates if f.waits]),
         ("cannot answer, for what they need waits",
          [f.service for f in fates if f.through and f.answers is None and not f.waits]),
         ("may find no place", [f.service for f in fates if f.pending is not Certainty.NEVER]),
         ("start empty", [f"{f.service} ({', '.join(f.empty)})" for f in fates if f.empty]),
+        ("stay away when the server is back, until `quorate up`",
+         [f.service for f in fates if f.after is After.AWAY]),
+        ("stay ended when the server is back",
+         [f.service for f in fates if f.after is After.ENDED]),
         ("get more than their memory to hold", sorted(failure.overfull)),
     )  # fmt: skip
-    return [f"{len(names)} {words}: {', '.join(names)}" for words, names in groups if names]
+    alarm = [] if failure.alarm is None else [f"taken for lost in {failure.alarm:.0%} of courses"]
+    return alarm + [f"{len(names)} {words}: {', '.join(names)}" for words, names in groups if names]
 
 
 def _line(label: str, span: Span, scale: float, sure: str) -> Line:
