@@ -340,7 +340,8 @@ class Once:
         if self._frozen is not None:
             silent = standstill.unanswered(self.setting.fleet, self._frozen, probes)
             stood, why = (Resilience.FAILED if silent else stood), (*why, *silent)
-        foreseen, off = verdict.agreement(phases, services, watch.misled)
+        expected = self._predicted.misled if self._predicted is not None else {}
+        foreseen, off = verdict.agreement(phases, services, watch.misled, expected)
         if course.aborted:
             stood, why, foreseen, off = Resilience.ABORTED, (), Agreement.NONE, ()
         left = [*away, *self.ground.leftovers()]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from quorate.drill.file import Drill
 from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience, Written
+
+
+RARE = 0.05
+"""A share (0 to 1) of courses that is no surprise: predicted spans leave out as much at each end."""
 
 
 def resilience(
@@ -51,9 +55,18 @@ def _lost(writes: Sequence[Written]) -> Iterator[str]:
 
 
 def agreement(
-    phases: Sequence[Phase], services: Sequence[Recovered], misled: Sequence[str] = ()
+    phases: Sequence[Phase],
+    services: Sequence[Recovered],
+    misled: Sequence[str] = (),
+    foreseen: Mapping[str, float] | None = None,
 ) -> tuple[Agreement, tuple[str, ...]]:
-    """Whether it went as predicted, and what was off."""
+    """Whether it went as predicted, what was off, and what is worth telling all the same.
+
+    Args:
+        misled: servers that were well and were taken for lost.
+        foreseen: server → the predicted share of courses in which it is.
+    """
+    shares = foreseen or {}
     off = [
         f"{phase.name}: measured {phase.measured:.1f} s, predicted "
         f"{phase.predicted.low:.1f} to {phase.predicted.high:.1f} s"
@@ -62,8 +75,14 @@ def agreement(
     ]
     off += [f"{each.service} went to {', '.join(each.went_to)}" for each in services
             if not each.possible]  # fmt: skip
-    off += [f"{server}, which was well, was taken for lost too" for server in misled]
+    told = []
+    for server in misled:
+        share, text = shares.get(server, 0.0), f"{server}, which was well, was taken for lost too"
+        if share < RARE:
+            off.append(text)
+        else:
+            told.append(f"{text}, as predicted of {share * 100:.0f} in 100 such losses")
     if off:
-        return Agreement.OUTSIDE, tuple(off)
+        return Agreement.OUTSIDE, (*off, *told)
     compared = any(phase.inside for phase in phases)
-    return (Agreement.INSIDE if compared else Agreement.NONE), ()
+    return (Agreement.INSIDE if compared else Agreement.NONE), tuple(told)

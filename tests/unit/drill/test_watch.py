@@ -82,6 +82,18 @@ def test_a_server_that_is_well_and_taken_for_lost_is_a_surprise() -> None:
     assert off == ("w, which was well, was taken for lost too",)
 
 
+def test_one_that_is_often_taken_for_lost_is_told_and_no_surprise() -> None:
+    phases = (compared("noticed", SPAN, 5.0),)
+    verdict, told = agreement(phases, (), ("w",), {"w": 0.34})
+    assert verdict is Agreement.INSIDE
+    assert told == (
+        "w, which was well, was taken for lost too, as predicted of 34 in 100 such losses",
+    )
+    verdict, told = agreement(phases, (), ("w",), {"w": 0.004})
+    assert verdict is Agreement.OUTSIDE
+    assert told == ("w, which was well, was taken for lost too",)
+
+
 def test_a_measure_may_be_off_by_how_often_is_looked() -> None:
     assert compared("x", SPAN, 5.4).inside
     assert compared("x", SPAN, 5.6).inside is False
