@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from quorate.drill.file import Drill
 from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience, Written
 
-
 RARE = 0.05
-"""A share (0 to 1) of courses that is no surprise: predicted spans leave out as much at each end."""
+"""A smaller share (0 to 1) of courses is a surprise: predicted spans leave out as much at an end."""
 
 
 def resilience(
