@@ -8,7 +8,7 @@ from quorate.drill.file import Drill
 from quorate.drill.model import Agreement, Phase, Probed, Recovered, Resilience, Written
 
 RARE = 0.05
-"""A smaller share (0 to 1) of courses is a surprise: predicted spans leave out as much at an end."""
+"""A smaller share (0 to 1) of courses is a surprise: spans leave out as much at each end."""
 
 
 def resilience(
