@@ -55,6 +55,12 @@ exit 0
 CLEAR = f"""\
 {PATH}failed=0
 d={PLACE}
+# First, as the undo takes the record of them with it.
+for c in $(cat $d/paused 2>/dev/null); do
+    if [ "$(docker inspect -f '{{{{.State.Paused}}}}' "$c" 2>/dev/null)" = true ]; then
+        docker unpause "$c" > /dev/null && echo "thawed a container" || failed=1
+    fi
+done
 if [ -e $d/undo ]; then
     if sh $d/undo < /dev/null; then echo "undid its fault"; else failed=1; fi
 fi
@@ -70,11 +76,6 @@ if [ -e {DROP_IN} ]; then
     systemctl daemon-reload
     systemctl start docker.service && echo "started the engine" || failed=1
 fi
-for c in $(cat $d/paused 2>/dev/null); do
-    if [ "$(docker inspect -f '{{{{.State.Paused}}}}' "$c" 2>/dev/null)" = true ]; then
-        docker unpause "$c" > /dev/null && echo "let a container go on" || failed=1
-    fi
-done
 for c in $(docker ps -aq --filter label={LABEL_DRILL} 2>/dev/null); do
     docker rm -f "$c" > /dev/null && echo "removed a probe" || failed=1
 done

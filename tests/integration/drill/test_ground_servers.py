@@ -220,9 +220,22 @@ def test_what_a_killed_drill_left_is_cleared(servers: Servers) -> None:
     assert servers.has("w", "c1.paused")
     found = servers.ground()
     assert any("paused" in text or "undo" in text for text in found.leftovers())
-    assert found.clear() == ["undid its fault on w"]
+    assert found.clear() == ["thawed a container on w", "undid its fault on w"]
     assert not servers.has("w", "c1.paused")
     assert found.leftovers() == []
+
+
+def test_a_frozen_container_goes_on_even_where_the_undo_does_not_know_of_it(
+    servers: Servers,
+) -> None:
+    place = servers.place / "w"
+    (place / "lease").mkdir()
+    (place / "lease" / "paused").write_text("c1\n")
+    (place / "c1.paused").touch()
+    (place / "lease" / "undo").write_text(f"rm -rf {place}/lease\n")
+    servers.ground().clear()
+    assert not servers.has("w", "c1.paused")
+    assert servers.ground().leftovers() == []
 
 
 def test_rules_whose_undo_is_gone_are_found_and_removed(servers: Servers) -> None:
