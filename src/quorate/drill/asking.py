@@ -11,7 +11,7 @@ from quorate.drill.file import Steady
 from quorate.drill.listening import Target, chosen
 from quorate.drill.model import Probed, Written
 from quorate.drill.setting import Setting
-from quorate.drill.vantage import Plan, Probers
+from quorate.drill.vantage import HOST, Plan, Probers
 from quorate.drill.writers import Writers
 from quorate.fleet.observed import Snapshot
 
@@ -68,6 +68,16 @@ class Asking:
     def stores(self) -> tuple[Target, ...]:
         """What is written to."""
         return self.writers.plan.targets
+
+    @property
+    def attached(self) -> dict[str, int]:
+        """Server → how often its probers and writers join a network of the swarm's."""
+        joined: dict[str, int] = {}
+        for plan in (self.probers.plan, self.writers.plan):
+            for server in plan.vantages:
+                networks = [name for name in plan.networks[server] if name != HOST]
+                joined[server] = joined.get(server, 0) + len(networks)
+        return joined
 
     def start(self) -> None:
         """Start everything, and wait for first answers.

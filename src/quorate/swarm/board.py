@@ -79,6 +79,17 @@ class Board:
                 self.ready[node] = True
                 insort(self.ranking, (self.total[node], node))
 
+    def crowd(self, node: int, tasks: int) -> None:
+        """More tasks on a node that are no service's: they count where Swarm counts tasks.
+
+        A container that joins an attachable network by itself is one, for each such network
+        (swarmkit, manager/resourceapi: AttachNetwork).
+        """
+        if self.ready[node]:
+            del self.ranking[bisect_left(self.ranking, (self.total[node], node))]
+            insort(self.ranking, (self.total[node] + tasks, node))
+        self.total[node] += tasks
+
     def end(self, service: str, node: int, tasks: int = 1) -> None:
         """Tasks of a service that were on a node are no more."""
         self._change(service, node, -tasks)

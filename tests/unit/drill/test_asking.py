@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_what_no_server_that_stays_can_reach_is_not_written_to(plan: Plan, tmp_p
     queue, far = made.written(began=100.0, ended=103.0)
     assert (queue.acknowledged, queue.failed, queue.lost, queue.longest) == (2, 1, None, 2.0)
     assert (far.service, far.acknowledged, far.lost) == ("far", 0, 0)
+
+
+def test_what_asks_counts_as_a_task_for_each_network_it_joins(plan: Plan, tmp_path: Path) -> None:
+    """A prober and a writer, each in one network; at a server's own ports nothing is joined."""
+    made = asking(plan, tmp_path)
+    assert made.attached == {"b": 2}
+    ports = {
+        server: {**inside, "host": (0,)} for server, inside in made.probers.plan.networks.items()
+    }
+    made.probers.plan = replace(made.probers.plan, networks=ports)
+    assert made.attached == {"b": 2, "c": 0}
 
 
 def test_real_databases_are_written_to_only_where_the_drill_says_so(

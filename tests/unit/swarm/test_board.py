@@ -143,3 +143,15 @@ def test_losing_a_node_leaves_its_tasks_without_one() -> None:
         "ends": ("a", False),
         "done": ("a", False),
     }
+
+
+def test_tasks_of_no_service_count_where_tasks_are_counted() -> None:
+    made = board()
+    made.crowd(0, 2)
+    assert (made.total, made.ranking) == ([2, 0], [(0, 1), (2, 0)])
+    assert made.memory == [8, 8]
+    made.remove([1])
+    made.crowd(1, 1)
+    made.restore([1])
+    assert made.ranking == [(1, 1), (2, 0)]
+    assert made.copy().total == [2, 1]
