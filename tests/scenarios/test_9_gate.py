@@ -66,26 +66,6 @@ def test_a_full_disk_stops_nothing_that_runs(gate: Office) -> None:
     assert int(free.split()[-1].removesuffix("M")) > 1000
 
 
-def test_a_database_on_a_full_disk_keeps_what_it_acknowledged(gate: Office) -> None:
-    """The engine may hang afterwards (26.1.5): the new task is accepted and never starts."""
-    given_deployed(gate)
-    file = write(gate, "dry", "target: {service: store}\nfault: {kind: disk-full, duration: 30s}\n")
-    (run,) = drill(gate, file, code=None)["runs"]
-    (store,) = run["writes"]
-    print(run["resilience"], run["why"], store)
-    assert store["failed"] > 0
-    if store["lost"] is None:
-        assert run["left_behind"] == ["what a drill wrote to store"]
-        for order in (("drop", "KILL"), ("settle",), ("start",)):
-            execute(live.lab_of(gate), "three", "/lab/engine", *order)
-        steps.up(gate)
-        gate.quorate("drill", "undo", str(gate.fleet), timeout=180)
-    else:
-        assert store["lost"] == 0
-    then_nothing_is_left(gate)
-    steps.up(gate)
-
-
 @pytest.mark.parametrize(("ports", "noticed"), [("2377, 7946", True), ("6379", False)])
 def test_a_partition_by_port(gate: Office, ports: str, noticed: bool) -> None:
     given_deployed(gate)
@@ -124,3 +104,23 @@ def test_a_disk_of_the_machine_is_not_filled(shop: Office) -> None:
     done = shop.quorate(*command, code=9, timeout=120)
     assert "the disk of four cannot be filled" in done.stderr
     then_nothing_is_left(shop)
+
+
+def test_a_database_on_a_full_disk_keeps_what_it_acknowledged(gate: Office) -> None:
+    """The engine may hang afterwards (26.1.5): the new task is accepted and never starts."""
+    given_deployed(gate)
+    file = write(gate, "dry", "target: {service: store}\nfault: {kind: disk-full, duration: 30s}\n")
+    (run,) = drill(gate, file, code=None)["runs"]
+    (store,) = run["writes"]
+    print(run["resilience"], run["why"], store)
+    assert store["failed"] > 0
+    if store["lost"] is None:
+        assert run["left_behind"] == ["what a drill wrote to store"]
+        for order in (("drop", "KILL"), ("settle",), ("start",)):
+            execute(live.lab_of(gate), "three", "/lab/engine", *order)
+        steps.up(gate)
+        gate.quorate("drill", "undo", str(gate.fleet), timeout=180)
+    else:
+        assert store["lost"] == 0
+    then_nothing_is_left(gate)
+    steps.up(gate)
