@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from quorate.fleet.model import Fleet
+from quorate.observe.deep_engines import hanging
 from quorate.observe.deep_model import PASSING, Check, Facts, Finding, Grade
 from quorate.observe.deep_names import wrong_names
 from quorate.observe.deep_servers import drifted, full_disks, old_certificates, wrong_clocks
@@ -45,6 +46,7 @@ def _of_swarm(fleet: Fleet, facts: Facts) -> Iterator[Finding]:
     yield from strays(facts.snapshot)
     yield from same_addresses(facts.snapshot)
     yield from pending(facts.snapshot)
+    yield from hanging(facts.snapshot)
     yield from skewed(fleet, facts)
     yield from wrong_names(facts)
     yield from drifted(fleet, facts)

@@ -22,6 +22,7 @@ class Check(StrEnum):
     STRAY = "stray container"
     ADDRESS = "duplicate address"
     PENDING = "pending in spite of room"
+    ENGINE = "engine that hangs"
     SKEW = "replicas not spread"
     SETTINGS = "settings drifted"
     DISK = "disk space"
