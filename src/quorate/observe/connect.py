@@ -114,7 +114,12 @@ class Connections:
         self._lines: dict[str, _Line] = {}
 
     def __enter__(self) -> Self:
-        self._lines = {server.name: _Line(server) for server in self.fleet.servers}
+        try:
+            for server in self.fleet.servers:
+                self._lines[server.name] = _Line(server)
+        except BaseException:  # Ctrl-C too: nobody else knows of those that are open
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
