@@ -22,12 +22,11 @@ from random import Random
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.drills import Site, site
+from benchmarks.drills import Site, lab_of, site
 from quorate.errors import QuorateError
 from quorate.fleet.observed import Snapshot
 from quorate.fleet.read import read_fleet
 from quorate.lab import faults
-from quorate.lab.state import FILE_NAME, Lab
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 
@@ -106,12 +105,6 @@ def watching(place: Site) -> Iterator[Watch]:
         finally:
             watch.over.set()
             thread.join(timeout=60.0)
-
-
-def lab_of(place: Site) -> Lab:
-    """The lab's record of itself."""
-    (found,) = Path(place.environment["XDG_STATE_HOME"]).glob(f"quorate/labs/*/{FILE_NAME}")
-    return Lab.model_validate_json(found.read_text())
 
 
 def load(place: Site, seconds: float) -> Watched:

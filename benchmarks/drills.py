@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks import drills_page, machine
 from benchmarks.measure import FailedError
+from quorate.lab.state import FILE_NAME, Lab
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = ROOT / "tests" / "scenarios" / "fleets" / "shop"
@@ -44,6 +45,11 @@ class Site:
     settings: str
     fleet: Path
     environment: Mapping[str, str]
+
+    @property
+    def program(self) -> Path:
+        """The command that is run."""
+        return QUORATE
 
     def quorate(self, *arguments: str, codes: Sequence[int] = (0,)) -> str:
         """Run a verb; what it printed.
@@ -114,6 +120,12 @@ class Raw:
             rows.writerow(("lost", "settings", "seed", "seen from", "due", "target", "outcome"))
             rows.writerows(self.rows)
             text.flush()
+
+
+def lab_of(place: Site) -> Lab:
+    """The record that a site's lab has of itself."""
+    (found,) = Path(place.environment["XDG_STATE_HOME"]).glob(f"quorate/labs/*/{FILE_NAME}")
+    return Lab.model_validate_json(found.read_text())
 
 
 def write(directory: Path, place: Path) -> None:

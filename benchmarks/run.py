@@ -15,7 +15,16 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import alarms, drills, fleets, machine, picture, predictions, scale_report
+from benchmarks import (
+    alarms,
+    drills,
+    fleets,
+    machine,
+    office_drills,
+    picture,
+    predictions,
+    scale_report,
+)
 from benchmarks.measure import Case, FailedError, Figures, measure
 from benchmarks.roadef import evidence as roadef
 
@@ -52,6 +61,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "predictions": predictions.write,
     "drills": drills.write,
     "alarms": alarms.write,
+    "office-drills": office_drills.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 
