@@ -251,13 +251,15 @@ class VolumeUse(Model):
     `shared` is storage reachable from every server (an NFS volume, a cluster
     volume); `host` is a part of the server itself (/proc, the engine's socket).
     `source` is None for anonymous volumes; that of a relative bind starts with
-    its stack's directory. `read_only` mounts keep no data.
+    its stack's directory. `read_only` mounts keep no data. `server`: the host, by name or address,
+    that shared storage is on, where the volume says so.
     """
 
     kind: str
     source: str | None
     target: str
     read_only: bool = False
+    server: str = ""
 
     @property
     def local_data(self) -> bool:

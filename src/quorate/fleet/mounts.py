@@ -28,6 +28,9 @@ _SETTINGS = (
     ".pem", ".crt", ".key", ".sh", ".sql", ".lua", ".env", ".rules",
 )  # fmt: skip
 
+_ADDRESS = re.compile(r"(?:^|,)\s*(?:addr|ip)=(?P<host>[^,\s]+)")
+_HOST = re.compile(r"//(?P<cifs>[^/:]+)/|(?P<nfs>[^/:]+):/")
+
 # Drivers and volume types whose data is reachable from every server.
 _SHARED_TYPES = ("nfs", "nfs3", "nfs4", "cifs", "smb3", "glusterfs", "ceph")
 
@@ -136,7 +139,21 @@ def _use(
         kind = "host"
     elif kind == "cluster" or (kind == "volume" and _is_shared(volumes.get(source or ""))):
         kind = "shared"
-    return VolumeUse(kind=kind, source=source, target=target, read_only=read_only)
+    server = _storage_server(volumes.get(source or "")) if kind == "shared" else ""
+    return VolumeUse(kind=kind, source=source, target=target, read_only=read_only, server=server)
+
+
+def _storage_server(definition: Any) -> str:
+    """The host of a network file system, as mount(8) finds it; empty where it is not said.
+
+    NFS and CIFS: the option `addr` or `ip` goes before the device's `host:/path` or `//host/share`.
+    """
+    options = definition.get("driver_opts") if isinstance(definition, Map) else None
+    if not isinstance(options, Map):
+        return ""
+    address = _ADDRESS.search(str(options.get("o") or ""))
+    host = _HOST.match(str(options.get("device") or ""))
+    return address["host"] if address else host["cifs"] or host["nfs"] if host else ""
 
 
 def of_the_host(path: str) -> bool:

@@ -14,6 +14,7 @@ from quorate.plan.scene import Scene
 from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours, timing
 from quorate.predict.model import After, Failure, Fate, Span
+from quorate.predict.storage import storage_servers
 from quorate.predict.words import name_of, remedy_of
 from quorate.swarm.detect import detect
 from quorate.swarm.failure import Course, follow
@@ -54,6 +55,7 @@ class Losses:
             name: places for name, places in start.homes.items() if name in start.replaced
         }
         self.users = users(start.fleet)
+        self.storage = storage_servers(start.fleet)
         self.nodes = [server.name for server in self.fleet.servers]
         self.managers = [server.name for server in self.fleet.managers] + list(drained)
         self.drained = frozenset(drained)
@@ -99,11 +101,12 @@ class Losses:
     def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
         """For each course: service that stops or needs one → seconds until it answers, or inf."""
         _, stops = self.struck(lost)
-        return [self._answers(course, stops) for course in found]
+        stored = self.stored(lost)
+        return [self._answers(course, stops, stored) for course in found]
 
     def cut(self, lost: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """The services that a loss makes stop, or cuts off from those that do → these, sorted."""
-        _, stops = self.struck(lost)
+        stops = self.struck(lost)[1] | self.stored(lost)
         return {name: (name,) for name in sorted(stops)} | {
             name: needed for name, needed in self.through(stops).items() if name not in stops
         }
@@ -121,6 +124,15 @@ class Losses:
             if hit[name] and set(places) <= numbers
         }
         return hit, stops
+
+    def stored(self, lost: Iterable[str]) -> set[str]:
+        """The services whose shared volumes are on a server that is lost."""
+        gone = set(lost)
+        return {
+            name
+            for name, servers in self.storage.items()
+            if name in self.start.homes and not gone.isdisjoint(servers)
+        }
 
     def _course(self, lost: tuple[str, ...], leader: str, random: Random) -> Course:
         seen = detect(
@@ -144,12 +156,16 @@ class Losses:
         self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
     ) -> Iterable[Fate]:
         hit, stops = self.struck(lost)
-        times = [self._answers(course, stops) for course in found]
+        stored = self.stored(lost)
+        times = [self._answers(course, stops, stored) for course in found]
+        stops |= stored
         through = self.through(stops)
         for service in self.fleet.services:
             name = service.id
-            if name in self.start.homes and (hit[name] or through.get(name)):
-                yield self._fate(service, hit[name], stops, through, outcome, found, times)
+            if name in self.start.homes and (hit[name] or name in stops or through.get(name)):
+                fate = self._fate(service, hit[name], stops, through, outcome, found, times)
+                at = tuple(server for server in self.storage.get(name, ()) if server in lost)
+                yield fate.model_copy(update={"storage": at}) if at else fate
 
     def _fate(
         self,
@@ -205,10 +221,15 @@ class Losses:
         once = service.engine is Engine.SWARM and service.mode is Mode.REPLICATED
         return once and name not in self.start.replaced
 
-    def _answers(self, course: Course, stops: set[str]) -> dict[str, float]:
-        """Service → seconds until it answers again in one course; those that never stop are out."""
-        first = dict.fromkeys(stops, inf)
+    def _answers(self, course: Course, stops: set[str], stored: set[str]) -> dict[str, float]:
+        """Service → seconds until it answers again in one course; those that never stop are out.
+
+        Not by itself where its storage is gone (`stored`), wherever it runs.
+        """
+        first = dict.fromkeys(stops | stored, inf)
         for task in course.moved:
+            if task.service in stored:
+                continue
             if task.service in first and task.running is not None:
                 first[task.service] = min(first[task.service], task.running)
         return self.reach(first)

@@ -43,8 +43,9 @@ class Fate(Model):
     until all of them are healthy. `goes_to`: server → whether one of its tasks comes there.
     `pending`: whether a task finds no place. `waits`: it may not run elsewhere, and comes back
     with its server. `empty`: volumes that are new, and empty, where it runs then. `through`:
-    services that it needs and that stop; it may run, and cannot answer. `after`: what becomes of
-    its lost tasks when the servers are back; None where it has lost none.
+    services that it needs and that stop; it may run, and cannot answer. `storage`: servers that
+    are lost and hold its shared volumes; it cannot answer before they are back. `after`: what
+    becomes of its lost tasks when the servers are back; None where it has lost none.
     """
 
     service: str
@@ -60,6 +61,7 @@ class Fate(Model):
     waits: bool = False
     empty: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
     after: After | None = None
 
 

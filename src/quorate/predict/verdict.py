@@ -59,5 +59,6 @@ def words(found: Sequence[str], limit: float) -> str:
 def _how_long(fate: Fate) -> str:
     if fate.answers is not None:
         return f"up to {fate.answers.high:.0f} s"
-    why = f", as it needs {', '.join(fate.through)}" if fate.through else ""
+    needs = ", ".join((*fate.through, *(f"the storage on {name}" for name in fate.storage)))
+    why = f", as it needs {needs}" if needs else ""
     return f"until somebody helps{why}"

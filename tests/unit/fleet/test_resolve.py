@@ -124,6 +124,25 @@ def test_volumes_that_every_server_reaches_are_shared(
     assert volume.kind == kind
 
 
+@pytest.mark.parametrize(
+    ("options", "server"),
+    [
+        ("{type: nfs, o: 'addr=192.0.2.1,rw', device: ':/x'}", "192.0.2.1"),
+        ("{type: nfs4, o: 'rw,hard, addr=nas', device: ':/x'}", "nas"),
+        ("{type: nfs, device: 'nas:/x'}", "nas"),
+        ("{type: cifs, o: 'username=x', device: '//nas/share'}", "nas"),
+        ("{type: nfs, o: [1], device: {a: 1}}", ""),
+        ("{type: glusterfs, device: volume}", ""),
+        ("{type: none, o: 'bind,addr=192.0.2.1', device: /x}", ""),
+    ],
+)
+def test_shared_storage_says_where_it_is(tmp_path: Path, options: str, server: str) -> None:
+    body = "{image: x:1, volumes: ['data:/data']}"
+    rest = f"volumes: {{data: {{driver: local, driver_opts: {options}}}}}\n"
+    (volume,) = service(tmp_path, body, rest).volumes
+    assert volume.server == server
+
+
 def test_a_service_on_shared_storage_may_move(tmp_path: Path) -> None:
     rest = "volumes: {data: {driver_opts: {type: nfs}}}\n"
     found = service(tmp_path, "{image: postgres:17, volumes: ['data:/data']}", rest)

@@ -90,7 +90,9 @@ def _summary(failures: tuple[Failure, ...]) -> Table:
             str(len(back)),
             _span(failure.slowest) if back else Text("–", "dim"),
             _number(sum(fate.waits for fate in fates)),
-            _number(sum(bool(fate.through) and fate.answers is None for fate in fates)),
+            _number(
+                sum(bool(fate.through or fate.storage) and fate.answers is None for fate in fates)
+            ),
             _number(sum(fate.pending is not Certainty.NEVER for fate in fates)),
             _number(sum(bool(fate.empty) for fate in fates)),
         )
@@ -121,6 +123,8 @@ def _notes(fate: Fate) -> list[str]:
         notes.append(f"{fate.pending.value} finds no place")
     if fate.through:
         notes.append(f"needs {', '.join(fate.through)}")
+    if fate.storage:
+        notes.append(f"its storage is on {', '.join(fate.storage)}")
     if fate.after is After.ENDED:
         notes.append("ended, also when its server is back")
     if fate.empty:

@@ -92,7 +92,7 @@ def _cell(fate: Fate | None, *, quorum: bool = True) -> Cell:
     elif fate.pending is not Certainty.NEVER:
         text = "no place"
     else:
-        text = "cut off" if fate.through else "down"
+        text = "cut off" if fate.through or fate.storage else "down"
     return Cell(kind="never", text=text, title=_words(fate))
 
 
@@ -104,6 +104,8 @@ def _words(fate: Fate) -> str:
         said.append(f"may go to {', '.join(fate.goes_to)}")
     if fate.through:
         said.append(f"needs {', '.join(fate.through)}")
+    if fate.storage:
+        said.append(f"its storage is on {', '.join(fate.storage)}")
     if fate.empty:
         said.append(f"starts empty: {', '.join(fate.empty)}")
     return "; ".join(said)
@@ -136,7 +138,9 @@ def _notes(failure: Failure) -> list[str]:
          [f"{name} ({share:.0%} of courses)" for name, share in failure.misled.items()]),
         ("wait for their server", [f.service for f in fates if f.waits]),
         ("cannot answer, for what they need waits",
-         [f.service for f in fates if f.through and f.answers is None and not f.waits]),
+         [f.service for f in fates
+          if f.through and f.answers is None and not (f.waits or f.storage)]),
+        ("cannot answer, for their storage is gone", [f.service for f in fates if f.storage]),
         ("may find no place", [f.service for f in fates if f.pending is not Certainty.NEVER]),
         ("start empty", [f"{f.service} ({', '.join(f.empty)})" for f in fates if f.empty]),
         ("stay away when the server is back, until `quorate up`",
