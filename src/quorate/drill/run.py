@@ -101,7 +101,13 @@ class Once:
         manners, boot = behaviours(fleet), self.ground.boot
         if boot is not None:
             manners = {name: replace(manner, boot=boot) for name, manner in manners.items()}
-        losses = Losses(start, seed=self.setting.seed, courses=COURSES, manners=manners)
+        losses = Losses(
+            start,
+            seed=self.setting.seed,
+            courses=COURSES,
+            manners=manners,
+            closed=self.kind in (Kind.STOP_ENGINE, Kind.KILL_ENGINE),
+        )
         leader = self.watch.leader or fleet.managers[0].name
         lost = losses.lose(self.hit, leader=leader)
         failure = standstill.drained(lost) if self.kind is Kind.DRAIN else lost

@@ -33,6 +33,7 @@ class Losses:
         manners: service id → how its tasks come up; None: as the compose files say.
         drained: managers that the fleet does not have, as they take no tasks; they elect, may
             lead, and may be lost.
+        closed: engines stop, and their machines go on and refuse what is asked of them.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Losses:
         clock: Timing | None = None,
         manners: Mapping[str, Behaviour] | None = None,
         drained: Sequence[str] = (),
+        closed: bool = False,
     ) -> None:
         self.start, self.seed, self.courses = start, seed, courses
         self.fleet: Fleet = start.fleet
@@ -59,6 +61,7 @@ class Losses:
         self.nodes = [server.name for server in self.fleet.servers]
         self.managers = [server.name for server in self.fleet.managers] + list(drained)
         self.drained = frozenset(drained)
+        self.closed = closed
 
     def lose(self, servers: Iterable[str], *, leader: str, apart: tuple[str, ...] = ()) -> Failure:
         """What comes of losing servers at once while `leader` leads the managers.
@@ -142,6 +145,7 @@ class Losses:
             lost=lost,
             random=random,
             timing=self.timing,
+            closed=self.closed,
         )
         return follow(
             self.start.board.copy(),

@@ -49,8 +49,13 @@ def detect(
     lost: Collection[str],
     random: Random,
     timing: Timing = TIMING,
+    closed: bool = False,
 ) -> Detection:
-    """What is seen of a loss: one possible course."""
+    """What is seen of a loss: one possible course.
+
+    Args:
+        closed: engines are lost, and not their machines, which refuse what is asked of them.
+    """
     gone = frozenset(lost)
     raft = Raft(
         managers,
@@ -66,7 +71,7 @@ def detect(
         leaders = tuple(raft.run(2 * timing.raft.election_ticks * timing.raft.tick))
     if leaders[-1].leader is None:
         return Detection(leaders=leaders)
-    sessions = Sessions(managers, raft.beliefs, gone, timing)
+    sessions = Sessions(managers, raft.beliefs, gone, timing, closed=closed)
     seen = _after_election if leader in gone else _with_the_leader
     return seen(nodes, gone, leaders, sessions, random)
 

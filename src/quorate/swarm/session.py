@@ -49,6 +49,8 @@ class Sessions:
     Args:
         beliefs: manager that is there → whom it takes for the leader, from when on.
         lost: managers that answer nothing.
+        closed: their machines are there, and refuse calls at once; the sessions with them break
+            when they are lost, not at the next beat.
     """
 
     def __init__(
@@ -57,8 +59,11 @@ class Sessions:
         beliefs: Mapping[str, Sequence[Change]],
         lost: Collection[str],
         timing: Timing,
+        *,
+        closed: bool = False,
     ) -> None:
         self.managers, self.beliefs, self.lost, self.timing = managers, beliefs, lost, timing
+        self.closed = closed
 
     def registered(self, beat: float, first: str, random: Random, *, local: bool) -> float:
         """When an agent is registered again whose session with the manager `first` breaks.
@@ -69,7 +74,7 @@ class Sessions:
         remotes = Remotes(self.managers)
         manager, backoff = first, 0.0
         # A new leader knows nothing of the old session: a beat that reaches it fails as well.
-        _, at = self._ask(manager, beat)
+        _, at = self._ask(manager, 0.0 if self.closed and manager in self.lost else beat)
         while True:
             remotes.failed(manager)
             backoff = min(self.timing.backoff + 2 * backoff, self.timing.backoff_most)
@@ -83,7 +88,7 @@ class Sessions:
         """Whether a call reaches a leader, and when it does or fails."""
         given_up = at + self.timing.call
         if manager in self.lost:
-            return False, given_up
+            return False, at if self.closed else given_up
         raft = self.timing.raft
         known = self._belief(manager, at)
         if known.leader is None and at - known.at > raft.patience_ticks * raft.tick:
@@ -93,7 +98,8 @@ class Sessions:
             known = self._belief(manager, at)
         # What is passed on to a lost leader hangs until the agent gives it up.
         reached = known.leader is not None and known.leader not in self.lost
-        return reached, at if reached else given_up
+        refused = known.leader is not None and self.closed
+        return reached, at if reached or refused else given_up
 
     def _belief(self, manager: str, at: float) -> Change:
         return next(known for known in reversed(self.beliefs[manager]) if known.at <= at)

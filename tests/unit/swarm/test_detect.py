@@ -55,6 +55,23 @@ def misled(lost: str, heartbeat: float, courses: int = 1000) -> dict[str, float]
     return {node: sum(node in one for one in found) / courses for node in NODES}
 
 
+def test_an_engine_that_stops_misleads_nobody_unless_it_led() -> None:
+    """Its machine closes the connections: the worker asks another manager at once."""
+
+    def stopped(lost: str, seed: int) -> Detection:
+        return detect(
+            NODES, MANAGERS, leader="a", lost=lost, random=Random(seed), timing=QUICK, closed=True
+        )
+
+    followers = [stopped("b", seed) for seed in range(1000)]
+    assert all("w" not in found.misled for found in followers)
+    assert misled("b", 2.0)["w"] > 0.2
+    # The node itself is noticed no sooner: nobody tells of it.
+    assert min(found.down["b"] for found in followers) > 3.0
+    leaders = [stopped("a", seed) for seed in range(1000)]
+    assert sum("w" in found.misled for found in leaders) < 1000 * misled("a", 2.0)["w"]
+
+
 def test_the_shorter_the_heartbeat_the_more_nodes_come_too_late_to_a_new_leader() -> None:
     short, quick, usual = misled("a", 1.0), misled("a", 2.0), misled("a", 5.0)
     # Managers ask themselves, and miss only the shortest grace.
