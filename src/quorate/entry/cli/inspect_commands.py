@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from quorate.entry.cli.confirm import writing
 
+if TYPE_CHECKING:
     from rich.console import Console
 
     from quorate.intake.inspecting import InspectedServer, InspectReport
@@ -53,7 +53,7 @@ def inspect(
     if not as_json:
         _show(report, console())
     if write:
-        report = inspecting.write_fleet(report, _confirmer(yes=yes))
+        report = inspecting.write_fleet(report, writing(yes=yes))
     if as_json:
         print_json(report)
     elif write:
@@ -63,22 +63,6 @@ def inspect(
         for line in inspecting.unreached(report):
             sys.stderr.write(f"no answer from {line}\n")
         raise typer.Exit(UNREACHABLE)
-
-
-def _confirmer(*, yes: bool) -> Callable[[str], bool]:
-    def confirm(diff: str) -> bool:
-        from quorate.errors import RefusedError
-
-        sys.stderr.write(diff + "\n")
-        if yes:
-            return True
-        if not sys.stdin.isatty():
-            raise RefusedError(
-                "this changes the fleet file, and there is no terminal to ask", todo="add --yes"
-            )
-        return typer.confirm("Write this?", err=True)
-
-    return confirm
 
 
 def _show(report: InspectReport, out: Console) -> None:

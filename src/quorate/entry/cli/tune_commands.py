@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from quorate.entry.cli.confirm import writing
 
 DEFAULT_FLEET = Path("fleet.yaml")
 
@@ -78,26 +76,10 @@ def tune(
     if dry_run:
         found, _ = tuning.proposed(found, fleet)
     elif write:
-        found = tuning.write(found, fleet, _confirmer(yes=yes))
+        found = tuning.write(found, fleet, writing(yes=yes))
     if as_json:
         print_json(found)
     elif dry_run:
         sys.stdout.write(f"{found.diff or NOTHING}\n")
     elif write:
         sys.stdout.write(f"wrote {fleet}\n" if found.written else f"{NOTHING}\n")
-
-
-def _confirmer(*, yes: bool) -> Callable[[str], bool]:
-    def confirm(diff: str) -> bool:
-        from quorate.errors import RefusedError
-
-        sys.stderr.write(diff + "\n")
-        if yes:
-            return True
-        if not sys.stdin.isatty():
-            raise RefusedError(
-                "this changes the fleet file, and there is no terminal to ask", todo="add --yes"
-            )
-        return typer.confirm("Write this?", err=True)
-
-    return confirm
