@@ -21,9 +21,10 @@ from quorate.fleet.model import Fleet
 from quorate.observe.connect import Connections
 from quorate.tools import clock
 
-RETURN_SECONDS = 180.0
-"""The longest wait: the two minutes of gRPC's longest interval, and the election after it (up to
-20 s, two of them where the votes split). Agents back off for up to 8 s."""
+RETURN_SECONDS = 240.0
+"""The longest wait: gRPC's longest interval (120 s and a fifth), the attempt after it (20 s), the
+election that follows (up to 20 s, two of them where the votes split). Agents back off for up to
+8 s, and one whose manager was parted from what is now the leader waits for that interval too."""
 POLL_SECONDS = 1.0
 
 Say = Callable[[str], None]

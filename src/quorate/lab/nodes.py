@@ -13,7 +13,7 @@ from importlib import resources
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from quorate.errors import CommandError, LabError
+from quorate.errors import LabError
 from quorate.lab import keys, sizes
 from quorate.lab.node_options import (
     LABEL_DIRECTORY,
@@ -219,31 +219,3 @@ def remove_strangers(lab: Lab) -> None:
     for name in set(listed) - mine:
         docker.cli(lab.engine_socket, "rm", "-f", name)
         docker.cli(lab.engine_socket, "volume", "rm", "-f", name)
-
-
-def remove(socket: Path, name: str) -> dict[str, int]:
-    """Remove every container, network and volume of a lab; how many of each.
-
-    Raises:
-        LabError: something would not go.
-    """
-    label = f"label={LABEL_LAB}={name}"
-    kinds: tuple[tuple[str, list[str], list[str]], ...] = (
-        ("containers", ["ps", "-aq"], ["rm", "-f", "-v"]),
-        ("networks", ["network", "ls", "-q"], ["network", "rm"]),
-        ("volumes", ["volume", "ls", "-q"], ["volume", "rm", "-f"]),
-    )
-    counts = {}
-    for kind, listing, removal in kinds:
-        found = docker.cli(socket, *listing, "--filter", label).stdout.split()
-        counts[kind] = len(found)
-        if found:
-            try:
-                docker.cli(socket, *removal, *found, timeout=180)
-            except CommandError as error:
-                raise LabError(
-                    f"some {kind} of the lab {name} could not be removed",
-                    cause=error.cause,
-                    todo="run `quorate lab down` again",
-                ) from error
-    return counts

@@ -21,6 +21,7 @@ from quorate.lab import (
     nodes,
     probe,
     registry,
+    removal,
     sizes,
     state,
     trust,
@@ -106,7 +107,7 @@ def take_down(lab: Lab, *, progress: Progress | None = None) -> dict[str, int]:
                 todo="start it, then run `quorate lab down` again",
             )
         with step(listener, f"remove the lab {lab.name}"):
-            counts = nodes.remove(lab.engine_socket, lab.name)
+            counts = removal.remove(lab.engine_socket, lab.name)
             state.forget(lab)
         return counts
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.lab
 
 GIB = 1024**3
 CUT_SECONDS = 3.0  # an isolated manager calls for an election after ten
-BACK_SECONDS = 180.0
+BACK_SECONDS = 300.0  # longer than the longest wait of `observe_returned`
 ROLES = {"na": Role.MANAGER, "nb": Role.MANAGER, "nc": Role.MANAGER, "nd": Role.WORKER}
 
 

@@ -1,0 +1,4 @@
+"""Backups: what must be kept, copies of it, and proof that they restore.
+
+`policy` decides (pure); the other modules act.
+"""
