@@ -13,7 +13,7 @@ from quorate.plan.search.kernels import may_move, move_cost
 from quorate.plan.search.state import State
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def draw(seed: object) -> float:
     """A number in [0, 1) by xorshift64*; `seed` [1] of 64 bits, not 0, changes."""
     x = seed[0]  # type: ignore[index]
@@ -24,13 +24,13 @@ def draw(seed: object) -> float:
     return float((x * np.uint64(2685821657736338717)) >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def below(seed: object, count: int) -> int:
     """A whole number from 0 to count - 1."""
     return int(draw(seed) * count)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def somewhere(of: Instance, task: int, seed: object) -> int:
     """A random machine of those a task is allowed on."""
     if of.everywhere:
@@ -41,7 +41,7 @@ def somewhere(of: Instance, task: int, seed: object) -> int:
     return chosen
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def note(task: int, differ: Smalls, known: Flags, many: int) -> int:
     """Add a task to those that differ, `many` so far; how many then."""
     if known[task]:
@@ -59,7 +59,7 @@ def keep(best: Smalls, place: Smalls, differ: Smalls, known: Flags) -> None:
         known[task] = False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def haunting(of: Instance, state: State, task: int, to: int) -> float:
     """How much more, or less, is held at origins once a task has moved (`ghost`)."""
     origin = of.origin[task]
@@ -110,7 +110,7 @@ def attempt(
     return try_shift(of, state, fine, task, to, limit - haunted * haunting(of, state, task, to))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def pick(
     seed: object, tasks: int, mix: tuple[float, float, float, float]
 ) -> tuple[tuple[int, int, int], bool]:
@@ -125,7 +125,7 @@ def pick(
     return (first, second, third), chained
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def placed(state: State, tasks: tuple[int, int, int]) -> tuple[int, int, int]:
     """Where three tasks are (-1: no such task)."""
     first, second, third = tasks
@@ -137,7 +137,7 @@ def placed(state: State, tasks: tuple[int, int, int]) -> tuple[int, int, int]:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def put_back(best: Smalls, tasks: tuple[int, int, int], places: tuple[int, int, int]) -> None:
     """Make `best` [P] say of three tasks (-1: none) that they are at places."""
     for index in range(3):

@@ -66,6 +66,10 @@ class Instance(NamedTuple):
     without the target; `linked` the reverse. Bursts: `spiky` [G] a row of the arrays
     `burst_share` [X, M] and `burst_present` [X, M], -1 for others; `spiky_rules` [G] and
     `victim_rules` [G] bits of the isolation rules it is one in; `victim_cpu` [G].
+
+    `plain`: every load is a resource in its own units with one step, and beside loads there
+    are only prices and balance; `plain_slope` [D] and `plain_at` [M, D] say the same by
+    resource, so that a change is weighed in one pass (zeros where it is not so).
     """
 
     kind: Smalls
@@ -109,6 +113,9 @@ class Instance(NamedTuple):
     spiky_rules: Ints
     victim_rules: Ints
     victim_cpu: Ints
+    plain: bool
+    plain_slope: Ints
+    plain_at: Ints
 
 
 def lists(rows: Iterable[Sequence[int]]) -> Lists:
@@ -178,7 +185,25 @@ def instance(**given: Any) -> Instance:
         else [np.flatnonzero(row).tolist() for row in full["allowed"]]
     )
     full["needed"], full["nearby"] = reverse(full["needs"]), reverse(full["near"])
-    return Instance(**full)
+    return Instance(**full, **_plain(full))
+
+
+def _plain(full: dict[str, Any]) -> dict[str, Any]:
+    """`plain` and what goes with it."""
+    resources = full["load_resource"]
+    slope = np.zeros(full["use"].shape[1], np.int64)
+    at = np.zeros_like(full["capacity"])
+    plain = (
+        len(np.unique(resources)) == len(resources)
+        and bool((np.diff(full["step_start"]) == 1).all())
+        and not full["load_whole"].any()
+        and not any(len(full[name]) for name in ("group_points", "burst_share"))
+        and not len(full["links"].items)
+    )
+    if plain:
+        slope[resources] = full["step_slope"]
+        at[:, resources] = full["step_at"] - full["load_start"]
+    return {"plain": plain, "plain_slope": slope, "plain_at": at}
 
 
 def _ghosts(use: Ints, capacity: Ints, transient: Flags) -> Floats:

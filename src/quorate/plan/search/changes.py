@@ -21,9 +21,10 @@ from quorate.plan.search.kernels import (
     rules_hold,
 )
 from quorate.plan.search.state import State
+from quorate.plan.search.weigh import weigh_chain, weigh_pair
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def crowd(
     of: Instance, state: State, fine: Floats, here: int, there: int, pair: tuple[int, int]
 ) -> tuple[float, int]:
@@ -53,11 +54,18 @@ def try_shift(
         return False, 0, 0
     if state.present[service, to] >= of.most[service]:
         return False, 0, 0
-    fined, units = crowd(of, state, fine, here, to, (task, -1))
-    if fined == math.inf:
-        return False, 0, 0
-    cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
-    cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
+    if not of.plain or fine[0, 0] < 0:
+        fined, units = crowd(of, state, fine, here, to, (task, -1))
+        if fined == math.inf:
+            return False, 0, 0
+    if of.plain:
+        room = limit + of.moved_weight - of.price[kind, to] + of.price[kind, here]
+        cost, fined, units = weigh_pair(of, state, fine, (task, -1), (here, to), room)
+        if cost + fined > room:
+            return False, 0, 0
+    else:
+        cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
+        cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
     cost += points(of, state, task, here, to)
     if cost + fined > limit:
         return False, 0, 0
@@ -67,7 +75,13 @@ def try_shift(
     return True, cost, units
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
+def only_prices(of: Instance) -> bool:
+    """Whether a task's place costs what `price` says, whatever else is there."""
+    return len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def may_swap(of: Instance, state: State, task: int, other: int) -> bool:
     """Whether two tasks may exchange places as far as each alone is concerned."""
     here, there = state.place[task], state.place[other]
@@ -93,18 +107,20 @@ def try_swap(
     here, there = state.place[task], state.place[other]
     kind, kind_other = of.kind[task], of.kind[other]
     service, service_other = of.service[kind], of.service[kind_other]
-    fined, units = crowd(of, state, fine, here, there, (task, other))
-    if fined == math.inf:
-        return False, 0, 0
-    cost = machine_cost(of, state, there, kind_other, kind) - state.cost[there]
-    cost += machine_cost(of, state, here, kind, kind_other) - state.cost[here]
-    plain = len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
-    if plain:
-        # Only the points for moved tasks depend on which goes first, and by little.
-        early = cost + of.price[kind, there] - of.price[kind, here]
-        early += of.price[kind_other, here] - of.price[kind_other, there]
-        if early + fined - 2 * of.moved_weight > limit:
+    # Only the points for moved tasks depend on which goes first, and by little.
+    room = limit + 2 * of.moved_weight - of.price[kind, there] + of.price[kind, here]
+    room += of.price[kind_other, there] - of.price[kind_other, here]
+    if not of.plain or fine[0, 0] < 0:
+        fined, units = crowd(of, state, fine, here, there, (task, other))
+        if fined == math.inf:
             return False, 0, 0
+    if of.plain:
+        cost, fined, units = weigh_pair(of, state, fine, (task, other), (here, there), room)
+    else:
+        cost = machine_cost(of, state, there, kind_other, kind) - state.cost[there]
+        cost += machine_cost(of, state, here, kind, kind_other) - state.cost[here]
+    if only_prices(of) and cost + fined > room:
+        return False, 0, 0
     cost += points(of, state, task, here, there)
     move(of, state, task, there)
     cost += points(of, state, other, there, here)
@@ -124,7 +140,7 @@ def try_swap(
     return False, 0, 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def may_follow(of: Instance, state: State, task: int, to: int, leaving: int) -> bool:
     """Whether a task may go where another leaves (-1: none), as far as it alone is concerned."""
     kind = of.kind[task]
@@ -143,7 +159,7 @@ def holds_for(of: Instance, state: State, task: int, here: int, there: int) -> b
     return rules_hold(of, state, service, here) and rules_hold(of, state, service, there)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def may_chain(
     of: Instance, state: State, tasks: tuple[int, int, int], places: tuple[int, int, int]
 ) -> bool:
@@ -189,21 +205,23 @@ def try_chain(
     c = int(np.int64(state.place[third] if third >= 0 else to))
     if not may_chain(of, state, tasks, (a, b, c)):
         return False, 0, 0
-    fined, units = crowd_of_three(of, state, fine, tasks, (a, b, c))
-    if fined == math.inf:
-        return False, 0, 0
     kinds = of.kind[first], of.kind[second], of.kind[third] if third >= 0 else -1
-    cost = machine_cost(of, state, b, kinds[1], kinds[0]) - state.cost[b]
-    cost += machine_cost(of, state, c, kinds[2], kinds[1]) - state.cost[c]
-    cost += machine_cost(of, state, a, kinds[0], kinds[2]) - state.cost[a]
-    plain = len(of.group_points) == 0 and len(of.links.items) == 0 and len(of.burst_share) == 0
-    if plain:
-        early = cost + of.price[kinds[0], b] - of.price[kinds[0], a]
-        early += of.price[kinds[1], c] - of.price[kinds[1], b]
-        if third >= 0:
-            early += of.price[kinds[2], a] - of.price[kinds[2], c]
-        if early + fined - 3 * of.moved_weight > limit:
+    room = limit + 3 * of.moved_weight - of.price[kinds[0], b] + of.price[kinds[0], a]
+    room += of.price[kinds[1], b] - of.price[kinds[1], c]
+    if third >= 0:
+        room += of.price[kinds[2], c] - of.price[kinds[2], a]
+    if not of.plain or fine[0, 0] < 0:
+        fined, units = crowd_of_three(of, state, fine, tasks, (a, b, c))
+        if fined == math.inf:
             return False, 0, 0
+    if of.plain:
+        cost, fined, units = weigh_chain(of, state, fine, tasks, (a, b, c), room)
+    else:
+        cost = machine_cost(of, state, b, kinds[1], kinds[0]) - state.cost[b]
+        cost += machine_cost(of, state, c, kinds[2], kinds[1]) - state.cost[c]
+        cost += machine_cost(of, state, a, kinds[0], kinds[2]) - state.cost[a]
+    if only_prices(of) and cost + fined > room:
+        return False, 0, 0
     cost += points(of, state, second, b, c)
     move(of, state, second, c)
     if third >= 0:

@@ -87,6 +87,9 @@ def _instance(
     spiky_rules,
     victim_rules,
     victim_cpu,
+    plain,
+    plain_slope,
+    plain_at,
 ):
     return _Instance(
         kind,
@@ -130,6 +133,9 @@ def _instance(
         spiky_rules,
         victim_rules,
         victim_cpu,
+        plain,
+        plain_slope,
+        plain_at,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Course:
     heat: Points
     fines: Points = ()
     haunted: float
+    stretches: int = 1
 
 
 STRICT = Course(heat=((0.0, 0.5), (0.9, 0.0005), (1.0, 0.00005)), haunted=30.0)
@@ -34,8 +35,12 @@ LENIENT = Course(
     heat=((0.0, 2.0), (0.9, 0.05), (1.0, 0.0005)),
     fines=((0.0, 10.0), (0.9, 10.0), (1.0, 1e6)),
     haunted=3.0,
+    stretches=1_700,
 )
 """From hotter, beyond capacities at a price. Nearly all order forms between 2 and 0.05."""
+
+PROMPT = replace(LENIENT, stretches=4_200)
+"""Fines that follow sooner: which of the two ends better differs between problems, and runs."""
 
 DEARER, CHEAPER, DEAREST = 1.02, 0.998, 1e6
 """What fines for a machine's resource are multiplied with when it is beyond its capacity and when

@@ -18,7 +18,7 @@ STARVE = 3_000
 """As plan.cost.STARVE; a test holds both to each other."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def share(of: Instance, kind: int, machine: int, load: int) -> int:
     """What a task of a kind adds to a load of a machine."""
     amount = of.use[kind, of.load_resource[load]]
@@ -75,7 +75,7 @@ def fits(of: Instance, state: State, machine: int, out: int, into: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def overload(
     of: Instance, state: State, fine: Floats, machine: int, out: int, into: int
 ) -> tuple[float, int]:
@@ -178,7 +178,7 @@ def rules_hold(of: Instance, state: State, service: int, machine: int) -> bool:
     return not any_on(of.needed, service, state.in_neighbourhood, hood, True)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def moved_points(of: Instance, state: State, task: int, here: int, to: int) -> int:
     """What a move adds to the points for the service with the most moved tasks."""
     origin = of.origin[task]

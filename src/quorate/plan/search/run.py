@@ -20,7 +20,7 @@ import numpy as np
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
-from quorate.plan.search.course import LENIENT, STRICT, Course, adapted, scheduled
+from quorate.plan.search.course import LENIENT, PROMPT, STRICT, Course, adapted, scheduled
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all, take_strays
 from quorate.plan.search.state import NOWHERE, State, empty
@@ -28,9 +28,10 @@ from quorate.plan.search.state import NOWHERE, State, empty
 CHAINS = 2
 """Annealings side by side: one for each core of a small machine."""
 
-STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES = 2_000_000, 1_000_000
+STEPS_PER_SECOND, STEPS_PER_SECOND_SHARES, STEPS_PER_SECOND_PLAIN = 2_000_000, 1_000_000, 4_000_000
 """Steps a chain is planned to make in a second; fewer where loads are shares of a whole, which
-takes divisions. Measured on one core: 2 to 4 million with chains among them, and 1.5 million."""
+takes divisions, more where costs are plain. Measured on one core: 2 to 4 million with chains
+among them, 1.5 million, and 3.5 to 4.5 million."""
 
 SLOWER = ((200_000, 2), (1_000_000, 4))
 """(kinds × machines, by how much slower): beyond the processor's caches steps wait for memory."""
@@ -49,10 +50,6 @@ SWAPS, CYCLES, CHAINED = 0.2, 0.1, 0.5
 """The shares of steps that try to exchange two tasks, to let three change places in turn, and to
 put one in the place of another that goes elsewhere. Where room is scarce, hardly a task fits
 anywhere unless another leaves."""
-
-STRETCHES = 1_700
-"""How often in a whole course fines follow what is beyond capacities. Not after a number of steps:
-the longer the course, the higher they would rise, and the worse it would end."""
 
 SHAKING_STEPS, SHAKEN = 200_000, 0.1
 """Steps between two tries to place what is left out, and how far the temperature falls."""
@@ -108,7 +105,7 @@ class Chain:
     def follow(self, course: Course, steps: int, worse: float, part: float, end: float) -> None:
         """Anneal along a part of a course; `worse`: the mean cost of a change for the worse."""
         end = max(part, end)
-        stretches = max(1, round(STRETCHES * (end - part))) if course.fines else 1
+        stretches = max(1, round(course.stretches * (end - part)))
         parts = np.linspace(part, end, 1 + stretches)
         for here, there in itertools.pairwise(parts.tolist()):
             hot, cold = (worse * scheduled(course.heat, at) for at in (here, there))
@@ -305,7 +302,7 @@ class Search:
         self.planned = planned or max(4, round(time_limit / ROUND_SECONDS))
         self.annealing = max(1, round(self.planned * ANNEALING))
         self.worse, self.steps = self.chains[0].heat(), pace(of)
-        self.courses = (STRICT, LENIENT if of.ghost.any() else STRICT)
+        self.courses = (LENIENT, PROMPT) if of.ghost.any() else (STRICT, STRICT)
 
     @property
     def goes_on(self) -> bool:
@@ -360,7 +357,9 @@ def ahead(done: int, planned: int, spent: float) -> float:
 
 def pace(of: Instance) -> int:
     """Steps of a round of annealing."""
-    steps = STEPS_PER_SECOND_SHARES if of.load_whole.any() else STEPS_PER_SECOND
+    steps = STEPS_PER_SECOND_PLAIN if of.plain else STEPS_PER_SECOND
+    if of.load_whole.any():
+        steps = STEPS_PER_SECOND_SHARES
     slower = max([1, *(by for size, by in SLOWER if of.price.size >= size)])
     return int(ROUND_SECONDS * steps / slower)
 
