@@ -81,6 +81,7 @@ def then_it_is_as_before(shop: Office) -> None:
     steps.then_all_at_home(shop)
 
 
+@pytest.mark.drill  # the freeze below has the same lease, and takes less
 def test_a_killed_partition_is_undone_by_the_server_itself(shop: Office) -> None:
     steps.given_deployed(shop)
     fleet = as_servers(shop)
