@@ -34,6 +34,18 @@ class After(StrEnum):
     ENDED = "ended"
 
 
+class JobTrouble(StrEnum):
+    """What Swarm does wrong with a job after a loss.
+
+    Hangs: its task on a lost server counts as running for a day, unless the server is back or
+    removed; nothing replaces it, and the job does not end. Again: where the manager that leads then
+    has led before, the job may run again and again.
+    """
+
+    HANGS = "hangs"
+    AGAIN = "again"
+
+
 class Fate(Model):
     """What becomes of one service.
 
@@ -45,7 +57,8 @@ class Fate(Model):
     with its server. `empty`: volumes that are new, and empty, where it runs then. `through`:
     services that it needs and that stop; it may run, and cannot answer. `storage`: servers that
     are lost and hold its shared volumes; it cannot answer before they are back. `after`: what
-    becomes of its lost tasks when the servers are back; None where it has lost none.
+    becomes of its lost tasks when the servers are back; None where it has lost none. `job`: what
+    goes wrong with a job; empty for services.
     """
 
     service: str
@@ -63,6 +76,7 @@ class Fate(Model):
     through: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
     after: After | None = None
+    job: tuple[JobTrouble, ...] = ()
 
 
 class Failure(Model):
@@ -77,7 +91,8 @@ class Failure(Model):
     again. `misled`: server that is there → the share (0 to 1) of the courses in which it is taken
     for lost too, and its tasks restarted, as it talked through a lost manager or registers late
     with the next leader; those that never are left out. `still`: of a server that stands still and
-    goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile;
+    goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile,
+    `deposed`: of a leader, in which it loses its lead;
     `doubled` is then what runs twice after it, until the old tasks are stopped. `quorum`: a
     majority of managers is left; `remedy` what brings it back. `courses` drawn; `sampled`: not
     every order in which Swarm may go on was gone through for `goes_to`.
@@ -96,6 +111,7 @@ class Failure(Model):
     misled: dict[str, float] = Field(default_factory=dict)
     still: float | None = None
     alarm: float | None = None
+    deposed: float | None = None
     fates: tuple[Fate, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)
     courses: int = 0

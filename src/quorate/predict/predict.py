@@ -12,6 +12,7 @@ from quorate.fleet.problems import did_you_mean
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
 from quorate.predict.freezes import FROZEN, freeze
+from quorate.predict.jobs import RUNNING, has_jobs
 from quorate.predict.losses import COURSES, Losses
 from quorate.predict.model import Failure, Prediction
 
@@ -86,7 +87,7 @@ def predict(
         fleet_digest=fleet.digest,
         seed=seed,
         failures=tuple(found),
-        assumed=(*ASSUMED, *([FROZEN] if any(each.still is not None for each in asked) else [])),
+        assumed=tuple(_assumed(fleet, asked)),
     )
 
 
@@ -98,6 +99,14 @@ class Break:
     lost: tuple[str, ...]
     apart: tuple[str, ...] = ()
     still: float | None = None
+
+
+def _assumed(fleet: Fleet, asked: Sequence[Break]) -> Iterator[str]:
+    yield from ASSUMED
+    if has_jobs(fleet):
+        yield RUNNING
+    if any(each.still is not None for each in asked):
+        yield FROZEN
 
 
 def _usual(fleet: Fleet) -> Iterator[Break]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from quorate.predict.model import JobTrouble
+
+JOB = {
+    JobTrouble.HANGS: "a job that counts as running on the lost server for a day: nothing "
+    "replaces it",
+    JobTrouble.AGAIN: "a job that may run again and again, if the next leader has led before",
+}
+
 
 def name_of(lost: tuple[str, ...], leader: str, apart: tuple[str, ...], *, quorum: bool) -> str:
     """What a failure is called."""

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.predict.model import After, Failure, Fate, Prediction, Span
+from quorate.predict.model import After, Failure, Fate, JobTrouble, Prediction, Span
+from quorate.predict.words import JOB
 from quorate.swarm.outcomes import Certainty
 
 KEY = (
@@ -34,6 +35,11 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
         if failure.misled:
             wrong = f"{failure.name}: there and taken for lost too: {', '.join(misled(failure))}"
             console.print(Text(wrong, "yellow"))
+        for trouble in JobTrouble:
+            jobs = [fate.service for fate in failure.fates if trouble in fate.job]
+            if jobs:
+                said = f"{failure.name}: {', '.join(jobs)}: {JOB[trouble]}"
+                console.print(Text(said, "yellow"))
         for server, amount in failure.overfull.items():
             console.print(
                 Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")
@@ -50,12 +56,21 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
 
 
 def alarm(failure: Failure) -> str:
-    """How often a server that stands still is taken for lost, in words."""
+    """How often a server that stands still is taken for lost, and deposed, in words."""
     share = failure.alarm or 0.0
-    if not share:
-        return "never taken for lost: what runs there stands still, and goes on with it"
-    often = "always" if share == 1 else f"in {max(1, share * 100):.0f} of 100"
-    return f"taken for lost {often}"
+    lost = (
+        f"taken for lost {_often(share)}"
+        if share
+        else "never taken for lost: what runs there stands still, and goes on with it"
+    )
+    if failure.deposed is None:
+        return lost
+    lead = f"loses its lead {_often(failure.deposed)}" if failure.deposed else "keeps its lead"
+    return f"{lead}; {lost}"
+
+
+def _often(share: float) -> str:
+    return "always" if share == 1 else f"in {max(1, share * 100):.0f} of 100"
 
 
 def misled(failure: Failure) -> list[str]:
@@ -117,7 +132,8 @@ def _fates(fates: tuple[Fate, ...]) -> Table:
 
 def _notes(fate: Fate) -> list[str]:
     notes = []
-    if fate.waits:
+    notes += [JOB[trouble] for trouble in fate.job]
+    if fate.waits and JobTrouble.HANGS not in fate.job:
         notes.append("waits for its server")
     if fate.pending is not Certainty.NEVER:
         notes.append(f"{fate.pending.value} finds no place")
