@@ -12,6 +12,7 @@ from quorate.plan.survive import replay
 from quorate.predict.jobs import troubles
 from quorate.predict.losses import Losses, span_of, without_leader
 from quorate.predict.model import Failure, Fate
+from quorate.predict.ports import closed
 from quorate.predict.words import name_of
 from quorate.swarm.failure import Course
 from quorate.swarm.outcomes import Certainty
@@ -43,6 +44,7 @@ def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failu
     deposed = [course.detection.leader != leader for course in courses] if leader == server else []
     down = [course.detection.down.get(server, inf) for course in courses]
     name = name_of((server,), leader, (), quorum=outcome.quorum)
+    fates = tuple(_fates(losses, server, outcome, times, lost, elected=any(deposed)))
     return Failure(
         name=f"{name}, still for {write_duration(seconds)}",
         servers=(server,),
@@ -55,7 +57,8 @@ def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failu
         noticed=span_of(down) if all(lost) else None,
         leaderless=span_of(leaderless) if any(leaderless) else None,
         misled=_misled(courses, seconds),
-        fates=tuple(_fates(losses, server, outcome, times, lost, elected=any(deposed))),
+        fates=fates,
+        ports=tuple(closed(losses.start, (server,), fates)),
         courses=losses.courses,
         sampled=outcome.sampled,
     )

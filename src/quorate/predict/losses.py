@@ -15,6 +15,7 @@ from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours, timing
 from quorate.predict.jobs import troubles
 from quorate.predict.model import After, Failure, Fate, Span
+from quorate.predict.ports import closed
 from quorate.predict.storage import storage_servers
 from quorate.predict.words import name_of, remedy_of
 from quorate.swarm.detect import detect
@@ -73,6 +74,7 @@ class Losses:
         outcome = replay(self.start, lost)
         found = self.follow(lost, leader=leader)
         leaderless = [without_leader(course) for course in found]
+        fates = tuple(self._fates(lost, outcome, found, apart=bool(apart), leader=leader))
         return Failure(
             name=name_of(lost, leader, apart, quorum=outcome.quorum),
             servers=lost,
@@ -90,7 +92,8 @@ class Losses:
             else None,
             leaderless=span_of(leaderless) if any(leaderless) else None,
             misled=_misled(found),
-            fates=tuple(self._fates(lost, outcome, found, apart=bool(apart), leader=leader)),
+            fates=fates,
+            ports=() if apart else tuple(closed(self.start, lost, fates)),
             overfull=outcome.overfull,
             courses=self.courses,
             sampled=outcome.sampled,

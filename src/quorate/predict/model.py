@@ -79,6 +79,24 @@ class Fate(Model):
     job: tuple[JobTrouble, ...] = ()
 
 
+class ClosedPort(Model):
+    """A published port that no longer answers at the addresses (`at`) of servers that failed.
+
+    Clients that use those addresses have to use others: `elsewhere` are the servers where it is
+    open still, or will be where the service goes; empty where it answers nowhere. `answers`: until
+    it does there; zero where nothing but the address is gone, None where it does not by itself.
+    `mode`: ingress (open on every server of the swarm) or host (open where a task runs).
+    """
+
+    service: str
+    port: int
+    protocol: str
+    mode: str
+    at: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
+    answers: Span | None = None
+
+
 class Failure(Model):
     """One failure of the fleet, and what is predicted of it.
 
@@ -94,8 +112,10 @@ class Failure(Model):
     goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile,
     `deposed`: of a leader, in which it loses its lead;
     `doubled` is then what runs twice after it, until the old tasks are stopped. `quorum`: a
-    majority of managers is left; `remedy` what brings it back. `courses` drawn; `sampled`: not
-    every order in which Swarm may go on was gone through for `goes_to`.
+    majority of managers is left; `remedy` what brings it back. `ports`: what no longer answers at
+    the addresses of what fails; left out of partitions, as it depends on the client's side.
+    `courses` drawn; `sampled`: not every order in which Swarm may go on was gone through for
+    `goes_to`.
     """
 
     name: str
@@ -113,6 +133,7 @@ class Failure(Model):
     alarm: float | None = None
     deposed: float | None = None
     fates: tuple[Fate, ...] = ()
+    ports: tuple[ClosedPort, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)
     courses: int = 0
     sampled: bool = False

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quorate.predict.model import After, Failure, Fate, JobTrouble, Prediction, Span
-from quorate.predict.words import JOB
+from quorate.predict.model import After, ClosedPort, Failure, Fate, JobTrouble, Prediction, Span
+from quorate.predict.words import JOB, open_at
 from quorate.swarm.outcomes import Certainty
 
 WHOLE = 1000
@@ -130,7 +130,21 @@ def _failure(failure: Failure) -> dict[str, object]:
         "name": failure.name,
         "remedy": failure.remedy,
         "notes": list(_notes(failure)),
+        "servers": ", ".join(failure.servers),
+        "ports": [_port(port) for port in failure.ports[:MOST]],
         "lines": [_line(label, span, scale, sure) for label, span, sure in shown],
+    }
+
+
+def _port(port: ClosedPort) -> dict[str, object]:
+    there = port.answers if port.elsewhere else None
+    return {
+        "port": f"{port.port}/{port.protocol}",
+        "service": port.service,
+        "mode": port.mode,
+        "open": open_at(port),
+        "answers": "" if there is None else _span(there) if there.high else "at once",
+        "kind": "" if port.elsewhere else "over",
     }
 
 
