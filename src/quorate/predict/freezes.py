@@ -19,8 +19,13 @@ from quorate.swarm.outcomes import Certainty
 from quorate.swarm.starting import Given, started
 
 FROZEN = (
-    "a server that stands still sends the beat it owes as soon as it goes on; a leader that keeps "
-    "its lead finds its own clocks run out, and takes for lost who is not back within 0.1 s"
+    "a server that stands still sends the beat it owes as soon as it goes on; a leader that does "
+    "may lose its lead, whatever the heartbeat"
+)
+
+LEADS_ON = (
+    "a leader that stood still and leads on finds its own clocks run out, and takes for lost who is "
+    "not back within 0.1 s"
 )
 
 

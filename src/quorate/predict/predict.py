@@ -11,7 +11,7 @@ from quorate.fleet.model import Fleet
 from quorate.fleet.problems import did_you_mean
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
-from quorate.predict.freezes import FROZEN, freeze
+from quorate.predict.freezes import FROZEN, LEADS_ON, freeze
 from quorate.predict.jobs import RUNNING, has_jobs
 from quorate.predict.losses import COURSES, Losses
 from quorate.predict.model import Failure, Prediction
@@ -105,8 +105,11 @@ def _assumed(fleet: Fleet, asked: Sequence[Break]) -> Iterator[str]:
     yield from ASSUMED
     if has_jobs(fleet):
         yield RUNNING
-    if any(each.still is not None for each in asked):
+    still = {name for each in asked if each.still is not None for name in each.lost}
+    if still:
         yield FROZEN
+    if any(server.name in still for server in fleet.managers):
+        yield LEADS_ON
 
 
 def _usual(fleet: Fleet) -> Iterator[Break]:
