@@ -24,8 +24,8 @@ FROZEN = (
 )
 
 LEADS_ON = (
-    "a leader that stood still and leads on finds its own clocks run out, and takes for lost who is "
-    "not back within 0.1 s"
+    "a leader that stood still and leads on finds its own clocks run out, and takes for lost who "
+    "is not back within 0.1 s"
 )
 
 
