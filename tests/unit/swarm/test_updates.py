@@ -84,7 +84,7 @@ def test_a_task_that_does_not_stop_is_waited_for_a_minute() -> None:
 
 def test_a_port_or_memory_is_held_until_the_old_task_has_stopped() -> None:
     """The new task is scheduled at once, beside it: it goes elsewhere, or waits."""
-    port = {"host_ports": (("tcp", 80),)}
+    port: dict[str, Any] = {"host_ports": (("tcp", 80),)}
     free = course(Rollout(), slots=1, nodes=2, old=SLOW, **port)
     held = course(Rollout(), slots=1, nodes=1, old=SLOW, **port)
     assert free.gap == pytest.approx(4.0 + 0.2)
