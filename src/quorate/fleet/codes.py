@@ -365,6 +365,18 @@ _LINTS = {
         "the swarm's own traffic and the service would collide",
         "publish another port",
     ),
+    "Q523": Code(
+        "two databases write to one volume", _E,
+        "each takes the files for its own, and they spoil each other's data; containers do not "
+        "see each other's locks",
+        "give each a volume of its own; a helper that runs the database's image is said to be "
+        "none with `x-quorate: {state: none}`, or mounts the volume `:ro`",
+    ),
+    "Q524": Code(
+        "an update starts a second database on the volume", _E,
+        "the new task opens the files while the old one still writes them",
+        "use `order: stop-first`, which Quorate writes by itself where the file says nothing",
+    ),
 }  # fmt: skip
 
 _MEASURED = {

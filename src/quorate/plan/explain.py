@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from quorate.fleet.model import Engine, Service
 from quorate.plan.cost import stateful
@@ -107,20 +108,38 @@ class Explainer:
         for isolation in self.problem.fleet.policy.isolation:
             if service.workload_class != isolation.spiky or not service.load.spiky:
                 continue
-            at = frozenset(here)
-            away = [
-                other
-                for other in self.problem.fleet.services
-                if other.workload_class == isolation.away_from and not self.there.meets(other, at)
+            met = [
+                other for other in self._met(here) if other.workload_class == isolation.away_from
             ]
-            use = sum(other.load.cpu * other.replicas for other in away)
+            number, use = self._in_class[isolation.away_from]
+            away = number - len(met)
+            use -= sum(other.load.cpu * other.replicas for other in met)
             if away:
                 yield (
                     "starve",
-                    f"away from {count(len(away), isolation.away_from + ' service')} "
+                    f"away from {count(away, isolation.away_from + ' service')} "
                     f"({threads(use * 1000)} in use) that its bursts of {threads(burst)} "
                     "could starve",
                 )
+
+    def _met(self, hosts: tuple[int, ...]) -> list[Service]:
+        """The services with a task on one of the hosts."""
+        placed = {index for host in set(hosts) for index in self.there.items_at[host]}
+        given = {
+            fixed.service.id: fixed.service
+            for host in set(hosts)
+            for fixed in self.problem.fixed_at[host]
+        }
+        return [*(self.problem.items[index].service for index in placed), *given.values()]
+
+    @cached_property
+    def _in_class(self) -> dict[str, tuple[int, float]]:
+        """Class → its services, and the threads they use in ordinary times."""
+        found: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+        for service in self.problem.fleet.services:
+            number, use = found[service.workload_class]
+            found[service.workload_class] = number + 1, use + service.load.cpu * service.replicas
+        return found
 
     def _stable(self, home: int) -> Iterator[tuple[str, str]]:
         server = self.problem.hosts[home].server

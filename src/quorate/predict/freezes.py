@@ -9,8 +9,10 @@ from random import Random
 from quorate.fleet.quantities import write_duration
 from quorate.plan.model import LossOutcome
 from quorate.plan.survive import replay
+from quorate.predict.jobs import troubles
 from quorate.predict.losses import Losses, span_of, without_leader
 from quorate.predict.model import Failure, Fate
+from quorate.predict.ports import closed
 from quorate.predict.words import name_of
 from quorate.swarm.failure import Course
 from quorate.swarm.outcomes import Certainty
@@ -21,15 +23,21 @@ FROZEN = (
     "may lose its lead, whatever the heartbeat"
 )
 
+LEADS_ON = (
+    "a leader that stood still and leads on finds its own clocks run out, and takes for lost who "
+    "is not back within 0.1 s"
+)
+
 
 def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failure:
     """What comes of a server that stands still for so long, with all that runs there.
 
     Who goes on before it is taken for lost sends the beat it owes, and nothing has happened but
     that its services stood still. Who goes on later registers anew: what was replaced meanwhile is
-    stopped there, what waited for the server is started again, and what went elsewhere stays.
+    stopped there, what waited for the server is started again, and what went elsewhere stays. A
+    leader may lose its lead; where it keeps it, it may take others for lost as it goes on.
     """
-    courses = losses.follow((server,), leader=leader)
+    courses = losses.follow((server,), leader=leader, still=seconds)
     outcome = replay(losses.start, (server,))
     lost = [course.detection.down.get(server, inf) < seconds for course in courses]
     random = Random(f"{losses.seed} {leader} {server} {seconds}")
@@ -37,9 +45,11 @@ def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failu
         losses.reach(_first(losses, course, server, seconds, taken, random))
         for course, taken in zip(courses, lost, strict=True)
     ]
-    leaderless = [min(seconds, without_leader(course)) for course in courses]
+    leaderless = [without_leader(course) for course in courses]
+    deposed = [course.detection.leader != leader for course in courses] if leader == server else []
     down = [course.detection.down.get(server, inf) for course in courses]
     name = name_of((server,), leader, (), quorum=outcome.quorum)
+    fates = tuple(_fates(losses, server, outcome, times, lost, elected=any(deposed)))
     return Failure(
         name=f"{name}, still for {write_duration(seconds)}",
         servers=(server,),
@@ -47,11 +57,13 @@ def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failu
         quorum=outcome.quorum,
         still=seconds,
         alarm=round(sum(lost) / len(lost), 3),
+        deposed=round(sum(deposed) / len(deposed), 3) if deposed else None,
         doubled=tuple(sorted(outcome.moved)) if any(lost) else (),
         noticed=span_of(down) if all(lost) else None,
         leaderless=span_of(leaderless) if any(leaderless) else None,
         misled=_misled(courses, seconds),
-        fates=tuple(_fates(losses, server, outcome, times, lost)),
+        fates=fates,
+        ports=tuple(closed(losses.start, (server,), fates)),
         courses=losses.courses,
         sampled=outcome.sampled,
     )
@@ -99,7 +111,7 @@ def _misled(courses: Sequence[Course], seconds: float) -> dict[str, float]:
     """Server that never stood still → in which share of courses it is taken for lost meanwhile."""
     names = sorted({name for course in courses for name in course.detection.misled})
     shares = {
-        name: sum(course.detection.down.get(name, inf) < seconds for course in courses)
+        name: sum(course.detection.down.get(name, inf) <= seconds for course in courses)
         / len(courses)
         for name in names
     }
@@ -112,12 +124,15 @@ def _fates(
     outcome: LossOutcome,
     times: Sequence[Mapping[str, float]],
     lost: Sequence[bool],
+    *,
+    elected: bool,
 ) -> Iterator[Fate]:
     hit, stops = losses.struck((server,))
     through = losses.through(stops)
     for service in losses.fleet.services:
         name = service.id
-        if name not in losses.start.homes or not (hit[name] or through.get(name)):
+        job = troubles(service, losses.fleet, lost=False, elected=elected)
+        if name not in losses.start.homes or not (hit[name] or through.get(name) or job):
             continue
         goes = outcome.moved.get(name, ()) if any(lost) else ()
         sure = all(lost) and len(goes) == 1 and name not in outcome.at_risk
@@ -133,4 +148,5 @@ def _fates(
             empty=tuple(v.source or v.target for v in service.volumes if v.local_data and goes),
             through=through.get(name, ()),
             after=losses.after(name, outcome) if hit[name] and any(lost) else None,
+            job=job,
         )

@@ -13,7 +13,9 @@ from quorate.plan.model import LossOutcome
 from quorate.plan.scene import Scene
 from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours, timing
+from quorate.predict.jobs import troubles
 from quorate.predict.model import After, Failure, Fate, Span
+from quorate.predict.ports import closed
 from quorate.predict.storage import storage_servers
 from quorate.predict.words import name_of, remedy_of
 from quorate.swarm.detect import detect
@@ -72,6 +74,7 @@ class Losses:
         outcome = replay(self.start, lost)
         found = self.follow(lost, leader=leader)
         leaderless = [without_leader(course) for course in found]
+        fates = tuple(self._fates(lost, outcome, found, apart=bool(apart), leader=leader))
         return Failure(
             name=name_of(lost, leader, apart, quorum=outcome.quorum),
             servers=lost,
@@ -89,17 +92,21 @@ class Losses:
             else None,
             leaderless=span_of(leaderless) if any(leaderless) else None,
             misled=_misled(found),
-            fates=tuple(self._fates(lost, outcome, found)),
+            fates=fates,
+            ports=() if apart else tuple(closed(self.start, lost, fates)),
             overfull=outcome.overfull,
             courses=self.courses,
             sampled=outcome.sampled,
         )
 
-    def follow(self, lost: tuple[str, ...], *, leader: str) -> list[Course]:
-        """The courses of a loss, each as it may go; the same for the same seed."""
+    def follow(self, lost: tuple[str, ...], *, leader: str, still: float = inf) -> list[Course]:
+        """The courses of a loss, each as it may go; the same for the same seed.
+
+        `still`: they only stand still, and go on after so many seconds.
+        """
         # Its own numbers: a failure is predicted alike whatever else is asked.
         random = Random(f"{self.seed} {leader} {' '.join(sorted(lost))}")
-        return [self._course(lost, leader, random) for _ in range(self.courses)]
+        return [self._course(lost, leader, random, still) for _ in range(self.courses)]
 
     def answers(self, lost: tuple[str, ...], found: Iterable[Course]) -> list[dict[str, float]]:
         """For each course: service that stops or needs one → seconds until it answers, or inf."""
@@ -137,7 +144,7 @@ class Losses:
             if name in self.start.homes and not gone.isdisjoint(servers)
         }
 
-    def _course(self, lost: tuple[str, ...], leader: str, random: Random) -> Course:
+    def _course(self, lost: tuple[str, ...], leader: str, random: Random, still: float) -> Course:
         seen = detect(
             self.nodes,
             self.managers,
@@ -146,6 +153,7 @@ class Losses:
             random=random,
             timing=self.timing,
             closed=self.closed,
+            still=still,
         )
         return follow(
             self.start.board.copy(),
@@ -157,7 +165,13 @@ class Losses:
         )
 
     def _fates(
-        self, lost: tuple[str, ...], outcome: LossOutcome, found: list[Course]
+        self,
+        lost: tuple[str, ...],
+        outcome: LossOutcome,
+        found: list[Course],
+        *,
+        apart: bool,
+        leader: str,
     ) -> Iterable[Fate]:
         hit, stops = self.struck(lost)
         stored = self.stored(lost)
@@ -166,10 +180,15 @@ class Losses:
         through = self.through(stops)
         for service in self.fleet.services:
             name = service.id
-            if name in self.start.homes and (hit[name] or name in stops or through.get(name)):
+            if name not in self.start.homes:
+                continue
+            # What is cut off runs on, a job's task as well.
+            hung, elected = bool(hit[name]) and not apart, leader in lost and outcome.quorum
+            job = troubles(service, self.fleet, lost=hung, elected=elected)
+            if hit[name] or name in stops or through.get(name) or job:
                 fate = self._fate(service, hit[name], stops, through, outcome, found, times)
                 at = tuple(server for server in self.storage.get(name, ()) if server in lost)
-                yield fate.model_copy(update={"storage": at}) if at else fate
+                yield fate.model_copy(update={"storage": at, "job": job})
 
     def _fate(
         self,

@@ -34,6 +34,18 @@ class After(StrEnum):
     ENDED = "ended"
 
 
+class JobTrouble(StrEnum):
+    """What Swarm does wrong with a job after a loss.
+
+    Hangs: its task on a lost server counts as running for a day, unless the server is back or
+    removed; nothing replaces it, and the job does not end. Again: where the manager that leads then
+    has led before, the job may run again and again.
+    """
+
+    HANGS = "hangs"
+    AGAIN = "again"
+
+
 class Fate(Model):
     """What becomes of one service.
 
@@ -45,7 +57,8 @@ class Fate(Model):
     with its server. `empty`: volumes that are new, and empty, where it runs then. `through`:
     services that it needs and that stop; it may run, and cannot answer. `storage`: servers that
     are lost and hold its shared volumes; it cannot answer before they are back. `after`: what
-    becomes of its lost tasks when the servers are back; None where it has lost none.
+    becomes of its lost tasks when the servers are back; None where it has lost none. `job`: what
+    goes wrong with a job; empty for services.
     """
 
     service: str
@@ -63,6 +76,25 @@ class Fate(Model):
     through: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
     after: After | None = None
+    job: tuple[JobTrouble, ...] = ()
+
+
+class ClosedPort(Model):
+    """A published port that no longer answers at the addresses (`at`) of servers that failed.
+
+    Clients that use those addresses have to use others: `elsewhere` are the servers where it is
+    open still, or will be where the service goes; empty where it answers nowhere. `answers`: until
+    it does there; zero where nothing but the address is gone, None where it does not by itself.
+    `mode`: ingress (open on every server of the swarm) or host (open where a task runs).
+    """
+
+    service: str
+    port: int
+    protocol: str
+    mode: str
+    at: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
+    answers: Span | None = None
 
 
 class Failure(Model):
@@ -77,10 +109,13 @@ class Failure(Model):
     again. `misled`: server that is there → the share (0 to 1) of the courses in which it is taken
     for lost too, and its tasks restarted, as it talked through a lost manager or registers late
     with the next leader; those that never are left out. `still`: of a server that stands still and
-    goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile;
+    goes on, for how long; `alarm`: the share of courses in which it is taken for lost meanwhile,
+    `deposed`: of a leader, in which it loses its lead;
     `doubled` is then what runs twice after it, until the old tasks are stopped. `quorum`: a
-    majority of managers is left; `remedy` what brings it back. `courses` drawn; `sampled`: not
-    every order in which Swarm may go on was gone through for `goes_to`.
+    majority of managers is left; `remedy` what brings it back. `ports`: what no longer answers at
+    the addresses of what fails; left out of partitions, as it depends on the client's side.
+    `courses` drawn; `sampled`: not every order in which Swarm may go on was gone through for
+    `goes_to`.
     """
 
     name: str
@@ -96,7 +131,9 @@ class Failure(Model):
     misled: dict[str, float] = Field(default_factory=dict)
     still: float | None = None
     alarm: float | None = None
+    deposed: float | None = None
     fates: tuple[Fate, ...] = ()
+    ports: tuple[ClosedPort, ...] = ()
     overfull: dict[str, int] = Field(default_factory=dict)
     courses: int = 0
     sampled: bool = False

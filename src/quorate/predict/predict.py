@@ -11,7 +11,8 @@ from quorate.fleet.model import Fleet
 from quorate.fleet.problems import did_you_mean
 from quorate.plan.model import Plan
 from quorate.plan.scene import scene
-from quorate.predict.freezes import FROZEN, freeze
+from quorate.predict.freezes import FROZEN, LEADS_ON, freeze
+from quorate.predict.jobs import RUNNING, has_jobs
 from quorate.predict.losses import COURSES, Losses
 from quorate.predict.model import Failure, Prediction
 
@@ -86,7 +87,7 @@ def predict(
         fleet_digest=fleet.digest,
         seed=seed,
         failures=tuple(found),
-        assumed=(*ASSUMED, *([FROZEN] if any(each.still is not None for each in asked) else [])),
+        assumed=tuple(_assumed(fleet, asked)),
     )
 
 
@@ -98,6 +99,17 @@ class Break:
     lost: tuple[str, ...]
     apart: tuple[str, ...] = ()
     still: float | None = None
+
+
+def _assumed(fleet: Fleet, asked: Sequence[Break]) -> Iterator[str]:
+    yield from ASSUMED
+    if has_jobs(fleet):
+        yield RUNNING
+    still = {name for each in asked if each.still is not None for name in each.lost}
+    if still:
+        yield FROZEN
+    if any(server.name in still for server in fleet.managers):
+        yield LEADS_ON
 
 
 def _usual(fleet: Fleet) -> Iterator[Break]:

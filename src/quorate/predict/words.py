@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
+from quorate.predict.model import ClosedPort, JobTrouble
+
+JOB = {
+    JobTrouble.HANGS: "a job that counts as running on the lost server for a day: nothing "
+    "replaces it",
+    JobTrouble.AGAIN: "a job that may run again and again, if the next leader has led before",
+}
+
+
+SHOWN = 4
+
+
+def open_at(port: ClosedPort) -> str:
+    """Where a port answers that is closed at the address of a lost server."""
+    if not port.elsewhere:
+        return "nowhere"
+    if port.mode == "ingress":
+        return "every other server"
+    more = len(port.elsewhere) - SHOWN
+    shown = ", ".join(port.elsewhere[:SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
+
 
 def name_of(lost: tuple[str, ...], leader: str, apart: tuple[str, ...], *, quorum: bool) -> str:
     """What a failure is called."""

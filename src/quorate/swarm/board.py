@@ -98,7 +98,19 @@ class Board:
         """Assign one more task."""
         self._change(service, node, 1)
 
+    def retire(self, service: str, node: int) -> None:
+        """A task is told to end: it counts no more, and holds what it has until `release`."""
+        self._count_change(service, node, -1)
+
+    def release(self, service: str, node: int) -> None:
+        """A task that was told to end is seen to have ended."""
+        self._hold(self.services[service], node, -1)
+
     def _change(self, service: str, node: int, by: int) -> None:
+        self._count_change(service, node, by)
+        self._hold(self.services[service], node, by)
+
+    def _count_change(self, service: str, node: int, by: int) -> None:
         if self.ready[node]:
             del self.ranking[bisect_left(self.ranking, (self.total[node], node))]
             insort(self.ranking, (self.total[node] + by, node))
@@ -106,7 +118,6 @@ class Board:
         mine = dict(self.active.get(service, {}))
         mine[node] = mine.get(node, 0) + by
         self.active[service] = mine
-        self._hold(self.services[service], node, by)
 
     def _hold(self, service: Service, node: int, by: int) -> None:
         self.cpu[node] -= by * service.cpu

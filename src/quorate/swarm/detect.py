@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 
 from quorate.swarm.raft import Change, Raft
@@ -16,9 +17,10 @@ HORIZON = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """What managers see after nodes lost their power at 0. Times in seconds.
+    """What managers see after nodes lost their power, or stand still, at 0. Times in seconds.
 
-    `leaders`: as `Raft.run`; without a leader nothing is ever seen, and nothing is replaced.
+    `leaders`: as `Raft.run`; without a leader nothing is ever seen, and nothing is replaced. One
+    that stands still leads again from when it goes on, unless another was elected.
     `down`: node → when it is taken for lost, which may be one that is there. `ready`: node that is
     there → since when the leader gives tasks to it: 0 unless the leader changed; for a node that
     registers after its grace, later than its `down`. `back`: node that was ready and is taken for
@@ -50,30 +52,85 @@ def detect(
     random: Random,
     timing: Timing = TIMING,
     closed: bool = False,
+    still: float = inf,
 ) -> Detection:
     """What is seen of a loss: one possible course.
 
     Args:
         closed: engines are lost, and not their machines, which refuse what is asked of them.
+        still: they only stand still, and go on after so many seconds. `down` is then of those
+            that are silent for longer, even where that is later.
     """
     gone = frozenset(lost)
+    silent = gone.intersection(managers)
     raft = Raft(
         managers,
         leader=leader,
         reach=lambda one, other, at: True,
         random=random,
-        lost=gone & frozenset(managers),
+        lost=silent if still == inf else frozenset(),
+        still=dict.fromkeys(silent, still) if still < inf else None,
         timing=timing.raft,
     )
-    if leader in gone:
-        leaders = tuple(raft.run(HORIZON, first=True))
-    else:
-        leaders = tuple(raft.run(2 * timing.raft.election_ticks * timing.raft.tick))
+    leaders = _leaders(raft, leader, leads=leader not in gone, still=still, timing=timing)
     if leaders[-1].leader is None:
         return Detection(leaders=leaders)
-    sessions = Sessions(managers, raft.beliefs, gone, timing, closed=closed)
-    seen = _after_election if leader in gone else _with_the_leader
-    return seen(nodes, gone, leaders, sessions, random)
+    sessions = Sessions(managers, raft.beliefs, gone, timing, closed=closed, until=still)
+    if leader not in gone:
+        return _with_the_leader(nodes, gone, leaders, sessions, random)
+    if leaders[1:] == (Change(at=still, leader=leader),):
+        return _going_on(nodes, gone, leaders, sessions, random)
+    return _after_election(nodes, gone, leaders, sessions, random)
+
+
+def _leaders(
+    raft: Raft, leader: str, *, leads: bool, still: float, timing: Timing
+) -> tuple[Change, ...]:
+    """Who leads; of one that stands still, first that nobody does."""
+    soon = 2 * timing.raft.election_ticks * timing.raft.tick
+    if leads:
+        return tuple(raft.run(soon))
+    if still == inf:
+        return tuple(raft.run(HORIZON, first=True))
+    found = raft.run(min(still, HORIZON), first=True)
+    if found[-1].leader in (None, leader):
+        # Who stood for election meanwhile may depose it as it goes on.
+        found = raft.run(still + soon)
+        if found[-1].leader is None:
+            found = raft.run(still + HORIZON, first=True)
+    # Whoever is elected while it stands still leads without its having been deposed.
+    replaced = len(found) > 1 and found[1].leader is not None
+    again = [] if replaced else [Change(at=still, leader=leader)]
+    return (Change(at=0.0, leader=None), *again, *found[1:])
+
+
+def _going_on(
+    nodes: Sequence[str],
+    gone: frozenset[str],
+    leaders: tuple[Change, ...],
+    sessions: Sessions,
+    random: Random,
+) -> Detection:
+    """The leader stood still and leads on: its clocks have run out meanwhile.
+
+    A node's grace is a timer of the leader's, which runs out at once as it goes on; what waits in
+    its sockets it reads after that. Such a node is down, unless it has registered anew before the
+    dispatcher writes what it knows of nodes. The leader's own agent does: it asks itself.
+    """
+    managers, timing, still = sessions.managers, sessions.timing, sessions.until
+    down: dict[str, float] = {}
+    back: dict[str, float] = {}
+    there = [node for node in nodes if node not in gone]
+    for node in there:
+        period, since = _beat(random, timing)
+        if timing.grace * period - since >= still:
+            continue
+        local = node in managers
+        manager = node if local else random.choice(managers)
+        again = sessions.registered(period - since, manager, random, local=local)
+        if again > still + random.random() * timing.batch:
+            down[node], back[node] = still, again
+    return Detection(leaders=leaders, down=down, ready=dict.fromkeys(there, 0.0), back=back)
 
 
 def _with_the_leader(

@@ -46,7 +46,9 @@ class Raft:
 
     `away` are members that missed what was committed since, and how many elections: their logs
     are behind, their terms lower, and they know of no leader. `lost` ones count for the majority
-    and do nothing. The same random numbers, the same course. `beliefs`: by member that is there,
+    and do nothing; `still` ones stand still until a time: of the ticks they missed one comes as
+    they go on (Go's tickers keep one), and what was sent to them meanwhile is old when they read
+    it. The same random numbers, the same course. `beliefs`: by member that is there,
     whom it takes for the leader, and since when, which calls to it depend on.
     """
 
@@ -59,9 +61,11 @@ class Raft:
         random: Random,
         away: Mapping[str, int] | None = None,
         lost: frozenset[str] = frozenset(),
+        still: Mapping[str, float] | None = None,
         timing: RaftTiming = RAFT,
     ) -> None:
         self.reach, self.random, self.timing = reach, random, timing
+        self.still = still or {}
         missed = away or {}
         self.now = 0.0
         self.changes = [Change(at=0.0, leader=None if leader in lost else leader)]
@@ -90,12 +94,20 @@ class Raft:
         """The changes of leadership up to a time; with `first`, only up to the first leader."""
         while self._ticks and self._ticks[0][0] <= until:
             self.now, number, name = heapq.heappop(self._ticks)
-            heapq.heappush(self._ticks, (self.now + self.timing.tick, number, name))
+            following, goes_on = self.now + self.timing.tick, self.still.get(name, 0.0)
+            if self.now < goes_on < following:
+                following = goes_on
+            heapq.heappush(self._ticks, (following, number, name))
             known = len(self.changes)
-            self._tick(self._members[name])
-            if first and any(change.leader for change in self.changes[known:]):
+            if self._moves(name):
+                self._tick(self._members[name])
+            # One that is elected may be deposed in the same tick, by a higher term it did not know.
+            if first and len(self.changes) > known and self.changes[-1].leader:
                 break
         return self.changes
+
+    def _moves(self, name: str) -> bool:
+        return self.now >= self.still.get(name, 0.0)
 
     def _tick(self, member: _Member) -> None:
         member.elapsed += 1
@@ -193,5 +205,7 @@ class Raft:
         return [
             other
             for other in self._members.values()
-            if other is not member and self.reach(member.name, other.name, self.now)
+            if other is not member
+            and self._moves(other.name)
+            and self.reach(member.name, other.name, self.now)
         ]

@@ -51,6 +51,7 @@ class Sessions:
         lost: managers that answer nothing.
         closed: their machines are there, and refuse calls at once; the sessions with them break
             when they are lost, not at the next beat.
+        until: when they go on, and answer what waits for them.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class Sessions:
         timing: Timing,
         *,
         closed: bool = False,
+        until: float = math.inf,
     ) -> None:
         self.managers, self.beliefs, self.lost, self.timing = managers, beliefs, lost, timing
-        self.closed = closed
+        self.closed, self.until = closed, until
 
     def registered(self, beat: float, first: str, random: Random, *, local: bool) -> float:
         """When an agent is registered again whose session with the manager `first` breaks.
@@ -87,8 +89,10 @@ class Sessions:
     def _ask(self, manager: str, at: float) -> tuple[bool, float]:
         """Whether a call reaches a leader, and when it does or fails."""
         given_up = at + self.timing.call
-        if manager in self.lost:
-            return False, at if self.closed else given_up
+        if manager in self.lost and at < self.until:
+            if given_up <= self.until:
+                return False, at if self.closed else given_up
+            at = self.until
         raft = self.timing.raft
         known = self._belief(manager, at)
         if known.leader is None and at - known.at > raft.patience_ticks * raft.tick:
@@ -97,7 +101,10 @@ class Sessions:
             at += raft.poll
             known = self._belief(manager, at)
         # What is passed on to a lost leader hangs until the agent gives it up.
-        reached = known.leader is not None and known.leader not in self.lost
+        if known.leader in self.lost and at < self.until < given_up:
+            at = self.until
+        gone = known.leader in self.lost and at < self.until
+        reached = known.leader is not None and not gone
         refused = known.leader is not None and self.closed
         return reached, at if reached or refused else given_up
 

@@ -33,8 +33,10 @@ class Timing:
     one, or `unknown_grace` after a change of leader, until it has registered
     (dispatcher/nodes.go). An agent gives a call `call` seconds; between two tries it waits up
     to a back-off that begins at `backoff` and doubles up to `backoff_most` (agent/agent.go).
+    A node's tasks count as ended `orphaned` seconds after it was down (defaultNodeDownPeriod).
     The scheduler waits `debounce` for more to do (scheduler/scheduler.go), the dispatcher up to
-    `assign` before it tells nodes of their tasks (dispatcher/dispatcher.go).
+    `assign` before it tells nodes of their tasks, and it writes what it learns of nodes every
+    `batch`, of each the last (dispatcher/dispatcher.go).
 
     An engine that creates several containers at once shares its time among them: `creating`
     seconds of it for each, from the least to the most, and `starting` when it starts them. Measured
@@ -47,11 +49,13 @@ class Timing:
     spread: float = 0.5
     grace: int = 3
     unknown_grace: int = 6
+    orphaned: float = 86_400.0
     call: float = 5.0
     backoff: float = 0.1
     backoff_most: float = 8.0
     debounce: float = 0.05
     assign: float = 0.1
+    batch: float = 0.1
     creating: tuple[float, float] = (0.4, 0.8)
     starting: tuple[float, float] = (0.8, 1.3)
     raft: RaftTiming = field(default_factory=RaftTiming)

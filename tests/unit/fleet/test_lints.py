@@ -11,6 +11,10 @@ from tests.unit.fleet.helpers import FLEET, checked
 
 SMALL = "resources: {reservations: {memory: 1M}}"
 OK = "healthcheck: {test: [CMD, x]}"
+PG = "{image: postgres:17, volumes: ['d:/d'], x-quorate: {pin: one}}"
+NFS = "{image: postgres:17, volumes: ['n:/d'], x-quorate: {pin: two}}"
+DD = "'d:/d'"
+PART = "{type: volume, source: d, target: /d, volume: {subpath: %s}}"
 
 
 def found(directory: Path, body: str, fleet: str = FLEET) -> set[str]:
@@ -149,6 +153,26 @@ def found(directory: Path, body: str, fleet: str = FLEET) -> set[str]:
         ("a: {image: x:1, networks: {default: {ipv4_address: 10.0.0.1}}}", {"Q401"}),
         ("a: {image: x:1, deploy: {replica: 1}}", {"Q207"}),
         ("a: {image: postgres:17}", {"Q520"}),
+        # two databases on one volume
+        (f"a: {PG}\nb: {PG}", {"Q523"}),
+        (f"a: {PG}\nb: {PG.replace('one', 'two')}", set()),
+        (f"a: {PG}\nb: {PG.replace('d:/d', 'd:/d:ro')}", set()),
+        (f"a: {PG}\nb: {PG.replace('pin: one', 'pin: one, state: none')}", set()),
+        (f"a: {PG}\nb: {PG.replace('d:/d', '/srv/d:/d')}", set()),
+        (f"a: {PG.replace('d:/', '/srv/d:/')}\nb: {PG.replace('d:/', '/srv/x/../d:/')}", {"Q523"}),
+        # In shared storage wherever they run.
+        (f"a: {PG.replace('d:/d', 'n:/d')}\nb: {NFS}", {"Q523"}),
+        (f"a: {NFS}", set()),
+        (f"a: {{deploy: {{replicas: 2}}, {NFS[1:]}", {"Q523"}),
+        (f"a: {{deploy: {{mode: global}}, {NFS.replace('two', '[one, two]')[1:]}", {"Q523"}),
+        (f"a: {{deploy: {{replicas: 2}}, {PG[1:]}", {"Q519"}),
+        (
+            f"a: {PG.replace(DD, PART % 'x')}\nb: {PG.replace(DD, PART % 'y')}",
+            set(),
+        ),
+        (f"a: {PG.replace(DD, PART % 'x')}\nb: {PG.replace(DD, PART % 'x')}", {"Q523"}),
+        (f"a: {{deploy: {{update_config: {{order: start-first}}}}, {PG[1:]}", {"Q524"}),
+        (f"a: {{deploy: {{update_config: {{order: stop-first}}}}, {PG[1:]}", set()),
     ],
 )
 def test_services(tmp_path: Path, body: str, codes: set[str]) -> None:
@@ -216,6 +240,18 @@ def test_a_key_is_reported_once_for_each_stack(tmp_path: Path) -> None:
     assert problem.location.line == 2
     assert "s0:2, s1:3" in problem.what
     assert "and 4 more" in problem.what
+
+
+def test_one_volume_under_two_names(tmp_path: Path) -> None:
+    fleet = FLEET + "  web: {files: [web.yaml]}\n"
+    body = f"services:\n  NAME: {PG}\nvolumes: {{d: {{name: rows}}}}\n"
+    files = {"compose.yaml": body.replace("NAME", "a"), "web.yaml": body.replace("NAME", "b")}
+    report = checked(tmp_path, {"fleet.yaml": fleet, **files})
+    (problem,) = [problem for problem in report.problems if problem.code == "Q523"]
+    assert problem.what == "`b` writes to the volume `d`, as `a` does"
+    apart = {**files, "web.yaml": files["web.yaml"].replace("name: rows", "")}
+    report = checked(tmp_path, {"fleet.yaml": fleet, **apart})
+    assert not [problem for problem in report.problems if problem.code == "Q523"]
 
 
 def test_every_code_has_its_texts() -> None:

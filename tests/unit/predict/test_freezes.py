@@ -113,6 +113,32 @@ def test_a_leader_that_stands_still_for_short_keeps_its_lead() -> None:
     assert long.leaderless.high < 60.0
 
 
+def test_how_often_a_leader_loses_its_lead() -> None:
+    assert [still("a", seconds).deposed for seconds in (5.0, 25.0)] == [0.0, 1.0]
+    half = still("a", 11.0).deposed
+    assert half is not None
+    assert 0.3 < half < 0.7
+    # Another manager's standing still costs nobody anything.
+    assert still("b", 25.0).deposed is None
+
+
+def test_a_leader_that_leads_on_may_take_others_for_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    quick = shop(heartbeat=1.0)
+    asked = predict(quick, make_plan(quick), frozen=[("a", 5.0)], leader="a", courses=100)
+    (found,) = asked.failures
+    assert (found.alarm, found.deposed) == (0.0, 0.0)
+    assert set(found.misled) == {"b", "c", "w"}
+    assert all(0.2 < share < 0.8 for share in found.misled.values())
+    assert still("a", 5.0).misled == {}
+    render(asked, console(), in_full=True)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "keeps its lead; never taken for lost" in told
+    assert "finds its own clocks run out" in told
+    assert "loses its lead in 0% of courses" in page(asked)
+
+
 def test_without_a_majority_nothing_is_taken_for_lost() -> None:
     made = fleet([server("a", role=Role.MANAGER), server("w")], [service("x", pins=("a",))])
     found = still("a", 60.0, made=made)

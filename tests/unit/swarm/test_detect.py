@@ -115,3 +115,63 @@ def test_a_manager_that_does_not_lead() -> None:
     found = seen(3, "b")
     assert [change.leader for change in found.leaders] == ["a"]
     assert set(found.down) == {"b"}
+
+
+def stood_still(seconds: float, heartbeat: float, courses: int = 400) -> list[Detection]:
+    """Courses in which the leader `a` stands still for so long and goes on."""
+    return [
+        detect(
+            NODES,
+            MANAGERS,
+            leader="a",
+            lost="a",
+            random=Random(seed),
+            timing=Timing(heartbeat=heartbeat),
+            still=seconds,
+        )
+        for seed in range(courses)
+    ]
+
+
+def test_a_leader_is_not_deposed_before_the_shortest_election() -> None:
+    # Followers count from its last heartbeat, up to a tick before.
+    assert {found.leader for found in stood_still(7.9, 5.0)} == {"a"}
+    assert {found.leader for found in stood_still(21.0, 5.0)} == {"b", "c"}
+    half = [found.leader == "a" for found in stood_still(11.0, 5.0)]
+    assert 0.3 < sum(half) / len(half) < 0.7
+
+
+def test_nobody_leads_while_the_leader_stands_still() -> None:
+    for found in stood_still(11.0, 5.0):
+        first, then = found.leaders[:2]
+        assert (first.at, first.leader) == (0.0, None)
+        if found.leader == "a":
+            assert (then.at, then.leader) == (11.0, "a")
+        else:
+            assert found.leaders[-1].at < 11.0 + 20.0
+
+
+def test_a_leader_that_leads_on_takes_for_lost_whose_timers_ran_out() -> None:
+    """Of 1 s three beats are over in 5; agents' calls are not given up before that."""
+    found = stood_still(5.0, 1.0)
+    assert {one.leader for one in found} == {"a"}
+    shares = {node: sum(node in one.misled for one in found) / len(found) for node in NODES}
+    assert shares["a"] == 0.0
+    assert all(0.3 < shares[node] < 0.7 for node in "bcw")
+    for one in found:
+        assert set(one.down.values()) <= {5.0}
+        assert all(5.0 < at < 5.2 for at in one.back.values())
+        assert set(one.down) == set(one.back)
+    # Two seconds later each waits for the answer to its registration, which comes first.
+    assert not any(one.misled for one in stood_still(7.0, 1.0))
+    # No timer runs out before three of the shortest periods, less one.
+    assert not any(one.misled for one in stood_still(2.9, 2.0))
+
+
+def test_who_stands_still_for_good_is_lost() -> None:
+    for seed in range(50):
+        lost, still = (
+            detect(NODES, MANAGERS, leader="a", lost="w", random=Random(seed), still=seconds)
+            for seconds in (float("inf"), 1e6)
+        )
+        assert lost == still

@@ -121,3 +121,35 @@ def test_a_former_leader_counts_its_missed_election_first() -> None:
 def test_one_manager_alone() -> None:
     assert course(1, "a") == [Change(at=0.0, leader="a")]
     assert course(1, "a", lost="a") == [Change(at=0.0, leader=None)]
+
+
+def standing_still(name: str, seconds: float, seed: int) -> Raft:
+    return Raft(
+        "abc",
+        leader="a",
+        reach=lambda one, other, at: True,
+        random=Random(seed),
+        still={name: seconds},
+    )
+
+
+def test_a_follower_that_stands_still_changes_nothing() -> None:
+    for seed in range(50):
+        assert standing_still("b", 100.0, seed).run(300.0) == [Change(at=0.0, leader="a")]
+
+
+def test_a_leader_that_stands_still_for_long_follows_its_successor() -> None:
+    for seed in range(50):
+        raft = standing_still("a", 60.0, seed)
+        changes = raft.run(200.0)
+        assert changes[-1].leader in ("b", "c")
+        assert changes[-1].at < 60.0
+        # It is told within a tick of going on, and deposes nobody.
+        last = raft.beliefs["a"][-1]
+        assert last.leader == changes[-1].leader
+        assert 60.0 <= last.at <= 61.1
+
+
+def test_a_leader_that_stands_still_for_short_leads_on() -> None:
+    for seed in range(50):
+        assert standing_still("a", 8.0, seed).run(200.0) == [Change(at=0.0, leader="a")]

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from quorate.drill.ground import Intent
 from quorate.predict.model import Failure, Span
+from quorate.predict.words import JOB
 
 
 def effects(intent: Intent, console: Console) -> None:
@@ -48,7 +49,8 @@ def _foreseen(failure: Failure | None) -> list[str]:
         words = []
         if fate.goes_to:
             words.append(f"goes to {', '.join(fate.goes_to)}")
-        if fate.waits:
+        words += [JOB[trouble] for trouble in fate.job]
+        if fate.waits and not fate.job:
             words.append("waits")
         if fate.through:
             words.append(f"needs {', '.join(fate.through)}")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate.plan.model import Placement, Plan, ServerUse, Use
-from quorate.plan.words import count
+from quorate.plan.words import count, listed
 
 GIB = 2**30
 BAR = 12
@@ -21,6 +21,9 @@ TOGETHER = 5
 
 COLUMNS = (28, 18, 46)
 """Widths: name, fallback, reason. With their gaps, 98 of a terminal's 100 columns."""
+
+NAMED = 8
+"""Servers that a service may go to are named up to so many."""
 
 NEARLY_FULL = 0.9
 
@@ -168,10 +171,13 @@ def _fallback(placement: Placement, servers: int) -> str:
     elsewhere = [name for name in placement.pool if name not in placement.homes]
     if len(set(placement.homes)) > 1:
         others = Counter(placement.homes) - Counter({placement.home: len(placement.homes)})
-        return f"also on {', '.join(others)}"
+        return f"also on {', '.join(others) if len(others) <= NAMED else listed(list(others))}"
     if not elsewhere:
         return "waits for it"
-    return "any other" if len(elsewhere) == servers - 1 else ", ".join(elsewhere)
+    if len(elsewhere) == servers - 1:
+        return "any other"
+    # Of hundreds nobody reads the names; `--only` and the plan file have them.
+    return ", ".join(elsewhere) if len(elsewhere) <= NAMED else listed(elsewhere)
 
 
 def _details(placement: Placement) -> RenderableType:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.predict.model import After, Failure, Fate, Prediction, Span
+from quorate.predict.model import After, ClosedPort, Failure, Fate, JobTrouble, Prediction, Span
+from quorate.predict.words import JOB, open_at
 from quorate.swarm.outcomes import Certainty
 
 KEY = (
     "times from the loss on, in nine courses of ten; services that stop, those that are back by "
     "themselves, when the last of them answers; those that wait for their server, are cut off from "
-    "what they need, find no place, start with empty volumes; server?: sometimes there; when the "
+    "what they need, find no place, start with empty volumes; ports that no longer answer at the "
+    "address of what is lost; server?: sometimes there; when the "
     "server is back, what went elsewhere stays there until `quorate up`"
 )
 
@@ -21,41 +25,58 @@ def render(found: Prediction, console: Console, *, in_full: bool) -> None:
     """Print a prediction: a line for each failure, `in_full` each service too."""
     console.print(_summary(found.failures))
     for failure in found.failures:
-        if not failure.quorum:
-            console.print(Text(f"{failure.name}: no quorum: {failure.remedy}", "yellow"))
-        if failure.alarm is not None:
-            console.print(Text(f"{failure.name}: {alarm(failure)}", "yellow" * bool(failure.alarm)))
-        if failure.doubled:
-            when = (
-                "on both sides meanwhile" if failure.still is None else "twice for a moment after"
-            )
-            twice = f"{failure.name}: run {when}: {', '.join(failure.doubled)}"
-            console.print(Text(twice, "yellow"))
-        if failure.misled:
-            wrong = f"{failure.name}: there and taken for lost too: {', '.join(misled(failure))}"
-            console.print(Text(wrong, "yellow"))
-        for server, amount in failure.overfull.items():
-            console.print(
-                Text(f"{failure.name}: {server} gets {amount / 2**30:.1f} GiB to hold", "yellow")
-            )
+        for text in _warnings(failure):
+            console.print(Text(f"{failure.name}: {text}", "yellow"))
     if in_full:
         for failure in found.failures:
             console.print()
             console.print(Text(failure.name, "bold"))
             console.print(_fates(failure.fates))
+            if failure.ports:
+                console.print()
+                console.print(Text(f"at the address of {', '.join(failure.servers)}", "bold"))
+                console.print(_ports(failure.ports))
     console.print()
     console.print(Text(KEY, "dim"))
     for text in found.assumed:
         console.print(Text(f"assumed: {text}", "dim"))
 
 
+def _warnings(failure: Failure) -> Iterator[str]:
+    """What is to be known of the failure as a whole, or of the swarm."""
+    if not failure.quorum:
+        yield f"no quorum: {failure.remedy}"
+    if failure.alarm is not None:
+        yield alarm(failure)
+    if failure.doubled:
+        when = "on both sides meanwhile" if failure.still is None else "twice for a moment after"
+        yield f"run {when}: {', '.join(failure.doubled)}"
+    if failure.misled:
+        yield f"there and taken for lost too: {', '.join(misled(failure))}"
+    for trouble in JobTrouble:
+        jobs = [fate.service for fate in failure.fates if trouble in fate.job]
+        if jobs:
+            yield f"{', '.join(jobs)}: {JOB[trouble]}"
+    for server, amount in failure.overfull.items():
+        yield f"{server} gets {amount / 2**30:.1f} GiB to hold"
+
+
 def alarm(failure: Failure) -> str:
-    """How often a server that stands still is taken for lost, in words."""
+    """How often a server that stands still is taken for lost, and deposed, in words."""
     share = failure.alarm or 0.0
-    if not share:
-        return "never taken for lost: what runs there stands still, and goes on with it"
-    often = "always" if share == 1 else f"in {max(1, share * 100):.0f} of 100"
-    return f"taken for lost {often}"
+    lost = (
+        f"taken for lost {_often(share)}"
+        if share
+        else "never taken for lost: what runs there stands still, and goes on with it"
+    )
+    if failure.deposed is None:
+        return lost
+    lead = f"loses its lead {_often(failure.deposed)}" if failure.deposed else "keeps its lead"
+    return f"{lead}; {lost}"
+
+
+def _often(share: float) -> str:
+    return "always" if share == 1 else f"in {max(1, share * 100):.0f} of 100"
 
 
 def misled(failure: Failure) -> list[str]:
@@ -76,7 +97,7 @@ def _table(*names: str) -> Table:
 def _summary(failures: tuple[Failure, ...]) -> Table:
     table = _table(
         *("lost", "noticed", "no leader", "stop", "back", "the last", "wait", "cut off"),
-        *("no place", "empty"),
+        *("no place", "empty", "ports"),
     )
     for failure in failures:
         fates = failure.fates
@@ -95,6 +116,29 @@ def _summary(failures: tuple[Failure, ...]) -> Table:
             ),
             _number(sum(fate.pending is not Certainty.NEVER for fate in fates)),
             _number(sum(bool(fate.empty) for fate in fates)),
+            _closed(failure.ports),
+        )
+    return table
+
+
+def _closed(ports: tuple[ClosedPort, ...]) -> Text:
+    """How many ports no longer answer at the address, and how many of them nowhere."""
+    nowhere = sum(not port.elsewhere for port in ports)
+    if not ports:
+        return Text("–", "dim")
+    return Text(f"{len(ports)}, {nowhere} nowhere" if nowhere else str(len(ports)), "yellow")
+
+
+def _ports(ports: tuple[ClosedPort, ...]) -> Table:
+    table = _table("closed port", "service", "mode", "open at", "answers there")
+    for port in ports:
+        there = port.answers if port.elsewhere else None
+        table.add_row(
+            f"{port.port}/{port.protocol}",
+            Text(port.service, "bold"),
+            port.mode,
+            Text(open_at(port), "" if port.elsewhere else "red"),
+            Text("at once", "green") if there is not None and there.high == 0 else _span(there),
         )
     return table
 
@@ -117,7 +161,8 @@ def _fates(fates: tuple[Fate, ...]) -> Table:
 
 def _notes(fate: Fate) -> list[str]:
     notes = []
-    if fate.waits:
+    notes += [JOB[trouble] for trouble in fate.job]
+    if fate.waits and JobTrouble.HANGS not in fate.job:
         notes.append("waits for its server")
     if fate.pending is not Certainty.NEVER:
         notes.append(f"{fate.pending.value} finds no place")

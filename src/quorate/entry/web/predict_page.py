@@ -7,7 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quorate.predict.model import After, Failure, Fate, Prediction, Span
+from quorate.predict.model import After, ClosedPort, Failure, Fate, JobTrouble, Prediction, Span
+from quorate.predict.words import JOB, open_at
 from quorate.swarm.outcomes import Certainty
 
 WHOLE = 1000
@@ -79,6 +80,10 @@ def _told(name: str, fates: list[dict[str, Fate]]) -> bool:
 def _cell(fate: Fate | None, *, quorum: bool = True) -> Cell:
     if fate is None:
         return Cell(kind="on", text="·")
+    if JobTrouble.HANGS in fate.job:
+        return Cell(kind="waits", text="hangs", title=_words(fate))
+    if JobTrouble.AGAIN in fate.job:
+        return Cell(kind="slow", text="again?", title=_words(fate))
     if fate.answers is not None and fate.answers.high == 0:
         return Cell(kind="on", text="·", title=f"{fate.lost} of {fate.tasks} lost; goes on")
     if fate.answers is not None:
@@ -97,7 +102,7 @@ def _cell(fate: Fate | None, *, quorum: bool = True) -> Cell:
 
 
 def _words(fate: Fate) -> str:
-    said = [f"{fate.lost} of {fate.tasks} lost"]
+    said = [f"{fate.lost} of {fate.tasks} lost", *(JOB[trouble] for trouble in fate.job)]
     if fate.answers is not None:
         said.append(f"answers after {_span(fate.answers)}")
     if fate.goes_to:
@@ -125,7 +130,21 @@ def _failure(failure: Failure) -> dict[str, object]:
         "name": failure.name,
         "remedy": failure.remedy,
         "notes": list(_notes(failure)),
+        "servers": ", ".join(failure.servers),
+        "ports": [_port(port) for port in failure.ports[:MOST]],
         "lines": [_line(label, span, scale, sure) for label, span, sure in shown],
+    }
+
+
+def _port(port: ClosedPort) -> dict[str, object]:
+    there = port.answers if port.elsewhere else None
+    return {
+        "port": f"{port.port}/{port.protocol}",
+        "service": port.service,
+        "mode": port.mode,
+        "open": open_at(port),
+        "answers": "" if there is None else _span(there) if there.high else "at once",
+        "kind": "" if port.elsewhere else "over",
     }
 
 
@@ -136,7 +155,8 @@ def _notes(failure: Failure) -> list[str]:
          list(failure.doubled)),
         ("may be taken for lost though there",
          [f"{name} ({share:.0%} of courses)" for name, share in failure.misled.items()]),
-        ("wait for their server", [f.service for f in fates if f.waits]),
+        ("wait for their server",
+         [f.service for f in fates if f.waits and JobTrouble.HANGS not in f.job]),
         ("cannot answer, for what they need waits",
          [f.service for f in fates
           if f.through and f.answers is None and not (f.waits or f.storage)]),
@@ -150,6 +170,9 @@ def _notes(failure: Failure) -> list[str]:
         ("get more than their memory to hold", sorted(failure.overfull)),
     )  # fmt: skip
     alarm = [] if failure.alarm is None else [f"taken for lost in {failure.alarm:.0%} of courses"]
+    if failure.deposed is not None:
+        alarm.append(f"loses its lead in {failure.deposed:.0%} of courses")
+    alarm += [f"{f.service}: {JOB[trouble]}" for f in fates for trouble in f.job]
     return alarm + [f"{len(names)} {words}: {', '.join(names)}" for words, names in groups if names]
 
 

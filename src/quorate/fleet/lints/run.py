@@ -16,6 +16,7 @@ from quorate.fleet.lints import (
     running,
     servers,
     stacks,
+    twice,
 )
 from quorate.fleet.lints.context import Context
 from quorate.fleet.model import Fleet
@@ -30,6 +31,7 @@ LINTS = (
     placement.lint,
     ports.lint,
     data.lint,
+    twice.lint,
     running.lint,
     images.lint,
     passwords.lint,
