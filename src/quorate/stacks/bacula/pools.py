@@ -26,7 +26,7 @@ USABLE = 0.9
 
 SPARED_SHARE = 0.25
 VOLUMES_PER_RUN = 4
-SMALLEST_VOLUME = GIB
+SMALLEST_VOLUME = GIB // 4
 CATALOGUE_DAILY = GIB // 16
 """Assumed: the catalogue's own copy, in the pool of the incremental ones."""
 
@@ -118,7 +118,7 @@ def _most(each: Amounts, cycle: Cycle, kept: Retention) -> int:
 
 def _pool(name: str, days: int, run: int, every: int) -> Pool:
     """A pool for runs of `run` bytes each `every` days, of which those of `days` are kept."""
-    size = min(DOCUMENT_VOLUME, max(SMALLEST_VOLUME, _whole(run / VOLUMES_PER_RUN)))
+    size = min(DOCUMENT_VOLUME, _whole(run / VOLUMES_PER_RUN))
     runs = ceil(days / every)
     return Pool(
         name=name,
@@ -132,8 +132,8 @@ def _pool(name: str, days: int, run: int, every: int) -> Pool:
 
 
 def _whole(size: float) -> int:
-    """Rounded up to whole GiB."""
-    return ceil(size / GIB) * GIB
+    """Rounded up to whole volumes of the smallest size, at least one."""
+    return max(1, ceil(size / SMALLEST_VOLUME)) * SMALLEST_VOLUME
 
 
 def _squeezed(made: Sequence[Pool], room: int) -> list[Pool]:
