@@ -18,7 +18,7 @@ from quorate.plan.solve import make_plan as solve
 from quorate.stacks.bacula.model import Bacula, Catalogue, Layout
 from quorate.stacks.bacula.render import Options, render
 from tests.fakes.fleets import GIB, make_fleet, make_plan, make_server
-from tests.real_bacula import (
+from tests.integration.bacula.real import (
     Programs,
     console,
     find_programs,
@@ -29,7 +29,7 @@ from tests.real_bacula import (
 )
 
 OFFICE = Path(__file__).parents[3] / "examples/office/fleet.yaml"
-ODD_PASSWORD = 'a"b\\c #d{e}; @f\'g $h'
+ODD_PASSWORD = "a\"b\\c #d{e}; @f'g $h"
 END_SECONDS = 40.0
 
 
@@ -221,7 +221,7 @@ def fill(data: Path) -> None:
     (data / "text").write_text("once upon a time\n" * 4000)
     (data / "packed.gz").write_bytes(b"0" * 300_000)  # not packed at all, and not to be
     (data / "empty").touch()
-    (data / "spaces and \"quotes\" and ünïcode").write_text("odd")
+    (data / 'spaces and "quotes" and ünïcode').write_text("odd")
     (data / "-leading dash").write_bytes(os.urandom(5000))
     (data / "line\nbreak").write_text("odd too")
     (data / "deep/er").mkdir(parents=True)
@@ -242,12 +242,12 @@ def fill(data: Path) -> None:
 
 def tree(top: Path) -> dict[str, tuple[Any, ...]]:
     """Path → all that a restore must bring back."""
-    found = {}
+    found: dict[str, tuple[Any, ...]] = {}
     twins: dict[int, list[str]] = {}
     for path in sorted(top.rglob("*")):
         seen = path.lstat()
         kind = "link" if path.is_symlink() else "directory" if path.is_dir() else "file"
-        content: Any = os.readlink(path) if kind == "link" else None
+        content: Any = path.readlink() if kind == "link" else None
         if kind == "file":
             content = path.read_bytes()
             twins.setdefault(seen.st_ino, []).append(path.name)

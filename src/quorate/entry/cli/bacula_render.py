@@ -108,7 +108,8 @@ def _configs(fleet: Fleet, text: str) -> tuple[str, str]:
 def _absolute(option: str, directory: str) -> str:
     if not directory.startswith("/") or len(directory) < 2:
         raise UsageError(
-            f"{option} {directory}: not an absolute path", todo="write it from / on, as on the server"
+            f"{option} {directory}: not an absolute path",
+            todo="write it from the root, as /srv/fleet",
         )
     return directory.rstrip("/")
 

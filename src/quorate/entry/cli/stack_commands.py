@@ -92,9 +92,7 @@ def render(
         configs=tuple(configs or ()), without=tuple(without or ()), catalogue=catalogue, mail=mail,
     )  # fmt: skip
     if bacula:
-        render_bacula(
-            fleet, output or Path("bacula"), plan, chosen, lab=lab, as_json=as_json
-        )
+        render_bacula(fleet, output or Path("bacula"), plan, chosen, lab=lab, as_json=as_json)
         return
     refuse_given(chosen)
     _render_stacks(fleet, output or Path("stacks"), plan, lab=lab, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate.fleet.model import Server
-from quorate.stacks.bacula.director import (
+from quorate.stacks.bacula.direction import (
     DEVICE,
     MEDIA,
     NAME,

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from quorate.fleet.model import Fleet, Server
-from quorate.stacks.bacula.model import (
-    Catalogue,
-    Cycle,
-    FileSet,
-    Layout,
-    Part,
-    Pool,
-    Roles,
+from quorate.fleet.model import Server
+from quorate.stacks.bacula.direction import (
+    AFTER,
+    CATALOGUE_NAME,
+    DAILY,
+    DATABASE,
+    DEVICE,
+    MEDIA,
+    MESSAGES,
+    MONTHLY,
+    NAME,
+    OPTIONS,
+    STORAGE,
+    Direction,
+    client_name,
+    password,
 )
+from quorate.stacks.bacula.jobs import job_defaults, jobs
+from quorate.stacks.bacula.model import Catalogue, Cycle, Layout, Pool
 from quorate.stacks.bacula.say import Entry, days, document, quoted, resource
-
-NAME = "bacula-dir"
-CATALOGUE_NAME = "MyCatalog"
-DATABASE = "bacula"
-"""Debian's names: its script that saves the catalogue, and its packages, know them."""
-
-OPTIONS = "fileset-options.conf"
-STORAGE = "File"
-DEVICE = "FileStorage"
-MEDIA = "File"
-MESSAGES = "Standard"
-DAILY, MONTHLY, AFTER = "DailyCycle", "MonthlyCycle", "AfterBackup"
-FRESH_HOURS = 26
-"""A daily dump, and two hours for it to take longer than yesterday."""
 
 PACKED = ("*.gz", "*.zst", "*.xz", "*.bz2", "*.zip", "*.jpg", "*.jpeg", "*.png", "*.mp4", "*.webp")
 """Packed already: compressed again they only cost time."""
@@ -43,20 +37,6 @@ KEPT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Direction:
-    """All that the Director's file is made of."""
-
-    fleet: Fleet
-    roles: Roles
-    filesets: Sequence[FileSet]
-    pools: Sequence[Pool]
-    cycle: Cycle
-    layout: Layout
-    catalogue: Catalogue
-    mail: str
-
-
 def director(of: Direction) -> str:
     """The text of bacula-dir.conf.
 
@@ -66,8 +46,8 @@ def director(of: Direction) -> str:
     resources = [
         _itself(of.layout),
         *_catalogue(of),
-        *_job_defaults(of),
-        *_jobs(of),
+        *job_defaults(of),
+        *jobs(of),
         *(_fileset(of.layout, item.name, item.files, item.exclude) for item in of.filesets),
         _fileset(of.layout, "Catalog", [f"{of.layout.working}/{DATABASE}.sql"]),
         *_schedules(of.cycle),
@@ -77,21 +57,6 @@ def director(of: Direction) -> str:
         *messages(of.layout, of.mail),
     ]
     return document(f"The Director of the fleet {of.fleet.name}.", resources)
-
-
-def client_name(server: str) -> str:
-    """The document's names: `hppavilion-fd`."""
-    return f"{server}-fd"
-
-
-def job_name(item: FileSet) -> str:
-    """The document's names, and the server: `BackupDatabases-hppavilion`."""
-    return f"Backup{item.name}"
-
-
-def password(layout: Layout, name: str) -> tuple[str, str]:
-    """A password as an entry: Bacula reads the file, in which it stands in quotes."""
-    return ("Password", f"@{layout.password(name)}")
 
 
 def _itself(layout: Layout) -> str:
@@ -117,111 +82,6 @@ def _catalogue(of: Direction) -> Iterator[str]:
         # Through PostgreSQL's own socket, as the user the daemon runs as: no password.
         entries.append(("dbuser", quoted(DATABASE)))
     yield resource("Catalog", entries)
-
-
-def _job_defaults(of: Direction) -> Iterator[str]:
-    shared: list[Entry] = [
-        ("Type", "Backup"),
-        ("Storage", STORAGE),
-        ("Messages", MESSAGES),
-        ("Accurate", "yes"),
-        ("Spool Attributes", "yes"),
-        # A server that is down at 23:05 is tried again, and a missed full backup made up for.
-        ("Reschedule On Error", "yes"),
-        ("Reschedule Interval", "30 minutes"),
-        ("Reschedule Times", 4),
-        ("Rerun Failed Levels", "yes"),
-        ("Allow Duplicate Jobs", "no"),
-        ("Cancel Queued Duplicates", "yes"),
-        ("Write Bootstrap", quoted(f"{of.layout.working}/%n.bsr")),
-        ("Priority", 10),
-    ]
-    names = [pool.name for pool in of.pools]
-    if "Full" in names:
-        levels = [name for name in ("Full", "Differential", "Incremental") if name in names]
-        yield resource(
-            "JobDefs",
-            [
-                ("Name", "Daily"),
-                ("Level", "Incremental"),
-                ("Schedule", DAILY),
-                ("Pool", "Full"),
-                *((f"{level} Backup Pool", level) for level in levels),
-                ("Max Full Interval", days(of.cycle.longest_days + of.cycle.differential_days)),
-                *shared,
-            ],
-        )
-    if "System" in names:
-        yield resource(
-            "JobDefs",
-            [("Name", "Monthly"), ("Level", "Full"), ("Schedule", MONTHLY), ("Pool", "System"),
-             *shared],
-        )  # fmt: skip
-
-
-def _jobs(of: Direction) -> Iterator[str]:
-    for item in of.filesets:
-        entries: list[Entry] = [
-            ("Name", quoted(job_name(item))),
-            ("JobDefs", "Monthly" if item.part is Part.SYSTEM else "Daily"),
-            ("Client", quoted(client_name(item.server))),
-            ("FileSet", quoted(item.name)),
-        ]
-        if item.fresh:
-            command = " ".join(
-                [f"{of.layout.etc}/fresh-dumps", str(FRESH_HOURS), *map(argument, item.fresh)]
-            )
-            entries.append(("ClientRunBeforeJob", quoted(command)))
-        yield resource("Job", entries)
-    yield _catalogue_job(of)
-    yield resource(
-        "Job",
-        [
-            ("Name", "RestoreFiles"),
-            ("Type", "Restore"),
-            ("Client", quoted(client_name(of.roles.director))),
-            ("FileSet", "Catalog"),
-            ("Storage", STORAGE),
-            ("Pool", of.pools[0].name),
-            ("Messages", MESSAGES),
-            ("Where", quoted(of.layout.restores)),
-        ],
-    )
-
-
-def argument(path: str) -> str:
-    """A path as a word of a command; Bacula splits commands at spaces outside of quotes.
-
-    Raises:
-        ValueError: it cannot be one.
-    """
-    quoted(path)
-    if '"' in path or "\\" in path or "%" in path:
-        raise ValueError(f"{path!r} holds a letter that Bacula's commands cannot carry")
-    return f'"{path}"' if " " in path else path
-
-
-def _catalogue_job(of: Direction) -> str:
-    """Without the catalogue a restore begins with reading every volume."""
-    names = [pool.name for pool in of.pools]
-    return resource(
-        "Job",
-        [
-            ("Name", "BackupCatalog"),
-            ("Type", "Backup"),
-            ("Level", "Full"),
-            ("Client", quoted(client_name(of.roles.director))),
-            ("FileSet", "Catalog"),
-            ("Schedule", AFTER),
-            ("Storage", STORAGE),
-            ("Messages", MESSAGES),
-            ("Pool", "Incremental" if "Incremental" in names else names[-1]),
-            ("RunBeforeJob", quoted(f"{of.layout.scripts}/make_catalog_backup.pl MyCatalog")),
-            ("RunAfterJob", quoted(f"{of.layout.scripts}/delete_catalog_backup")),
-            ("Write Bootstrap", quoted(f"{of.layout.working}/%n.bsr")),
-            ("Priority", 11),
-        ],
-    )
 
 
 def fileset_options() -> str:
@@ -257,9 +117,7 @@ def _schedules(cycle: Cycle) -> Iterator[str]:
     yield resource(
         "Schedule", [("Name", MONTHLY), ("Run", f"Level=Full {cycle.full} at {cycle.at}")]
     )
-    yield resource(
-        "Schedule", [("Name", AFTER), ("Run", f"Level=Full sun-sat at {cycle.after}")]
-    )
+    yield resource("Schedule", [("Name", AFTER), ("Run", f"Level=Full sun-sat at {cycle.after}")])
 
 
 def _client(of: Direction, server: Server) -> str:

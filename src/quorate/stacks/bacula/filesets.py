@@ -69,9 +69,7 @@ def filesets(
     return made, [*found.findings(), *_questions(wanted, made)]
 
 
-def _homes(
-    fleet: Fleet, service: Service, homes: Mapping[str, tuple[str, ...]]
-) -> tuple[str, ...]:
+def _homes(fleet: Fleet, service: Service, homes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     if service.engine is Engine.COMPOSE:
         stack = next(stack for stack in fleet.stacks if stack.name == service.stack)
         return (stack.server,) if stack.server else ()
@@ -206,9 +204,7 @@ class _Found:
     def _counted(self, service: Service) -> bool:
         """Whether all it mounts is also mounted by a service whose size is known."""
         known = {
-            item.path
-            for other, item in self._kept()
-            if other.data_size and item.path is not None
+            item.path for other, item in self._kept() if other.data_size and item.path is not None
         }
         own = {item.path for other, item in self._kept() if other.id == service.id}
         return bool(own) and own <= known
@@ -275,4 +271,3 @@ def own_copies(made: list[FileSet], roles: Roles) -> Iterator[Finding]:
             what=f"{roles.storage} keeps the copies of its own {parts}: when it is lost, both are",
             todo="keep another copy elsewhere, or let another server store (--storage SERVER)",
         )
-

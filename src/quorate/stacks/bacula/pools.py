@@ -49,11 +49,14 @@ def amounts(filesets: Sequence[FileSet], cycle: Cycle) -> Amounts:
         sum(min(item.size, item.daily * week * cycle.differential_days) for item in daily)
         for week in weeks
     ]
+    system = [item for item in filesets if item.part is Part.SYSTEM]
+    # Where no size is known, a little is: jobs need a pool.
+    least = SMALLEST_VOLUME if daily else 0
     return Amounts(
-        full=sum(item.size for item in daily),
-        differential=sum(grown) // len(grown),
+        full=max(least, sum(item.size for item in daily)),
+        differential=max(least, sum(grown) // len(grown)),
         incremental=sum(item.daily for item in daily) + CATALOGUE_DAILY,
-        system=sum(item.size for item in filesets if item.part is Part.SYSTEM),
+        system=sum(item.size for item in system),
     )
 
 
@@ -69,6 +72,8 @@ def pools(
     usable = int(roles.room * USABLE)
     choices = list(_choices(wanted, cycle))
     kept = next((kept for kept in choices if _most(each, cycle, kept) <= usable), None)
+    if not roles.room:
+        return tuple(_pools(each, cycle, choices[0])), [_room_unknown(roles)]
     made = _pools(each, cycle, kept or choices[-1])
     if kept is not None:
         # What is left over is for full backups too: nobody knows sizes exactly.
@@ -90,8 +95,8 @@ def _choices(wanted: Retention, cycle: Cycle) -> Iterator[Retention]:
     week = cycle.differential_days
     differential, incremental = wanted.differential, wanted.incremental
     while differential > 2 * week or incremental > week:
-        differential = max(2 * week, differential - week)
-        incremental = max(week, incremental - week)
+        differential = max(min(differential, 2 * week), differential - week)
+        incremental = max(min(incremental, week), incremental - week)
         yield replace(wanted, full=least, differential=differential, incremental=incremental)
 
 
@@ -152,19 +157,28 @@ def _limited(pool: Pool, room: int) -> Pool:
     return replace(pool, size=size, count=max(1, room // size))
 
 
+def _room_unknown(roles: Roles) -> Finding:
+    return Finding(
+        code="room-unknown",
+        what=f"how much room there is on {roles.storage} is not known: nothing says whether the "
+        "pools fit",
+        todo="give its disks under `disks:`, or `disk:` of bacula-storage under `reserved:`",
+    )
+
+
 def _of_the_document(roles: Roles) -> list[Finding]:
     most = DOCUMENT_VOLUME * DOCUMENT_VOLUMES
-    if not roles.room or most <= roles.room:
+    if most <= roles.room:
         return []
     disk = f" of the {shown(roles.disk)} on {roles.mount}" if roles.disk else ""
     return [
         Finding(
             code="document-pool",
             level="note",
-            what=f"the usual pool, {DOCUMENT_VOLUMES} volumes of {shown(DOCUMENT_VOLUME)} kept 365 "
-            f"days, may grow to {shown(most)}; {roles.storage} has {shown(roles.room)}{disk} for "
-            f"them, {most / roles.room:.0f} times less: it would fill the disk before the first "
-            "volume is used again",
+            what=f"the usual pool, {DOCUMENT_VOLUMES} volumes of {shown(DOCUMENT_VOLUME)} for 365 "
+            f"days, may grow to {shown(most)}; {roles.storage} has {shown(roles.room)}{disk}, "
+            f"{most / roles.room:.0f} times less: the disk would be full before a volume is used "
+            "again",
             todo="nothing: the pools rendered here stay below the room",
         )
     ]
@@ -178,20 +192,17 @@ def _of_the_room(
     wanted: Retention,
     kept: Retention | None,
 ) -> list[Finding]:
-    if not roles.room:
-        what = f"how much room there is on {roles.storage} is not known"
-        todo = "give its disks under `disks:`, or `disk:` of bacula-storage under `reserved:`"
-        return [Finding(code="room-unknown", what=what, todo=todo)]
-    if kept is not None and kept.full >= wanted.full:
-        return []
     asked = _whole(_most(each, cycle, wanted) / USABLE)
     if kept is not None:
+        shorter = (kept.differential, kept.incremental) != (wanted.differential, wanted.incremental)
+        if kept.full >= wanted.full and not shorter:
+            return []
         what = (
             f"full backups of {shown(each.full)} each are kept {kept.full} days, not "
             f"{wanted.full}: {roles.storage} has {shown(roles.room)}, and {wanted.full} days "
             f"take {shown(asked)}"
         )
-        if (kept.differential, kept.incremental) != (wanted.differential, wanted.incremental):
+        if shorter:
             what += (
                 f"; differential ones {kept.differential} days, not {wanted.differential}, "
                 f"incremental ones {kept.incremental}, not {wanted.incremental}"

@@ -10,15 +10,10 @@ from quorate.fleet.model import Fleet
 from quorate.plan.model import Plan
 from quorate.stacks.bacula import scripts
 from quorate.stacks.bacula.daemons import console, file_daemon, storage_daemon
-from quorate.stacks.bacula.director import (
-    OPTIONS,
-    Direction,
-    argument,
-    director,
-    fileset_options,
-    job_name,
-)
+from quorate.stacks.bacula.direction import OPTIONS, Direction, job_name
+from quorate.stacks.bacula.director import director, fileset_options
 from quorate.stacks.bacula.filesets import DUMPS, Wanted, filesets, own_copies
+from quorate.stacks.bacula.jobs import argument
 from quorate.stacks.bacula.model import (
     Bacula,
     Catalogue,
@@ -53,9 +48,9 @@ class Options:
     without: Collection[Part] = ()
     catalogue: Catalogue = Catalogue.POSTGRESQL
     mail: str = "root"
-    cycle: Cycle = Cycle()
-    retention: Retention = Retention()
-    layout: Layout = Layout()
+    cycle: Cycle = field(default_factory=Cycle)
+    retention: Retention = field(default_factory=Retention)
+    layout: Layout = field(default_factory=Layout)
 
 
 def render(fleet: Fleet, plan: Plan, options: Options) -> Bacula:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from quorate.fleet.model import Fleet, SecretSource, Server
-from quorate.stacks.bacula.director import OPTIONS
+from quorate.stacks.bacula.direction import OPTIONS
 from quorate.stacks.bacula.model import Catalogue, Layout, Roles
 from quorate.stacks.bacula.say import HEAD
 
@@ -191,7 +191,11 @@ def install_script(
         lines.append(f"install -m 0755 fresh-dumps {quote(layout.etc)}/")
     if stores:
         lines.append(f"install -d -m 0750 -o bacula -g tape {quote(roles.archive)}")
-    lines += [f"install -d -m 0700 {quote(layout.restores)}", "", "# Nothing is restarted before all are right."]
+    lines += [
+        f"install -d -m 0700 {quote(layout.restores)}",
+        "",
+        "# Nothing is restarted before all are right.",
+    ]
     lines += [_tested(daemon, layout) for daemon in daemons]
     units = [UNITS[daemon] for daemon in daemons]
     lines += [
@@ -223,7 +227,9 @@ def _tested(daemon: str, layout: Layout) -> str:
 
 def steps(fleet: Fleet, roles: Roles) -> tuple[str, ...]:
     """What to type in the directory written to, in this order: the Director's server last."""
-    servers = sorted(fleet.servers, key=lambda s: (s.name == roles.director, s.name != roles.storage))
+    servers = sorted(
+        fleet.servers, key=lambda s: (s.name == roles.director, s.name != roles.storage)
+    )
     return ("sh passwords.sh", *(_install(server) for server in servers))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from quorate.errors import QuorateError
-from quorate.stacks.bacula.director import job_name
+from quorate.stacks.bacula.direction import job_name
 from quorate.stacks.bacula.model import Bacula, BaculaReport, JobReport, PoolReport
 
 RUNNABLE = ("install.sh", "passwords.sh", "fresh-dumps")

@@ -151,8 +151,8 @@ def _started(
     stack: contextlib.ExitStack, programs: Programs, layout: Layout, daemon: str
 ) -> subprocess.Popen[bytes]:
     argv = [programs.program(f"bacula-{daemon}"), "-f", "-c", f"{layout.etc}/bacula-{daemon}.conf"]
-    log = stack.enter_context(Path(layout.working, f"{daemon}.out").open("wb"))
-    process = subprocess.Popen(argv, stdout=log, stderr=log, env=programs.environment)
+    with Path(layout.working, f"{daemon}.out").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log, env=programs.environment)
     stack.callback(_ended, process)
     return process
 
