@@ -30,9 +30,7 @@ def test_written_and_shown(tmp_path: Path) -> None:
     assert "1. sh passwords.sh" in result.output
 
 
-def test_as_json_and_where_nothing_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_json_and_where_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = run(TINY, "--bacula", "--director", "two", "--json", "--configs", "one:/srv/fleet/")
     told = json.loads(result.output)

@@ -96,11 +96,15 @@ def office() -> dict[str, FileSet]:
 
 def test_the_offices_databases_are_saved_as_dumps(office: dict[str, FileSet]) -> None:
     found = office["Databases-hppavilion"]
-    assert found.files == found.fresh == (
-        "/mnt/data/backups/postgres",
-        "/mnt/data/backups/redis",
-        "/mnt/data/backups/mariadb",
-        f"{ENGINE}/ci_gitlab-data/_data/backups",
+    assert (
+        found.files
+        == found.fresh
+        == (
+            "/mnt/data/backups/postgres",
+            "/mnt/data/backups/redis",
+            "/mnt/data/backups/mariadb",
+            f"{ENGINE}/ci_gitlab-data/_data/backups",
+        )
     )
     assert found.size == 100 * GIB  # what local-backups reserves
     assert office["Databases-gmktec"].size == 16 * GIB  # what its databases keep

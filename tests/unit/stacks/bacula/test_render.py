@@ -54,7 +54,10 @@ def test_control_characters_are_refused() -> None:
 
 
 def test_resources_inside_resources_are_indented() -> None:
-    assert resource("A", [("B", 1), resource("C", ["d = e"])]) == "A {\n  B = 1\n  C {\n    d = e\n  }\n}"
+    assert (
+        resource("A", [("B", 1), resource("C", ["d = e"])])
+        == "A {\n  B = 1\n  C {\n    d = e\n  }\n}"
+    )
 
 
 def test_paths_in_commands() -> None:
@@ -151,7 +154,9 @@ def test_nothing_left_to_save_is_an_error() -> None:
 @pytest.mark.parametrize("part", list(Part))
 def test_every_job_has_its_defaults_and_pool(part: Part) -> None:
     """Also when only one part is saved."""
-    text = of(shop(), without=[item for item in Part if item is not part and item is not Part.SYSTEM])
+    text = of(
+        shop(), without=[item for item in Part if item is not part and item is not Part.SYSTEM]
+    )
     written = text.servers["alpha"]["bacula-dir.conf"]
     names = set(re.findall(r"^  Name = \"?([^\"\n]+)", written, re.MULTILINE))
     for key in ("JobDefs", "Client", "FileSet", "Schedule", "Storage", "Pool", "Messages"):
