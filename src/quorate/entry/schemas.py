@@ -119,6 +119,7 @@ MODELS = {
     "measurement": "quorate.measured.model:Measurement",
     "suggest": "quorate.measured.report:SuggestReport",
     "render": "quorate.stacks.model:RenderReport",
+    "render-bacula": "quorate.stacks.bacula.model:BaculaReport",
     "diff": "quorate.deploy.diff:ChangesReport",
     "up": "quorate.entry.schemas:UpReport",
     "rollback": "quorate.entry.schemas:UpReport",
@@ -132,6 +133,7 @@ MODELS = {
 """Verb → `module:class` of what its `--json` prints."""
 
 TITLES = {
+    "render-bacula": "quorate render --bacula --json",
     "error": "any verb with --json that ends with an error",
     "measurement": "the file that quorate measure writes",
     "drill-run": "quorate drill run --json",

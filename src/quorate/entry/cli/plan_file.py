@@ -27,11 +27,11 @@ def read_plan(path: Path) -> Plan:
         ) from error
 
 
-def planned(desired: Fleet, plan: Path | None, time_limit: float, *, verb: str) -> Plan:
+def planned(desired: Fleet, plan: Path | None, time_limit: float | None, *, verb: str) -> Plan:
     """The plan in a file, or, where none is named, one made now.
 
     Args:
-        time_limit: seconds to search for a placement.
+        time_limit: seconds to search for a placement; None: by the fleet's size.
         verb: the command that asks, for what an error says.
 
     Raises:

@@ -23,17 +23,88 @@ def register(app: typer.Typer) -> None:
 
 def render(
     fleet: Path = FLEET,
-    output: Path = typer.Option(
-        Path("stacks"), "-o", "--output", help="The directory to write the stack files to."
+    output: Path | None = typer.Option(
+        None,
+        "-o",
+        "--output",
+        help="The directory to write to; `stacks`, with --bacula `bacula`.",
+        show_default=False,
+    ),
+    plan: Path | None = typer.Option(
+        None, "--plan", help="Homes as in this plan (`quorate plan -o`), not planned anew."
+    ),
+    bacula: bool = typer.Option(
+        False, "--bacula", help="Write configuration and installation of Bacula instead."
+    ),
+    director: str | None = typer.Option(
+        None,
+        "--director",
+        metavar="SERVER",
+        help="Of Bacula: the server of the Director; else the one that reserves bacula-director.",
+    ),
+    storage: str | None = typer.Option(
+        None,
+        "--storage",
+        metavar="SERVER",
+        help="Of Bacula: the server that stores; else the one that reserves bacula-storage.",
+    ),
+    archive: str | None = typer.Option(
+        None,
+        "--archive",
+        metavar="DIRECTORY",
+        help="Of Bacula: where the volumes go; else on the disk mounted for it, or the largest.",
+    ),
+    dumps: str | None = typer.Option(
+        None,
+        "--dumps",
+        metavar="DIRECTORY",
+        help="Of Bacula: where databases are dumped to on their servers; else /mnt/data/backups.",
+    ),
+    configs: list[str] | None = typer.Option(
+        None,
+        "--configs",
+        metavar="SERVER:DIRECTORY",
+        help="Of Bacula: save this too, say the fleet's own files (repeatable).",
+    ),
+    without: list[str] | None = typer.Option(
+        None,
+        "--without",
+        metavar="PART",
+        help="Of Bacula: no jobs for databases, gitlab, volumes, configs or system (repeatable).",
+    ),
+    catalogue: str | None = typer.Option(
+        None,
+        "--catalogue",
+        metavar="DATABASE",
+        help="Of Bacula: postgresql, else sqlite3 (small, and no longer cared for by its author).",
+    ),
+    mail: str | None = typer.Option(
+        None, "--mail", metavar="ADDRESS", help="Of Bacula: who hears of failures; else root."
     ),
     lab: bool = LAB,
     as_json: bool = JSON,
 ) -> None:
-    """Write the stack files of a fleet, as `docker stack deploy` takes them."""
+    """Write the stack files of a fleet, as `docker stack deploy` takes them; or Bacula's."""
+    from quorate.entry.cli.bacula_render import Chosen, refuse_given, render_bacula
+
+    chosen = Chosen(
+        director=director, storage=storage, archive=archive, dumps=dumps,
+        configs=tuple(configs or ()), without=tuple(without or ()), catalogue=catalogue, mail=mail,
+    )  # fmt: skip
+    if bacula:
+        render_bacula(fleet, output or Path("bacula"), plan, chosen, lab=lab, as_json=as_json)
+        return
+    refuse_given(chosen)
+    _render_stacks(fleet, output or Path("stacks"), plan, lab=lab, as_json=as_json)
+
+
+def _render_stacks(
+    fleet: Path, output: Path, plan: Path | None, *, lab: bool, as_json: bool
+) -> None:
     from quorate.entry.cli.output import console, print_json
     from quorate.stacks.write import report, write
 
-    rendered = _rendered(fleet, lab=lab)
+    rendered = _rendered(fleet, plan, lab=lab)
     written = write(rendered, output)
     if as_json:
         print_json(report(rendered, written, output))
@@ -65,9 +136,9 @@ def diff(
         out.print(line)
 
 
-def _rendered(path: Path, *, lab: bool) -> Rendered:
+def _rendered(path: Path, plan: Path | None, *, lab: bool) -> Rendered:
     from quorate import workflows
-    from quorate.plan.solve import make_plan
+    from quorate.entry.cli.plan_file import planned
 
     opened = workflows.open_fleet(path, lab=lab)
-    return workflows.render_for(opened, make_plan(opened.fleet))
+    return workflows.render_for(opened, planned(opened.fleet, plan, None, verb="render"))
