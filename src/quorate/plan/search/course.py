@@ -42,6 +42,11 @@ LENIENT = Course(
 PROMPT = replace(LENIENT, stretches=4_200)
 """Fines that follow sooner: which of the two ends better differs between problems, and runs."""
 
+COURSES = 2
+"""How often a chain that may go beyond capacities goes through its course, each time from where
+the tasks are. How one ends varies by a percent and hardly with its length, so that the better of
+two short ones is kept."""
+
 DEARER, CHEAPER, DEAREST = 1.02, 0.998, 1e6
 """What fines for a machine's resource are multiplied with when it is beyond its capacity and when
 it is not, and the most they come to. A price that rises where it must leaves all else room to

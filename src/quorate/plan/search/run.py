@@ -1,4 +1,4 @@
-"""The search as a whole: two annealings side by side, then neighbourhoods solved exactly.
+"""The search as a whole: annealings side by side, then neighbourhoods solved exactly.
 
 Rounds of a planned length run on two threads, which meet once both have annealed and then after
 each round of neighbourhoods, so that the same seed gives the same answer however fast the machine
@@ -20,7 +20,7 @@ import numpy as np
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
-from quorate.plan.search.course import LENIENT, PROMPT, STRICT, Course, adapted, scheduled
+from quorate.plan.search.course import COURSES, LENIENT, PROMPT, STRICT, Course, adapted, scheduled
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all, take_strays
 from quorate.plan.search.state import NOWHERE, State, empty
@@ -164,6 +164,12 @@ class Chain:
         self.best[:] = self.state.place
         return True
 
+    def begin(self, place: Smalls) -> None:
+        """Begin anew from a place that keeps every capacity; the best one so far is kept."""
+        self.take(place, self.best_cost)
+        self.cost = total(self.of, self.state)
+        self.factors = np.ones(self.of.capacity.shape)
+
     def take(self, place: Smalls, cost: int) -> None:
         """Go on from another place."""
         load_state(self.shared, self.inside, place)
@@ -298,6 +304,7 @@ class Search:
         stop: Callable[[], bool] | None,
     ) -> None:
         self.started, self.time_limit, self._stop = time.perf_counter(), time_limit, stop
+        self.place = place
         self.chains = [Chain(of, place, seed * CHAINS + number) for number in range(CHAINS)]
         self.planned = planned or max(4, round(time_limit / ROUND_SECONDS))
         self.annealing = max(1, round(self.planned * ANNEALING))
@@ -311,16 +318,27 @@ class Search:
         return in_time and not (self._stop and self._stop())
 
     def anneal(self, number: int) -> int:
-        """Anneal one chain, alone; the rounds it came to."""
+        """Anneal one chain, alone, through each of its courses; the rounds it came to."""
         chain, course = self.chains[number], self.courses[number]
+        courses = COURSES if course.fines else 1
+        done = 0
+        for nth in range(courses):
+            if nth > 0:
+                chain.begin(self.place)
+            done += self._follow(chain, course, nth, courses)
+        return done
+
+    def _follow(self, chain: Chain, course: Course, nth: int, courses: int) -> int:
+        """Go through one course of several, each with its share of rounds and time."""
+        rounds = max(1, self.annealing // courses)
         reached = 0.0
-        for done in range(self.annealing):
+        for done in range(rounds):
             if reached >= 1.0 or not self.goes_on:
                 return done
-            end = ahead(done, self.annealing, self._spent)
+            end = ahead(done, rounds, self._spent * courses - nth)
             chain.follow(course, self.steps, self.worse, reached, end)
             reached = max(reached, end)
-        return self.annealing
+        return rounds
 
     @property
     def _spent(self) -> float:
