@@ -92,7 +92,7 @@ def mounted(use: VolumeUse, files: StackFiles) -> str | None:
     return volume_name(files, use.source)
 
 
-def _files(fleet: Fleet) -> dict[str, StackFiles]:
+def files_of(fleet: Fleet) -> dict[str, StackFiles]:
     """Each stack's files; without definitions where none were read."""
     bare = {s.stack: StackFiles(stack=s.stack, directory=Path()) for s in fleet.services}
     return bare | {one.stack: one for one in fleet.files}
@@ -120,7 +120,7 @@ def _within(target: str, directory: str) -> bool:
 
 
 def _databases(fleet: Fleet, homes: Homes) -> Iterator[DataSet]:
-    files = _files(fleet)
+    files = files_of(fleet)
     for service in fleet.services:
         if service.state not in DATABASES:
             continue
@@ -144,7 +144,7 @@ def _databases(fleet: Fleet, homes: Homes) -> Iterator[DataSet]:
 
 
 def _volumes(fleet: Fleet, homes: Homes) -> Iterator[DataSet]:
-    files = _files(fleet)
+    files = files_of(fleet)
     gathered: dict[str, _Volume] = {}
     for service in fleet.services:
         mine = _own(service)
@@ -193,9 +193,9 @@ def _servers(service: Service, servers: Iterable[Server], homes: Homes) -> tuple
 
 
 def _each(whole: DataSet, users: Sequence[Service]) -> Iterator[DataSet]:
-    """The set; where several tasks keep their own, one on each server that there may be."""
+    """The set; where several tasks keep their own, one for each server."""
     several = any(s.mode in (Mode.GLOBAL, Mode.GLOBAL_JOB) or s.replicas > 1 for s in users)
-    if not several or len(whole.servers) < 2:
+    if not several:
         yield whole
         return
     for server in whole.servers:
