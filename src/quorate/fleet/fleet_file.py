@@ -39,6 +39,7 @@ FILL = {
     "role": "worker", "size": 0, "files": (), "user": "", "spiky": "", "away_from": "", "url": "http://unknown",
     "servers": {}, "server": "unknown", "path": "/unknown", "host": "unknown", "bucket": "unknown",
     "endpoint": "http://unknown", "password": {"environment": "UNKNOWN"},
+    "hourly": 1, "daily": 1, "weekly": 1, "monthly": 1, "yearly": 1,
     "access_key": {"environment": "UNKNOWN"}, "secret_key": {"environment": "UNKNOWN"},
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ def lint(context: Context) -> None:
     _named_sources(context, backup, sets)
     if _settings(context, backup, sets):
         _places(context, backup, sets)
-    if not backup.copies:
+    if not backup.copies and not backup.copying.to:
         mark = context.parts.mark("backup", "repositories")
         context.problems.add("Q711", mark, "no repository is off-site")
 
