@@ -154,7 +154,7 @@ class S3Entry(Strict):
         description="Where it answers: `https://HOST:PORT`."
     )
     bucket: Text = Field(min_length=1, description="The bucket.")
-    prefix: Text = Field("", description="A path within it.")
+    prefix: Text | None = Field(None, description="A path within it.")
     region: Text | None = Field(None, description="Its region, where the store has some.")
     access_key: SourceEntry = Field(description="Where the access key comes from.")
     secret_key: SourceEntry = Field(description="Where the secret key comes from.")

@@ -111,7 +111,7 @@ def _place(entry: RepositoryEntry, servers: Sequence[Server], secret: Secret) ->
         }
     if entry.s3 is not None:
         s3 = entry.s3
-        path = "/".join(part for part in (s3.bucket, s3.prefix.strip("/")) if part)
+        path = "/".join(part for part in (s3.bucket, (s3.prefix or "").strip("/")) if part)
         endpoint = s3.endpoint.rstrip("/")
         return {
             "place": "s3",

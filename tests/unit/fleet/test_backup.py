@@ -234,6 +234,7 @@ def codes(report: Report) -> set[tuple[int, str]]:
         ("  to: [away, there]\n  copy: {to: away}\n", (18, "Q715"), "`away`"),
         ("  retention: 7d\n", (17, "Q101"), "unknown key `retention`"),
         ("  keeps: {}\n", (17, "Q101"), "unknown key `keeps`"),
+        ("  copy: {every: hourly, at: '15', day: '1'}\n", (17, "Q103"), "the minute only"),
         ("  kinds: {postgers: {}}\n", (17, "Q101"), "did you mean `postgres`"),
         ("  kinds: {redis: {quiesce: stop}}\n", (17, "Q101"), "unknown key `quiesce`"),
     ],
@@ -256,6 +257,8 @@ REPOSITORY = "backup:\n  repositories:\n"
         ("    a: {local: {server: one}, password: {environment: P}}", "Q102", "`path`"),
         ("    a: {local: {server: one, path: /b}}", "Q102", "`password`"),
         ("    a: {local: {server: one, path: /b}, password: hunter2}", "Q103", "mapping"),
+        ("    a: {rest: {url: 'https://h/r'}, password: {environment: P}, off_site: yes}", "Q101",
+         "did you mean `offsite`"),
         ("    a: {password: {environment: P}}", "Q103", "exactly one of local"),
         ("    a: {sftp: {host: h, path: /a}, local: {server: one, path: /b}, "
          "password: {environment: P}}", "Q103", "exactly one of local"),

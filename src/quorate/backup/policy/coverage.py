@@ -131,13 +131,16 @@ class _Grid:
             (one for one in snapshots if one.complete and one.id not in wrong),
             key=lambda one: one.taken,
         )
-        copies = tuple(self._copy(one, planned, sound) for one in planned.repositories)
+        backed_up = self._backed_up(planned, sound)
+        # What was not there yet could be neither copied nor proven.
+        nothing = State.WAITING if backed_up is State.WAITING else State.NEVER
+        copies = tuple(self._copy(one, planned, sound, nothing) for one in planned.repositories)
         newest = sound[-1] if sound else None
         names = {one.repository for one in sound}
         there = [one for one in self.fleet.backup.repositories if one.name in names]
         return Row(
             planned=planned,
-            backed_up=self._backed_up(planned, sound),
+            backed_up=backed_up,
             offsite=_worst([copy.state for copy in copies if copy.offsite]),
             proven=_worst([copy.proof for copy in copies]),
             copies=copies,
@@ -158,17 +161,24 @@ class _Grid:
         made = [one for one in sound if one.original is None]
         return self._made(planned.policy.schedule, made)
 
-    def _copy(self, repository: Repository, planned: Planned, sound: Sequence[Snapshot]) -> Copy:
+    def _copy(
+        self,
+        repository: Repository,
+        planned: Planned,
+        sound: Sequence[Snapshot],
+        nothing: State,
+    ) -> Copy:
         mine = [one for one in sound if one.repository == repository.name]
         if repository == planned.repository and planned.policy is not None:
             state = self._made(planned.policy.schedule, mine)
         else:
-            state = self._copied([one for one in sound if one.original is None], mine)
+            made = [one for one in sound if one.original is None]
+            state = self._copied(made, mine) if made or mine else nothing
         return Copy(
             repository=repository.name,
             offsite=repository.offsite,
             state=state,
-            proof=self._proven(mine),
+            proof=self._proven(mine) if mine else nothing,
             newest=mine[-1] if mine else None,
             proven=next((one for one in reversed(mine) if one.proven), None),
             count=len(mine),
@@ -208,9 +218,7 @@ class _Grid:
         deadline = self._deadline(self.fleet.backup.proving.schedule)
         wanted = [one for one in mine if deadline is not None and one.received <= deadline]
         if not wanted:
-            if mine or deadline is None:
-                return State.OK if latest else State.WAITING
-            return State.NEVER
+            return State.OK if latest else State.WAITING
         if latest is None:
             return State.NEVER
         return State.OK if latest.taken >= wanted[-1].taken else State.LATE

@@ -95,8 +95,8 @@ def _planned(fleet: Fleet, one: DataSet, policy: SourcePolicy | None) -> Planned
     if policy is None:
         return Planned(source=source, policy=None, size=one.size)
     candidates = fleet.backup.candidates(policy)
-    # Where data may lie on several servers, the first is as likely as any until one looks.
-    goes = chosen(candidates, one.servers) or chosen(candidates, one.servers[:1])
+    # Data that may lie on several servers is on one at a time; until one looks, the first will do.
+    goes = chosen(candidates, one.servers[:1])
     copies = tuple(other for other in fleet.backup.copies if goes and other.name != goes.name)
     return Planned(source=source, policy=policy, repository=goes, copies=copies, size=one.size)
 

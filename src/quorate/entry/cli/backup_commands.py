@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 VERDICT = 4
 """The exit code of a check that did not hold; see docs/reference/exit-codes.md."""
 
+TIME_LIMIT = 10.0
+"""Seconds to search for a placement, where none is named."""
+
 FLEET = typer.Argument(Path("fleet.yaml"), help="The fleet file.")
 PLAN = typer.Option(None, "--plan", metavar="FILE", help="A plan written by `quorate plan -o`: "
                     "where services are.")  # fmt: skip
@@ -83,10 +86,11 @@ def estimate(
 
 
 def _homes(desired: Fleet, plan: Path | None) -> dict[str, tuple[str, ...]] | None:
-    """Where services are by the plan that somebody names; None: wherever they may run."""
-    if plan is None:
-        return None
+    """Where services are by the plan; None where no data may lie on more than one server."""
     from quorate.entry.cli.plan_file import planned
+    from quorate.fleet.datasets import data_sets
 
-    made = planned(desired, plan, time_limit=0.0, verb="backup")
+    if plan is None and all(len(one.servers) < 2 for one in data_sets(desired)):
+        return None
+    made = planned(desired, plan, TIME_LIMIT, verb="backup")
     return {name: placement.homes for name, placement in made.services.items()}

@@ -32,6 +32,8 @@ def render_plan(made: BackupPlan, zone: tzinfo, console: Console) -> None:
         f"copied off-site {made.copying}, proven {made.proving}; times of {made.timezone}",
         markup=False,
     )
+    for group, sources in _groups(made.sources):
+        console.print(Text.assemble((f"{group}: ", "cyan"), f"{sources}, at one time"))
     for lacks, sources in _lacking(made.sources):
         console.print(Text.assemble(("3-2-1: ", "yellow"), f"{lacks}: {sources}"), soft_wrap=True)
     for data in made.unprotected:
@@ -77,6 +79,15 @@ def _table(*names: str) -> Table:
             no_wrap=number == 0 or name.startswith(">"),
         )
     return table
+
+
+def _groups(sources: tuple[PlannedSource, ...]) -> list[tuple[str, str]]:
+    """What is backed up together, so that it fits together when it is restored."""
+    found: dict[str, int] = {}
+    for one in sources:
+        if one.group and not one.excluded:
+            found[one.group] = found.get(one.group, 0) + 1
+    return [(group, count(number, "source")) for group, number in found.items() if number > 1]
 
 
 def _lacking(sources: tuple[PlannedSource, ...]) -> list[tuple[str, str]]:

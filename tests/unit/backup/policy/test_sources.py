@@ -155,7 +155,6 @@ def test_one_repository_on_the_source_s_own_server(tmp_path: Path) -> None:
          + "  exclude: [system/two]\n", "compose.yaml": COMPOSE},
     )  # fmt: skip
     (roams,) = (p for p in planned(one) if p.source.id == "volume/app_r")
-    # It may run on either server: on one it can be backed up.
     assert roams.repository is not None and roams.repository.name == "second"
     (excluded,) = (p for p in planned(one) if p.source.id == "system/two")
     assert (excluded.policy, excluded.repository, excluded.repositories) == (None, None, ())
