@@ -51,7 +51,12 @@ def far(one: Snapshot, **other: Any) -> Snapshot:
     """Its copy off-site, made at 04:00 and proven at 06:00."""
     made = one.taken.replace(hour=4)
     proven = proof(at=one.taken.replace(hour=6), seconds=90)
-    given = {"id": f"far-{one.id}", "repository": "far", "original": one.id, "received": made}
+    given: dict[str, Any] = {
+        "id": f"far-{one.id}",
+        "repository": "far",
+        "original": one.id,
+        "received": made,
+    }
     return replace(one, **(given | {"proof": proven} | other))
 
 

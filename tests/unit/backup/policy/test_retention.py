@@ -113,7 +113,7 @@ def test_copies_not_proven_have_places_beside_the_proven() -> None:
         ({"taken": NOW - DAY + HOUR}, "59 minutes after it was received"),
     ],
 )
-def test_a_time_that_cannot_be_right(wrong: dict[str, datetime], words: str) -> None:
+def test_a_time_that_cannot_be_right(wrong: dict[str, Any], words: str) -> None:
     poisoned = replace(copy(NOW - DAY, id="poison"), **wrong)
     others = daily(40)
     found = decided([*others, poisoned])
