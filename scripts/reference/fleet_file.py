@@ -79,7 +79,7 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 
 def suffix(schema: dict[str, Any]) -> str:
     """`.NAME` for a mapping of names, `[]` for a list."""
-    if "additionalProperties" in schema:
+    if schema.keys() & {"additionalProperties", "patternProperties"}:
         return ".NAME"
     return "[]" if schema.get("type") == "array" else ""
 

@@ -19,6 +19,7 @@ GROUPS = {
     "Q4": "Compose keys that Swarm ignores or refuses",
     "Q5": "What surprises people on Swarm",
     "Q6": "With a measurement (`--measured`)",
+    "Q7": "Backups",
 }
 
 

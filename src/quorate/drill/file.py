@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quorate.errors import CheckError
-from quorate.fleet.file import Duration, Share, Strict, Text, Words
+from quorate.fleet.entries import Duration, Share, Strict, Text, Words
 from quorate.fleet.positions import Mark
 from quorate.fleet.problems import Problems
 from quorate.fleet.sources import Sources

@@ -91,7 +91,7 @@ def _fleet(path: Path, parts: FleetParts, projects: list[Project], sources: Sour
         secrets=parts.secrets,
         registries=parts.registries,
         measure=parts.measure,
-        backup=parts.file.backup,
+        backup=parts.backup,
         drills=parts.file.drills,
     )
 

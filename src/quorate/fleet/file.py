@@ -6,66 +6,25 @@ defaults live here only.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field
 
-from quorate.fleet import quantities
+from quorate.fleet.backup_file import BackupEntry
+from quorate.fleet.entries import (
+    Cpus,
+    Duration,
+    Rate,
+    Share,
+    Size,
+    SourceEntry,
+    Strict,
+    Text,
+    Words,
+    http_url,
+)
 from quorate.fleet.model import Engine, Policy, Prometheus, Role, State, SwarmSettings
-
-
-def _text(value: Any) -> Any:
-    """YAML's numbers and booleans as the text they were written as."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _list(value: Any) -> Any:
-    """A single word counts as a list of one."""
-    return [value] if isinstance(value, str | int | float) else value
-
-
-_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.IGNORECASE)
-
-
-def _url(value: Any) -> Any:
-    if isinstance(value, str) and not _URL.fullmatch(value):
-        if "@" in value:  # not shown: it may hold a password
-            raise ValueError("write http://HOST:PORT, with no user and password in it")
-        raise ValueError(f"`{value}` is not a URL; write http://HOST:PORT")
-    return value
-
-
-def _quantity(parse: Any, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
-    schema = {
-        "anyOf": [{"type": "string"}, {"type": "number", "minimum": 0}],
-        "examples": [example],
-    }
-    return BeforeValidator(parse), WithJsonSchema(schema)
-
-
-Size = Annotated[int, *_quantity(quantities.parse_size, "512M")]
-Duration = Annotated[float, *_quantity(quantities.parse_duration, "1m30s")]
-Share = Annotated[float, *_quantity(quantities.parse_share, "10%")]
-Cpus = Annotated[float, *_quantity(quantities.parse_cpus, "0.5")]
-Rate = Annotated[float, *_quantity(quantities.parse_rate, "10M")]
-Text = Annotated[
-    str, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number", "boolean"]})
-]
-Words = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(_list),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors; frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class SshEntry(Strict):
@@ -187,20 +146,6 @@ class SwarmEntry(Strict):
     )
 
 
-class SourceEntry(Strict):
-    """Where a secret value comes from: exactly one of the three."""
-
-    file: Path | None = Field(None, description="A file that holds the value.")
-    environment: Text | None = Field(None, description="An environment variable that holds it.")
-    command: Words | None = Field(None, description="A command that prints it.")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> SourceEntry:
-        if sum(item is not None for item in (self.file, self.environment, self.command)) != 1:
-            raise ValueError("give exactly one of file, environment, command")
-        return self
-
-
 class RegistryEntry(Strict):
     """Credentials for an image registry; its key in `registries:` is its host."""
 
@@ -215,7 +160,7 @@ Name = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 class PrometheusEntry(Strict):
     """A Prometheus that scrapes cAdvisor on the servers; the names are cAdvisor's own."""
 
-    url: Annotated[str, BeforeValidator(_url)] = Field(
+    url: Annotated[str, BeforeValidator(http_url)] = Field(
         description="Where it answers: `http://HOST:PORT`."
     )
     server: Text | None = Field(
@@ -292,7 +237,9 @@ class FleetFile(Strict):
     measure: MeasureEntry = Field(
         default_factory=MeasureEntry, description="How to find out what services use."
     )
-    backup: dict[str, Any] = Field(default_factory=dict, description="Reserved for backups.")
+    backup: BackupEntry = Field(
+        default_factory=BackupEntry, description="What is backed up, when, where to."
+    )
     drills: dict[str, Any] = Field(default_factory=dict, description="Reserved for drills.")
 
 

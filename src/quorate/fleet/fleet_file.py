@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quorate.fleet.file import FleetFile, SourceEntry
+from quorate.fleet.backup import Backup
+from quorate.fleet.backup_read import read_backup
+from quorate.fleet.entries import SourceEntry
+from quorate.fleet.file import FleetFile
 from quorate.fleet.model import (
     Disk,
     Isolation,
@@ -34,7 +37,10 @@ CODES = Codes(unknown="Q101", missing="Q102", value="Q103")
 FILL = {
     "version": 1, "name": "fleet", "address": "unknown", "cpus": 1.0, "memory": 1,
     "role": "worker", "size": 0, "files": (), "user": "", "spiky": "", "away_from": "", "url": "http://unknown",
-    "servers": {},
+    "servers": {}, "server": "unknown", "path": "/unknown", "host": "unknown", "bucket": "unknown",
+    "endpoint": "http://unknown", "password": {"environment": "UNKNOWN"},
+    "hourly": 1, "daily": 1, "weekly": 1, "monthly": 1, "yearly": 1,
+    "access_key": {"environment": "UNKNOWN"}, "secret_key": {"environment": "UNKNOWN"},
 }  # fmt: skip
 
 
@@ -51,6 +57,7 @@ class FleetParts:
     secrets: dict[str, SecretSource]
     registries: tuple[Registry, ...]
     measure: Measure
+    backup: Backup
     file: FleetFile
 
     def mark(self, *path: str | int) -> Mark:
@@ -70,10 +77,11 @@ def read_parts(mapping: Map, directory: Path, problems: Problems) -> FleetParts 
         mark = place(mapping, *path)
         return Location(file=mark.file, line=mark.line, column=mark.column)
 
+    servers = tuple(_server(file, name, directory, location) for name in file.servers)
     return FleetParts(
         mapping=mapping,
         name=file.name,
-        servers=tuple(_server(file, name, directory, location) for name in file.servers),
+        servers=servers,
         stacks=tuple(_stack(file, name, directory, location) for name in file.stacks),
         policy=_policy(file),
         swarm=SwarmSettings(**file.swarm.model_dump()),
@@ -83,6 +91,7 @@ def read_parts(mapping: Map, directory: Path, problems: Problems) -> FleetParts 
             for host, entry in file.registries.items()
         ),
         measure=_measure(file, directory),
+        backup=read_backup(file.backup, servers, lambda entry: _source(entry, directory), location),
         file=file,
     )
 

@@ -11,13 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Model(BaseModel):
-    """Frozen, keyword-only, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from quorate.fleet.backup import Backup
+from quorate.fleet.base import Location as Location
+from quorate.fleet.base import Model as Model
+from quorate.fleet.base import SecretSource as SecretSource
 
 
 class Role(StrEnum):
@@ -51,17 +50,6 @@ class Mode(StrEnum):
     GLOBAL = "global"
     REPLICATED_JOB = "replicated-job"
     GLOBAL_JOB = "global-job"
-
-
-class Location(Model):
-    """A place in a file the user wrote; lines and columns start at 1."""
-
-    file: str
-    line: int = 1
-    column: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 class Ssh(Model):
@@ -169,14 +157,6 @@ class SwarmSettings(Model):
         """The oldest engine there is, as numbers: `(25, 0)`."""
         parts = self.minimum_engine.split(".")[:2]
         return tuple(int(part) for part in parts if part.isdigit())
-
-
-class SecretSource(Model):
-    """Where a secret's (or config's) value comes from: exactly one of the three."""
-
-    file: Path | None = None
-    environment: str | None = None
-    command: tuple[str, ...] | None = None
 
 
 class Registry(Model):
@@ -375,7 +355,7 @@ class Fleet(Model):
     secrets: dict[str, SecretSource] = Field(default_factory=dict)
     registries: tuple[Registry, ...] = ()
     measure: Measure = Measure()
-    backup: dict[str, Any] = Field(default_factory=dict)
+    backup: Backup = Backup()
     drills: dict[str, Any] = Field(default_factory=dict)
     digest: str = ""
 

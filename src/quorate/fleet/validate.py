@@ -181,7 +181,8 @@ def keys_at(model: type[BaseModel], path: Path) -> list[str]:
         if isinstance(step, int):
             found = node.get("items", {})
         else:
-            found = properties.get(step) or node.get("additionalProperties") or {}
+            named: dict[str, Any] = next(iter(node.get("patternProperties", {}).values()), {})
+            found = properties.get(step) or node.get("additionalProperties") or named
         node = _resolved(schema, found if isinstance(found, dict) else {})
     return list(node.get("properties", {}))
 

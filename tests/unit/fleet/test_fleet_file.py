@@ -47,7 +47,9 @@ secrets:
   c: {command: [pass, c]}
 registries:
   registry.example.org: {user: me, password: {environment: PW}}
-backup: {anything: here}
+backup:
+  timezone: Europe/Berlin
+  repositories: {box: {sftp: {host: 198.51.100.9, path: /b}, password: {file: a.txt}}}
 drills: {}
 """
 
@@ -70,7 +72,8 @@ def test_every_section_is_resolved(tmp_path: Path) -> None:
     assert fleet.secrets["a"].file == tmp_path / "a.txt"
     assert fleet.secrets["c"].command == ("pass", "c")
     assert fleet.registries[0].password.environment == "PW"
-    assert fleet.backup == {"anything": "here"}
+    assert fleet.backup.timezone == "Europe/Berlin"
+    assert fleet.backup.repository("box").password.file == tmp_path / "a.txt"
     assert fleet.service("mail/web").pins == ("one",)
 
 

@@ -174,7 +174,7 @@ def test_a_file_of_that_name_that_is_somebody_else_s(shop: Path) -> None:
 
 def test_a_fleet_file_that_cannot_be_added_to(shop: Path) -> None:
     shop.write_text(
-        "x: &f [shop.yaml]\n".replace("x:", "backup:\n  x:")
+        "x: &f [shop.yaml]\n".replace("x:", "drills:\n  x:")
         + shop.read_text().replace("[shop.yaml]", "*f")
     )
     fleet = read_fleet(shop, environment={})

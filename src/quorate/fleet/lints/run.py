@@ -5,6 +5,7 @@ from __future__ import annotations
 from quorate.fleet.compose import Project
 from quorate.fleet.fleet_file import FleetParts
 from quorate.fleet.lints import (
+    backups,
     data,
     definitions,
     images,
@@ -35,6 +36,7 @@ LINTS = (
     running.lint,
     images.lint,
     passwords.lint,
+    backups.lint,
 )
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from quorate.fleet.backup import Backup, Repository
 from quorate.fleet.model import (
     Disk,
     Engine,
     Fleet,
     Isolation,
     Role,
+    SecretSource,
     Server,
     Service,
     Stack,
@@ -167,11 +169,28 @@ def test_a_stateless_service_is_only_restarted() -> None:
     assert better(two({"raw": first}), "data") is Winner.TIE
 
 
-def test_the_backup_section_is_looked_through() -> None:
-    one = two(data()).model_copy(update={"backup": {"jobs": [{"service": "x", "server": "a"}]}})
+def repository(server: str) -> Repository:
+    return Repository(
+        name=f"on-{server}",
+        place="local",
+        server=server,
+        path="/backups",
+        password=SecretSource(environment="PASSWORD"),
+    )
+
+
+def test_backups_go_elsewhere_when_their_repository_is_on_the_new_server() -> None:
+    kept = Backup(repositories=(repository("b"), repository("a")))
+    one = two(data()).model_copy(update={"backup": kept})
     text = aspect(ask(one, HERE, move="x=b"), "mounts").after.text
-    assert "backup.jobs.service names x" in text
-    assert "backup.jobs.server names a" in text
+    assert "backups of volume/app_data go to on-a from then on" in text
+    assert "must follow" not in text
+
+
+def test_backups_that_would_lie_beside_their_source() -> None:
+    one = two(data()).model_copy(update={"backup": Backup(repositories=(repository("b"),))})
+    text = aspect(ask(one, HERE, move="x=b"), "mounts").after.text
+    assert "every repository for the backups of volume/app_data is on b too" in text
 
 
 def test_redundancy() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from quorate.fleet.model import Service
+from quorate.fleet.backup import chosen
+from quorate.fleet.backup_policies import policies
+from quorate.fleet.datasets import data_sets
+from quorate.fleet.model import Fleet, Service
 from quorate.plan.whatif.model import Reading, Transfer
 from quorate.plan.whatif.scope import Scope
 from quorate.plan.whatif.side import Side
@@ -76,7 +78,7 @@ def mounts(side: Side, scope: Scope) -> Reading:
     said: list[str] = []
     for service, source, target in moved(side, scope):
         said.extend(dict.fromkeys(_mounts(service, source, target)))
-        said.extend(_backups(side.fleet.backup, service, source))
+        said.extend(_backups(side.fleet, service, source, target))
     if not said:
         return Reading(text="nothing to look after", figure=0.0)
     text = "; ".join(said[:4]) + (f"; and {len(said) - 4} more" if len(said) > 4 else "")
@@ -84,7 +86,6 @@ def mounts(side: Side, scope: Scope) -> Reading:
 
 
 def _mounts(service: Service, source: str, target: str) -> Iterator[str]:
-    local = [use.source or use.target for use in service.volumes if use.local_data]
     volumes = [
         use.source or use.target
         for use in service.volumes
@@ -100,27 +101,26 @@ def _mounts(service: Service, source: str, target: str) -> Iterator[str]:
         yield f"{listed(binds)} must exist on {target}"
     if shared:
         yield f"{listed(shared)} must be reachable from {target}"
-    if local and service.state.keeps_data:
+
+
+def _backups(fleet: Fleet, service: Service, source: str, target: str) -> Iterator[str]:
+    """What becomes of the copies of its data: they follow it, but never onto its own server."""
+    if not service.state.keeps_data or not any(use.local_data for use in service.volumes):
+        return
+    if not fleet.backup.repositories:
         yield f"backups of {service.id} that run on {source} must follow"
-
-
-def _backups(section: Any, service: Service, source: str) -> Iterator[str]:
-    names = {service.id, service.name, service.swarm_name, f"{service.stack}/{service.name}"}
-    for path, value in _leaves(section, "backup"):
-        if value in names or value == source:
-            yield f"{path} names {value}"
-
-
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield path, str(key)
-            yield from _leaves(inner, f"{path}.{key}")
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _leaves(inner, path)
-    elif value is not None:
-        yield path, str(value)
+        return
+    sets = data_sets(fleet)
+    rules = policies(fleet.backup, sets)
+    for one in sets:
+        if service.id not in one.services or one.id not in rules:
+            continue
+        candidates = fleet.backup.candidates(rules[one.id])
+        before, after = chosen(candidates, (source,)), chosen(candidates, (target,))
+        if after is None:
+            yield f"every repository for the backups of {one.id} is on {target} too"
+        elif after != before:
+            yield f"backups of {one.id} go to {after.name} from then on"
 
 
 def lasting(seconds: float) -> str:

@@ -1,0 +1,256 @@
+"""`backup:` of the fleet file as people write it, validated strictly."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from quorate.fleet.backup import DEFAULTS, Backup, Copying, Proving, Quiesce, Spool
+from quorate.fleet.entries import Duration, Size, SourceEntry, Strict, Text, Words, http_url
+from quorate.fleet.schedules import Schedule, When
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, str) and not value.startswith("/"):
+        raise ValueError(f"`{value}` is no absolute path; write /mnt/data/backups")
+    return value
+
+
+def _plain_path(value: Any) -> Any:
+    if isinstance(value, str) and (value.startswith("/") or ".." in PurePosixPath(value).parts):
+        raise ValueError(f"`{value}` leaves the volume; write a path within it")
+    return value
+
+
+AbsolutePath = Annotated[str, BeforeValidator(_absolute)]
+InnerPath = Annotated[str, BeforeValidator(_plain_path)]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\-\[\]]+$")]
+
+
+class WhenEntry(Strict):
+    """When it comes round, in the time zone of `backup.timezone`."""
+
+    base: ClassVar[Schedule | None] = None  # what it changes, where that is one schedule
+
+    every: Text | None = Field(
+        None,
+        description="`hourly`, `daily`, `weekly`, `monthly`, or cron's five fields: `0 3 * * 0`.",
+    )
+    at: Text | None = Field(None, description="The time: `03:00`; hourly the minute: `15`.")
+    day: Text | None = Field(None, description="weekly: `sunday`; monthly: 1 to 28.")
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> WhenEntry:
+        if self.every is not None or self.base is not None:
+            (self.base or Schedule()).changed(self.when())
+        return self
+
+    def when(self) -> When:
+        """What was written."""
+        return When(every=self.every, at=self.at, day=self.day)
+
+
+class KeepEntry(Strict):
+    """How many copies stay: the newest of so many hours, days, … that have a proven copy."""
+
+    hourly: int = Field(0, ge=0, description="Hours.")
+    daily: int = Field(0, ge=0, description="Days.")
+    weekly: int = Field(0, ge=0, description="Weeks, from Monday.")
+    monthly: int = Field(0, ge=0, description="Months.")
+    yearly: int = Field(0, ge=0, description="Years.")
+
+
+class HooksEntry(Strict):
+    """Commands that are run in a container of the source's service."""
+
+    before: Words = Field((), description="Before the backup; when it fails, there is none.")
+    after: Words = Field((), description="After it, also when it failed.")
+
+
+class KindEntry(WhenEntry):
+    """How sources of a kind are backed up."""
+
+    keep: KeepEntry | None = Field(None, description="How many copies stay.")
+    to: Words | None = Field(
+        None, description="Repositories; the first that is on another server than the data."
+    )
+    deadline: Duration | None = Field(
+        None, gt=0, description="A run that takes longer counts as dead; `6h` when not given."
+    )
+    restore_within: Duration | None = Field(
+        None, gt=0, description="How long a restore may take; `30m` when not given."
+    )
+
+
+class VolumesEntry(KindEntry):
+    """How volumes are backed up."""
+
+    quiesce: Quiesce | None = Field(
+        None,
+        description="What keeps a volume still meanwhile: `stop` or `pause` the service, "
+        "`freeze` the file system; `none` when not given.",
+    )
+
+
+class SourcePolicyEntry(VolumesEntry):
+    """What differs for one source; its key in `sources:` is its id."""
+
+    hooks: HooksEntry | None = Field(None, description="Commands before and after.")
+    sqlite: tuple[InnerPath, ...] | None = Field(
+        None, description="SQLite files in the volume, copied through SQLite itself."
+    )
+
+
+def _as(kind: str) -> str:
+    policy = DEFAULTS[kind]
+    return f"{policy.schedule.words}; {policy.keep.words}."
+
+
+class KindsEntry(Strict):
+    """How each kind of source is backed up, where the defaults do not suit."""
+
+    postgres: KindEntry = Field(default_factory=KindEntry, description=f"{_as('postgres')}")
+    mariadb: KindEntry = Field(default_factory=KindEntry, description=f"{_as('mariadb')}")
+    redis: KindEntry = Field(default_factory=KindEntry, description=f"{_as('redis')}")
+    gitlab: KindEntry = Field(default_factory=KindEntry, description=f"{_as('gitlab')}")
+    volume: VolumesEntry = Field(default_factory=VolumesEntry, description=f"{_as('volume')}")
+    configs: KindEntry = Field(
+        default_factory=KindEntry, description=f"Fleet and compose files: {_as('configs')}"
+    )
+    swarm: KindEntry = Field(
+        default_factory=KindEntry, description=f"Swarm's own state: {_as('swarm')}"
+    )
+    system: KindEntry = Field(
+        default_factory=KindEntry, description=f"Each server's settings: {_as('system')}"
+    )
+
+
+class LocalEntry(Strict):
+    """A directory on a server of the fleet."""
+
+    server: Text = Field(description="The server.")
+    path: AbsolutePath = Field(description="The directory: `/mnt/data/backups`.")
+
+
+class SftpEntry(Strict):
+    """A directory reached by SFTP."""
+
+    host: Host = Field(description="The host.")
+    path: AbsolutePath = Field(description="The directory there.")
+    user: Text | None = Field(None, description="The user to log in as.")
+    port: int | None = Field(None, ge=1, le=65535, description="The port sshd listens on.")
+    identity: SourceEntry | None = Field(None, description="Where the private key comes from.")
+    known_hosts: SourceEntry | None = Field(
+        None, description="Where the host's public key comes from, as a line of known_hosts."
+    )
+
+
+class S3Entry(Strict):
+    """A bucket of an S3-compatible store."""
+
+    endpoint: Annotated[str, BeforeValidator(http_url)] = Field(
+        description="Where it answers: `https://HOST:PORT`."
+    )
+    bucket: Text = Field(min_length=1, description="The bucket.")
+    prefix: Text | None = Field(None, description="A path within it.")
+    region: Text | None = Field(None, description="Its region, where the store has some.")
+    access_key: SourceEntry = Field(description="Where the access key comes from.")
+    secret_key: SourceEntry = Field(description="Where the secret key comes from.")
+
+
+class RestEntry(Strict):
+    """A restic REST server."""
+
+    url: Annotated[str, BeforeValidator(http_url)] = Field(
+        description="Where it answers, with the repository's path: `https://HOST:PORT/office`."
+    )
+    user: Text | None = Field(None, description="The user to log in as.")
+    password: SourceEntry | None = Field(None, description="Where that user's password comes from.")
+
+
+class RepositoryEntry(Strict):
+    """Where copies lie: exactly one of local, sftp, s3, rest."""
+
+    local: LocalEntry | None = Field(None, description="A directory on a server of the fleet.")
+    sftp: SftpEntry | None = Field(None, description="A directory reached by SFTP.")
+    s3: S3Entry | None = Field(None, description="A bucket of an S3-compatible store.")
+    rest: RestEntry | None = Field(None, description="A restic REST server.")
+    password: SourceEntry = Field(description="Where the repository's own password comes from.")
+    medium: Text | None = Field(
+        None, description="What it lies on; of a server's disk its kind: `nvme`, `ssd`, `hdd`."
+    )
+    zone: Text | None = Field(
+        None, description="Room or site, as `zone` of a server; of a local one its server's."
+    )
+    offsite: bool = Field(False, description="At another site: gets a copy of everything.")
+    append_only: bool = Field(False, description="The far side lets nobody delete.")
+    room: Size | None = Field(None, description="What it may take; as its disk has, if not given.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> RepositoryEntry:
+        if sum(one is not None for one in (self.local, self.sftp, self.s3, self.rest)) != 1:
+            raise ValueError("give exactly one of local, sftp, s3, rest")
+        return self
+
+
+class CopyEntry(WhenEntry):
+    """Copies to repositories elsewhere: everything, daily at 04:00 unless said otherwise."""
+
+    base = Copying().schedule
+
+    to: Words = Field((), description="Repositories; those with `offsite: true` when not given.")
+
+
+class ProveEntry(WhenEntry):
+    """Restores that prove the copies: daily at 06:00 unless said otherwise."""
+
+    base = Proving().schedule
+
+    servers: Words = Field(
+        (), description="Servers to restore on; any but the source's own when not given."
+    )
+
+
+class SpoolEntry(Strict):
+    """Where dumps lie on a server until they are in the repository."""
+
+    path: Path = Field(Spool().path, description="A directory on every server.")
+    room: Size | None = Field(None, description="What it may take; the disk's when not given.")
+
+
+class BackupEntry(Strict):
+    """What is backed up, when, where to, for how long.
+
+    Sources are found by themselves: databases, GitLab and volumes by the services' `state`, the
+    fleet's own files, Swarm's state, each server's settings.
+    """
+
+    timezone: Text = Field(
+        Backup().timezone, description="Of all times here, by its IANA name: `Europe/Berlin`."
+    )
+    repositories: dict[
+        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")], RepositoryEntry
+    ] = Field(default_factory=dict, description="Where copies lie, by name.")
+    to: Words = Field(
+        (),
+        description="Repositories for every source; the first that is on another server than the "
+        "data. When not given: those on servers, in the order they are written.",
+    )
+    copy_to: CopyEntry = Field(
+        default_factory=CopyEntry, alias="copy", description="Copies elsewhere."
+    )
+    prove: ProveEntry = Field(
+        default_factory=ProveEntry, description="Restores that prove the copies."
+    )
+    kinds: KindsEntry = Field(
+        default_factory=KindsEntry, description="What differs for a kind of source."
+    )
+    sources: dict[str, SourcePolicyEntry] = Field(
+        default_factory=dict,
+        description="What differs for one source, by its id: `gibd-postgres`, "
+        "`volume/appwrite_uploads`, `bind/srv/data`, `configs`, `swarm`, `system/SERVER`.",
+    )
+    exclude: Words = Field((), description="Sources that are not backed up, by id.")
+    spool: SpoolEntry = Field(default_factory=SpoolEntry, description="Where dumps lie on the way.")
