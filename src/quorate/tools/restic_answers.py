@@ -7,6 +7,7 @@ repository may hold what other versions and other people wrote.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -125,8 +126,9 @@ def moment(text: object) -> datetime:
 
 def entries(text: str) -> tuple[Entry, ...]:
     """The answer of `snapshots`: what has no id is left out."""
-    listed = whole(text)
-    found = (_entry(item) for item in listed or [] if isinstance(item, dict))
+    said = whole(text)
+    listed = said if isinstance(said, list) else []
+    found = (_entry(item) for item in listed if isinstance(item, dict))
     return tuple(entry for entry in found if entry.id)
 
 
@@ -153,7 +155,7 @@ def summary(text: str) -> Summary | None:
         size=number(last, "total_bytes_processed"),
         files=number(last, "total_files_processed"),
         added=number(last, "data_added_packed") or number(last, "data_added"),
-        seconds=float(last.get("total_duration") or 0.0),
+        seconds=duration if isinstance(duration := last.get("total_duration"), float) else 0.0,
     )
 
 
@@ -220,7 +222,7 @@ def size(text: str) -> int | None:
 def number(item: Mapping[str, Any], key: str) -> int:
     """A whole number, 0 if it is missing or none."""
     value = item.get(key)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def _text(item: Mapping[str, Any], key: str) -> str:
