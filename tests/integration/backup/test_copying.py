@@ -74,13 +74,13 @@ def test_a_network_cut_in_mid_copy(
 ) -> None:
     """Not counted; the source stays as it was; the next run completes it."""
     spool = tmp_path / "spool"
-    ground.tree(spool, size=45_000_000)
+    ground.tree(spool, size=20_000_000)
     store(near, spool, "run-1")
     stop = threading.Event()
 
     def cut_when_data_flows() -> None:
         while not stop.is_set():
-            if sum(size_of(file) for file in (tmp_path / "far" / "data").rglob("*")) > 1_000_000:
+            if sum(size_of(file) for file in (tmp_path / "far" / "data").rglob("*")) > 300_000:
                 sshd.cut()
                 return
             time.sleep(0.002)

@@ -46,5 +46,7 @@ SNAPSHOT = Snapshot(
 )
 
 
-def snapshot(id: str, *, complete: bool = True, original: str | None = None, hours: float = 0) -> Snapshot:  # fmt: skip
+def snapshot(
+    id: str, *, complete: bool = True, original: str | None = None, hours: float = 0
+) -> Snapshot:
     return replace(SNAPSHOT, id=id, complete=complete, original=original, taken=at(hours))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -77,9 +78,7 @@ def test_the_last_proof_counts_and_a_failed_one_before_one_that_held() -> None:
 
 def test_a_proof_with_differences_is_none_that_held() -> None:
     lying = replace(proof_mark("a", hours=5), differences=("x is missing",))
-    (copy,) = derived(
-        copy_entry("a"), mark_entry("m", complete_mark("a")), mark_entry("p", lying)
-    )
+    (copy,) = derived(copy_entry("a"), mark_entry("m", complete_mark("a")), mark_entry("p", lying))
     assert not copy.proven
 
 
@@ -99,9 +98,7 @@ ENTRIES = st.lists(
         st.builds(
             lambda original: replace(copy_entry("c"), original=original), st.sampled_from("ab")
         ),
-        st.builds(
-            lambda of: mark_entry(f"m{of}", complete_mark(of)), st.sampled_from("abc")
-        ),
+        st.builds(lambda of: mark_entry(f"m{of}", complete_mark(of)), st.sampled_from("abc")),
         st.builds(
             lambda of, hours, ok: mark_entry(f"p{of}", proof_mark(of, hours=hours, ok=ok)),
             st.sampled_from("abc"),
@@ -114,9 +111,9 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES, st.randoms())
-def test_the_order_in_which_restic_lists_them_says_nothing(entries: list[Entry], random: object) -> None:  # fmt: skip
+def test_the_order_restic_lists_them_in_says_nothing(entries: list[Entry], random: Random) -> None:
     other = list(entries)
-    random.shuffle(other)  # type: ignore[attr-defined]
+    random.shuffle(other)
     assert set(derived(*other)) == set(derived(*entries))
     lasting = [copy.original or copy.id for copy in derived(*entries) if copy.complete]
     assert len(lasting) == len(set(lasting))

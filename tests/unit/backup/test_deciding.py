@@ -75,7 +75,7 @@ def test_what_is_shorter_or_not_there_is_missing() -> None:
 
 
 def test_two_names_that_are_listed_alike_must_be_there_twice() -> None:
-    alike = {"data/b\udce9\udcff": 4, "data/b\udcff\udce9": 4}
+    alike = {f"data/b{odd}": 4 for odd in ("\udce9\udcff", "\udcff\udce9")}
     assert len(lacking(alike, (), NODES)) == 1
 
 

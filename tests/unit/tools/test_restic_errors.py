@@ -36,10 +36,11 @@ SAID = [
     ),
     (1, "Fatal: all target directories/files do not exist", "source"),
     (1, "Fatal: all source directories/files do not exist", "source"),
-    (1, "ignoring error for /a: ciphertext verification failed\nFatal: There were 1 errors", "damaged"),
+    (1, "ignoring error for /a: ciphertext verification failed", "damaged"),
+    (1, "Fatal: There were 1 errors", "damaged"),
     (1, "Fatal: repository contains errors", "damaged"),
     (1, "Fatal: unexpected", "other"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "words", "reason"), SAID)
