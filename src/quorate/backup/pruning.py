@@ -26,11 +26,11 @@ SPARE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What a prune brought: bytes the repository took before and after."""
+    """What a prune brought: bytes on the disk before and after, where that is this machine's."""
 
     plan: PrunePlan
-    before: int
-    after: int
+    before: int | None
+    after: int | None
 
 
 def forget(repository: Repository, ids: Iterable[str]) -> tuple[str, ...]:
@@ -110,9 +110,16 @@ def prune(repository: Repository, confirm: Callable[[PrunePlan], bool]) -> Prune
     require_room(repository.name, plan, free(repository.place))
     if not confirm(plan):
         raise RefusedError(f"{repository.name} was not pruned; nothing was changed")
-    before = repository.restic.room()
+    before = stored(repository.place)
     repository.restic.prune()
-    return Pruned(plan=plan, before=before, after=repository.restic.room())
+    return Pruned(plan=plan, before=before, after=stored(repository.place))
+
+
+def stored(place: Place) -> int | None:
+    """Bytes a repository takes on this machine's disk; None where it is on another."""
+    if place.type != PlaceType.LOCAL:
+        return None
+    return sum(file.stat().st_size for file in Path(place.location).rglob("*") if file.is_file())
 
 
 def free(place: Place) -> int | None:

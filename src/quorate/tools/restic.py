@@ -203,7 +203,7 @@ class Restic:
         return ()
 
     def room(self) -> int:
-        """Bytes that all snapshots together take, as stored."""
+        """Bytes that all snapshots together use, as stored; what a prune removes is not in it."""
         said = self._run("measure", ["stats", "--json", "--mode", "raw-data", "--no-lock"]).stdout
         found = restic_answers.whole(said)
         return restic_answers.number(found, "total_size") if isinstance(found, dict) else 0

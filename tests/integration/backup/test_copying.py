@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,8 +75,9 @@ def test_a_network_cut_in_mid_copy(
 ) -> None:
     """Not counted; the source stays as it was; the next run completes it."""
     spool = tmp_path / "spool"
-    ground.tree(spool, size=20_000_000)
+    ground.tree(spool, size=6_000_000)
     store(near, spool, "run-1")
+    slow = replace(far, restic=replace(far.restic, program=slowed(tmp_path)))
     stop = threading.Event()
 
     def cut_when_data_flows() -> None:
@@ -87,7 +89,7 @@ def test_a_network_cut_in_mid_copy(
 
     cutter = threading.Thread(target=cut_when_data_flows)
     cutter.start()
-    failed = copying.copy_missing(near, far)
+    failed = copying.copy_missing(near, slow)
     stop.set()
     cutter.join(timeout=20)
     assert failed.copies == () and len(failed.failures) == 1
@@ -102,6 +104,14 @@ def test_a_network_cut_in_mid_copy(
     assert len(done.copies) == 1 and done.failures == ()
     far.restic.break_stale_locks()
     assert far.restic.check("100%") == ()
+
+
+def slowed(directory: Path) -> str:
+    """A restic that sends 1 MB/s, so that there is a middle to cut it in."""
+    program = directory / "slow-restic"
+    program.write_text(f'#!/bin/sh\nexec {ground.restic_program()} --limit-upload 1000 "$@"\n')
+    program.chmod(0o755)
+    return str(program)
 
 
 def size_of(file: Path) -> int:

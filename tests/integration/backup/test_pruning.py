@@ -71,7 +71,9 @@ def test_pruning_asks_and_gives_room_back(near: Repository, two: list[str]) -> N
     asked = []
     done = pruning.prune(near, lambda plan: asked.append(plan) is None)
     assert asked == [done.plan] and done.plan.remove >= 1_000_000
+    assert done.before is not None and done.after is not None
     assert done.before - done.after >= 1_000_000
+    assert near.restic.room() <= done.after
     assert near.restic.check("100%") == ()
     assert [copy.complete for copy in catalogue.read(near)] == [True]
 
