@@ -114,7 +114,7 @@ class Sshd:
             [*argv, "-E", str(log)], start_new_session=True, stdin=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 20
-        ready = ["ssh", "-F", self.directory / "ssh_config", "-p", str(self.port)]
+        ready = ["ssh", "-F", str(self.directory / "ssh_config"), "-p", str(self.port)]
         while subprocess.run([*ready, "127.0.0.1", "true"], capture_output=True).returncode:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 pytest.fail(f"sshd did not start:\n{log.read_text()[-2000:]}")

@@ -15,7 +15,7 @@ import pytest
 from quorate.backup import catalogue, copying, repository
 from quorate.backup.place import Repository
 from quorate.errors import CommandError, RepositoryError
-from quorate.tools.restic import Progress
+from quorate.tools.restic_answers import Progress
 from quorate.tools.restic_errors import Reason
 from tests.integration.backup import ground
 from tests.integration.backup.ground import Sshd
@@ -43,7 +43,7 @@ def test_copies_are_known_by_where_they_came_from(
     done = copying.copy_missing(near, far, watch=seen.append)
     assert [copy.original for copy in done.copies] == [second, first]  # the newest first
     assert seen[-1].done == seen[-1].total > 400_000 and seen[-1].rate > 0
-    there = {copy.original: copy for copy in catalogue.read(far)}
+    there = {str(copy.original): copy for copy in catalogue.read(far)}
     here = {copy.id: copy for copy in catalogue.read(near)}
     assert there.keys() == here.keys()
     for id, copy in there.items():

@@ -14,6 +14,7 @@ from quorate.backup.model import Proof
 from quorate.backup.place import Repository
 from quorate.errors import RefusedError, RepositoryError
 from quorate.tools.restic import Restic
+from quorate.tools.restic_answers import PrunePlan
 from tests.integration.backup import ground
 
 
@@ -68,8 +69,13 @@ def test_pruning_asks_and_gives_room_back(near: Repository, two: list[str]) -> N
     pruning.forget(near, [two[0]])
     with pytest.raises(RefusedError, match="not pruned"):
         pruning.prune(near, lambda plan: False)
-    asked = []
-    done = pruning.prune(near, lambda plan: asked.append(plan) is None)
+    asked: list[PrunePlan] = []
+
+    def agreed(plan: PrunePlan) -> bool:
+        asked.append(plan)
+        return True
+
+    done = pruning.prune(near, agreed)
     assert asked == [done.plan] and done.plan.remove >= 1_000_000
     assert done.before is not None and done.after is not None
     assert done.before - done.after >= 1_000_000

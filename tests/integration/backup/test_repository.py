@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quorate.backup import catalogue, repository
+from quorate.backup import catalogue, content, repository
 from quorate.backup.place import Repository
 from quorate.errors import RepositoryError
-from quorate.tools.restic import Progress
+from quorate.tools.restic_answers import Progress
 from quorate.tools.restic_errors import Reason
 from tests.integration.backup import ground
 
@@ -78,7 +78,7 @@ def test_a_source_that_vanishes_before_restic_reads_it_is_an_error(
     (spool / "more").mkdir()
     (spool / "more" / "file").write_text("x")
     both = replace(ground.payload(spool, "run-1"), paths=("data", "more"))
-    real = repository.content.measured
+    real = content.measured
 
     def measured_then_gone(root: Path, paths: tuple[str, ...]) -> dict[str, int]:
         found = real(root, paths)
@@ -86,7 +86,7 @@ def test_a_source_that_vanishes_before_restic_reads_it_is_an_error(
         (spool / "more").rmdir()
         return found
 
-    monkeypatch.setattr(repository.content, "measured", measured_then_gone)
+    monkeypatch.setattr(content, "measured", measured_then_gone)
     with pytest.raises(RepositoryError) as caught:
         repository.store(near, both)
     assert caught.value.reason == Reason.SOURCE
