@@ -70,6 +70,7 @@ def test_what_is_not_complete_is_not_copied(near: Repository, far: Repository, s
     assert far.restic.snapshots() == ()
 
 
+@pytest.mark.timeout(1800)  # some twenty runs of restic, on a machine that may be busy
 def test_a_network_cut_in_mid_copy(
     tmp_path: Path, near: Repository, far: Repository, sshd: Sshd
 ) -> None:
