@@ -13,7 +13,8 @@
     │   ├── UnreachableError        6   a server does not answer, or refuses the key
     │   ├── EngineError             6   an engine is too old, stopped, or out of disk
     │   │   └── NoQuorumError       6   a manager answers, and its swarm has no leader
-    │   └── CommandError            6   a program failed, timed out or is not installed
+    │   ├── CommandError            6   a program failed, timed out or is not installed
+    │   └── RepositoryError         6   a backup repository is missing, locked, full, damaged …
     ├── LockedError                 7   somebody else is changing this fleet
     ├── RefusedError                8   the user (or a missing --yes) said no; nothing changed
     └── LabError                    9   the lab cannot be built or is not running
@@ -148,6 +149,20 @@ class NoQuorumError(EngineError):
 
 class CommandError(MachineError):
     """A program failed, timed out or is not installed."""
+
+
+class RepositoryError(MachineError):
+    """A backup repository cannot be used, or did not keep what it was given.
+
+    Args:
+        reason: which of `tools.restic_errors.Reason` it is, for who can do something about it.
+    """
+
+    def __init__(
+        self, what: str, *, reason: str, cause: str | None = None, todo: str | None = None
+    ) -> None:
+        super().__init__(what, cause=cause, todo=todo)
+        self.reason = reason
 
 
 class LockedError(QuorateError):

@@ -11,18 +11,22 @@ import logging
 import os
 import shutil
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 from quorate.errors import CommandError
 
 log = logging.getLogger("quorate.command")
 
 MASK = "•••"
+KEPT_LINES = 1000
+"""How many lines of a followed program's output are kept: it may run for hours."""
 
 Spawned: TypeAlias = subprocess.Popen[bytes]
 """The handle of a long-lived program."""
@@ -122,6 +126,91 @@ def run(
             cause=mask(last_lines(result.stderr or result.stdout), secrets) or None,
         )
     return result
+
+
+def follow(
+    argv: Sequence[str],
+    on_line: Callable[[str], None],
+    *,
+    timeout: float,
+    input: IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    secrets: Sequence[str] = (),
+) -> Result:
+    """Run a program to its end and hand over each line of its output as it comes.
+
+    The result, whatever its exit code, holds the last `KEPT_LINES` lines of each
+    output. The program is killed when `timeout` (s) is over, and when `on_line`
+    raises or Ctrl-C is pressed. `input` is a file whose content it reads.
+
+    Raises:
+        CommandError: not installed, or timed out.
+    """
+    shown = mask(" ".join(argv), secrets)
+    started = time.monotonic()
+    out: deque[str] = deque(maxlen=KEPT_LINES)
+    errors: deque[str] = deque(maxlen=KEPT_LINES)
+    with _started(argv, input, env, cwd, shown) as process:
+        assert process.stdout is not None and process.stderr is not None
+        aside = threading.Thread(target=_keep, args=(process.stderr, errors), daemon=True)
+        late = threading.Timer(timeout, process.kill)
+        aside.start()
+        late.start()
+        try:
+            for raw in process.stdout:
+                line = raw.decode(errors="replace").rstrip("\n")
+                out.append(line)
+                on_line(line)
+            process.wait()
+        finally:
+            overdue = not late.is_alive()
+            late.cancel()
+            process.kill()
+            process.wait()
+            aside.join(timeout=5.0)  # a grandchild may hold the pipe
+    seconds = time.monotonic() - started
+    log.debug("%s → %d in %.2f s", shown, process.returncode, seconds)
+    if overdue and process.returncode < 0:
+        raise CommandError(
+            f"`{shown}` did not end within {timeout:.0f} s", cause="it hangs or the machine is busy"
+        )
+    return Result(
+        argv=tuple(argv),
+        code=process.returncode,
+        stdout="\n".join(out),
+        stderr="\n".join(list(errors)),
+        seconds=seconds,
+    )
+
+
+@contextmanager
+def _started(
+    argv: Sequence[str],
+    input: IO[bytes] | None,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    shown: str,
+) -> Iterator[Spawned]:
+    program = resolve(argv[0])
+    try:
+        process = subprocess.Popen(
+            [program, *argv[1:]],
+            stdin=input if input is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+        )
+    except OSError as error:
+        raise CommandError(f"`{shown}` could not be started: {error.strerror or error}") from error
+    with process:
+        yield process
+
+
+def _keep(pipe: IO[bytes], lines: deque[str]) -> None:
+    for raw in pipe:
+        lines.append(raw.decode(errors="replace").rstrip("\n"))
 
 
 def last_lines(text: str, count: int = 6) -> str:

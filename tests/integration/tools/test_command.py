@@ -112,3 +112,63 @@ def test_a_program_that_has_ended_cannot_be_told() -> None:
     with pytest.raises(CommandError, match="ended before"):
         command.tell(program, "hello")
     command.let_go(program, patience=10.0)
+
+
+def test_following_hands_over_each_line_as_it_comes(tmp_path: Path) -> None:
+    """The program goes on only once its first line was seen."""
+    sign = tmp_path / "seen"
+    code = f"""
+import pathlib, sys, time
+print('one', flush=True)
+while not pathlib.Path({str(sign)!r}).exists():
+    time.sleep(0.01)
+print('err', file=sys.stderr)
+sys.exit(3)
+"""
+    seen: list[str] = []
+
+    def hear(line: str) -> None:
+        seen.append(line)
+        sign.touch()
+
+    done = command.follow(python(code), hear, timeout=60)
+    assert seen == ["one"]
+    assert (done.code, done.stdout, done.stderr) == (3, "one", "err")
+
+
+def test_following_keeps_the_last_lines_only() -> None:
+    done = command.follow(python("print('\\n'.join(map(str, range(5000))))"), print, timeout=60)
+    assert done.stdout.split("\n")[0] == str(5000 - command.KEPT_LINES)
+
+
+def test_a_followed_program_reads_what_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "given"
+    file.write_bytes(b"\xff text\n")
+    seen: list[str] = []
+    with file.open("rb") as stream:
+        command.follow(["cat"], seen.append, timeout=60, input=stream)
+    assert seen == ["� text"]
+
+
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "print(1, flush=True); input()"])
+def test_a_followed_program_that_hangs_is_killed(code: str) -> None:
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as stream, os.fdopen(write, "wb"):
+        started = time.monotonic()
+        with pytest.raises(CommandError, match="did not end within 1 s"):
+            command.follow(python(code), lambda line: None, timeout=1.0, input=stream)
+        assert time.monotonic() - started < 30
+
+
+def test_a_followed_program_ends_with_who_listens() -> None:
+    """Ctrl-C, or an error in what is done with a line, leaves nothing running."""
+    seen: list[int] = []
+
+    def stop(line: str) -> None:
+        seen.append(int(line))
+        raise KeyboardInterrupt
+
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        command.follow(python(code), stop, timeout=60)
+    assert not Path(f"/proc/{seen[0]}").exists()

@@ -1,0 +1,126 @@
+"""What a tree of files is, exactly, as a manifest; and how two such manifests differ.
+
+A part is `SIZE:DIGEST;key=value;…`: for a file its bytes and their SHA-256, for
+anything else 0 and its type, then what a restore has to bring back: mode, owner,
+time of change, target, extended attributes, and the first name of a file that has
+several. Names that are no text are kept as Python keeps them (PEP 383). Sockets
+are left out, as they are nothing without their program; so are holes in sparse
+files, which are zeros wherever they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from quorate.backup.model import Kind, Manifest
+
+CHUNK = 2**20
+
+
+def manifest_of(root: Path, kind: Kind = Kind.VOLUME, version: str = "") -> Manifest:
+    """Read every file below `root` (which itself is the part `.`).
+
+    Raises:
+        OSError: something cannot be read; a manifest of half a tree would be none.
+    """
+    names: dict[tuple[int, int], str] = {}
+    parts = {}
+    for path in _all(root):
+        state = path.lstat()
+        if stat.S_ISSOCK(state.st_mode):
+            continue
+        name = str(path.relative_to(root))
+        first = name
+        if state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode):
+            first = names.setdefault((state.st_dev, state.st_ino), name)
+        parts[name] = _part(path, state, first if first != name else "")
+    return Manifest(kind=kind, version=version, parts=parts)
+
+
+def _all(root: Path) -> Iterator[Path]:
+    """Every path below `root` and itself, sorted, so that first names are always the same."""
+    yield root
+    for directory, inner, files in os.walk(root, onerror=_raise):
+        inner.sort()
+        yield from (Path(directory, name) for name in sorted([*inner, *files]))
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _part(path: Path, state: os.stat_result, linked: str) -> str:
+    mode = state.st_mode
+    said = [
+        _digest(path) if stat.S_ISREG(mode) else _type(mode),
+        f"mode={stat.S_IMODE(mode):04o}",
+        f"owner={state.st_uid}:{state.st_gid}",
+        f"changed={state.st_mtime_ns}",
+    ]
+    if stat.S_ISLNK(mode):
+        said.append(f"target={_hidden(os.fsencode(path.readlink()))}")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        said.append(f"device={os.major(state.st_rdev)}:{os.minor(state.st_rdev)}")
+    if linked:
+        said.append(f"same={_hidden(os.fsencode(linked))}")
+    said += [f"attribute={name}={_hidden(value)}" for name, value in _attributes(path)]
+    return f"{state.st_size if stat.S_ISREG(mode) else 0}:{';'.join(said)}"
+
+
+def _type(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "directory", stat.S_IFLNK: "link", stat.S_IFIFO: "pipe"}
+    return kinds.get(stat.S_IFMT(mode), "device")
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _attributes(path: Path) -> list[tuple[str, bytes]]:
+    """Extended attributes, access lists among them; none where the file system has none."""
+    names: list[str] = []
+    with suppress(OSError):
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+    return [(name, os.getxattr(path, name, follow_symlinks=False)) for name in names]
+
+
+def _hidden(value: bytes) -> str:
+    """A digest in place of a value that may be long, odd or secret."""
+    return hashlib.sha256(value).hexdigest()[:16]
+
+
+def differences(was: Manifest, now: Manifest) -> tuple[str, ...]:
+    """How `now` is not what was, in words, by name. Pure."""
+    return tuple(_differences(was.parts, now.parts))
+
+
+def _differences(was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+    for name in sorted(was.keys() | now.keys()):
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        if name not in now:
+            yield f"{shown} is missing"
+        elif name not in was:
+            yield f"{shown} was not in the source"
+        elif was[name] != now[name]:
+            yield f"{shown}: {', '.join(_changed(was[name], now[name]))}"
+
+
+def _changed(was: str, now: str) -> Iterator[str]:
+    size_was, *said_was = was.replace(":", ";", 1).split(";")
+    size_now, *said_now = now.replace(":", ";", 1).split(";")
+    if size_was != size_now:
+        yield f"{size_now} bytes instead of {size_was}"
+    elif said_was[:1] != said_now[:1]:
+        yield "other content"
+    attributes_was, attributes_now = set(said_was[1:]), set(said_now[1:])
+    keys = {item.rpartition("=")[0] for item in attributes_was ^ attributes_now}
+    yield from (f"other {key.replace('=', ' ')}" for key in sorted(keys))

@@ -1,0 +1,136 @@
+"""A repository as it is configured, and how restic gets at it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from quorate.errors import RepositoryError
+from quorate.tools.restic import Access, Restic
+from quorate.tools.restic_errors import Reason
+
+CONNECT_SECONDS = 10
+# A far side that falls silent is given up after a minute; by itself, ssh waits for hours.
+ALIVE_SECONDS = 15
+ALIVE_COUNT = 4
+
+
+class PlaceType(StrEnum):
+    """What restic talks to."""
+
+    LOCAL = "local"
+    SFTP = "sftp"
+    S3 = "s3"
+    REST = "rest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A repository as configured.
+
+    `location` is a directory (local), `[user@]host:path` (SFTP), `https://host/bucket/path`
+    (S3-compatible) or `https://host/path` (restic's REST server). `credentials` names
+    files whose content becomes an environment variable of restic: `AWS_ACCESS_KEY_ID`,
+    `AWS_SECRET_ACCESS_KEY`, and for REST `user` and `password`. `ssh_config` is used
+    instead of the person's own. `append_only`: the far side lets nothing be removed,
+    so nothing is forgotten or pruned from here.
+    """
+
+    name: str
+    type: PlaceType
+    location: str
+    password_file: Path
+    credentials: Mapping[str, Path] = field(default_factory=dict)
+    port: int | None = None
+    ssh_config: Path | None = None
+    append_only: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A place, and restic's door to it."""
+
+    place: Place
+    restic: Restic
+
+    @property
+    def name(self) -> str:
+        return self.place.name
+
+
+def opened(place: Place, *, program: str = "restic", patience: float = 60.0) -> Repository:
+    """The repository at `place`: credentials are read now, nothing is asked of it yet.
+
+    Args:
+        place: where it is.
+        program: restic, by name or path.
+        patience: seconds for which it is tried again while it is locked.
+
+    Raises:
+        RepositoryError: a credential's file cannot be read.
+    """
+    door = Restic(name=place.name, access=access(place), program=program, patience=patience)
+    return Repository(place=place, restic=door)
+
+
+def access(place: Place) -> Access:
+    """Address, credentials and options for restic."""
+    values = {key: _read(place, key, path) for key, path in place.credentials.items()}
+    options: tuple[str, ...] = ()
+    match place.type:
+        case PlaceType.LOCAL:
+            url = str(Path(place.location).absolute())
+        case PlaceType.SFTP:
+            host, _, path = place.location.partition(":")
+            url = f"sftp:{host}:{path}"
+            options = (f"sftp.command={shlex.join(ssh_command(place, host))}",)
+        case PlaceType.S3:
+            url = f"s3:{place.location}"
+        case PlaceType.REST:
+            url = f"rest:{with_user(place.location, values)}"
+            values = {"QUORATE_REST_PASSWORD": values["password"]} if "password" in values else {}
+    return Access(
+        url=url,
+        password_file=place.password_file,
+        environment=values,
+        options=options,
+        cache=place.cache,
+    )
+
+
+def ssh_command(place: Place, host: str) -> list[str]:
+    """The ssh restic is to use: it never asks, and notices a far side that is gone."""
+    out = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+    out += ["-o", f"ServerAliveInterval={ALIVE_SECONDS}"]
+    out += ["-o", f"ServerAliveCountMax={ALIVE_COUNT}"]
+    if place.ssh_config is not None:
+        out += ["-F", str(place.ssh_config)]
+    if place.port is not None:
+        out += ["-p", str(place.port)]
+    return [*out, host, "-s", "sftp"]
+
+
+def with_user(location: str, values: Mapping[str, str]) -> str:
+    """An address with user and password in it, as REST servers need it; no argument shows it."""
+    if "user" not in values:
+        return location
+    parts = urlsplit(location)
+    user = f"{quote(values['user'], safe='')}:{quote(values.get('password', ''), safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc}"))
+
+
+def _read(place: Place, key: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        raise RepositoryError(
+            f"`{key}` of the repository {place.name} cannot be read from {path}",
+            reason=Reason.PASSWORD,
+            cause=getattr(error, "strerror", None) or "it is no text",
+            todo="put it into that file, or name the right file",
+        ) from error

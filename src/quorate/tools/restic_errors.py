@@ -1,0 +1,168 @@
+"""What restic's exit codes and words mean. Pure.
+
+Since 0.17 restic says with exit codes that a repository is missing (10), locked
+(11) or refuses the password (12); older ones say it in words only, and with all
+of them the words are what tells a full disk from a lost connection. Read in the
+outputs of 0.14.0 and 0.18.0, and in restic's own page on scripting.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+
+from quorate.errors import RepositoryError
+
+
+class Reason(StrEnum):
+    """Why a repository could not be used."""
+
+    MISSING = "missing"
+    PASSWORD = "password"
+    LOCKED = "locked"
+    FULL = "full"
+    UNREACHABLE = "unreachable"
+    DAMAGED = "damaged"
+    SOURCE = "source"
+    FORBIDDEN = "forbidden"
+    TOO_OLD = "too-old"
+    OTHER = "other"
+
+
+CODES = {10: Reason.MISSING, 11: Reason.LOCKED, 12: Reason.PASSWORD}
+
+# The first that matches wins: 0.14 asks "Is there a repository at the following
+# location?" of a server that does not answer, too.
+WORDS = (
+    (Reason.PASSWORD, r"wrong password or no key found|Resolving password failed|empty password"),
+    (Reason.LOCKED, r"repository is already locked"),
+    (Reason.FULL, r"no space left on device|quota exceeded|disk full|insufficient storage|\b507\b"),
+    (
+        Reason.UNREACHABLE,
+        r"connection refused|connection reset|connection lost|connection closed|broken pipe"
+        r"|no such host|i/o timeout|no route to host|network is unreachable|handshake failed"
+        r"|unable to start the sftp session|ssh command exited|host key verification failed"
+        r"|context deadline exceeded",
+    ),
+    (Reason.SOURCE, r"target directories/files do not exist|source directories/files do not exist"),
+    (Reason.SOURCE, r"at least one source file could not be read"),
+    (
+        Reason.DAMAGED,
+        r"ciphertext verification failed|repository contains errors|Pack ID does not match"
+        r"|invalid data returned|does not match (id|hash)|config or key .* is damaged"
+        r"|There were \d+ errors",
+    ),
+    (
+        Reason.MISSING,
+        r"repository does not exist|Is there a repository at the following location"
+        r"|unable to open config file",
+    ),
+    (Reason.FORBIDDEN, r"permission denied|read-only file system|append-only|\b403\b"),
+)
+
+ADVICE = {
+    Reason.MISSING: (
+        "the place is empty, its disk is not mounted, or the path is wrong",
+        "check the place; a repository is made only when told to, never in a place that lost one",
+    ),
+    Reason.PASSWORD: (
+        "the password file is not the one this repository was made with",
+        "put the right password into the file; without it nothing can be restored",
+    ),
+    Reason.LOCKED: (
+        "another run is busy with it, or was killed and left its lock",
+        "wait for it to end; `restic unlock` removes one that is stale, no other",
+    ),
+    Reason.FULL: (
+        "the disk or quota of the repository is full",
+        "make room there, forget copies and prune, then run again; what was begun is not counted",
+    ),
+    Reason.UNREACHABLE: (
+        "its server is off, or the network or ssh to it does not work",
+        "check that it answers from here, then run again; what was begun is not counted",
+    ),
+    Reason.DAMAGED: (
+        "what is stored is not what was written: a bad disk, or somebody changed it",
+        "copy what is still whole elsewhere, then `restic check --read-data` and `restic repair`",
+    ),
+    Reason.SOURCE: (
+        "files vanished, changed or could not be read while they were backed up",
+        "check the source, then run again; what was begun is not counted",
+    ),
+    Reason.FORBIDDEN: (
+        "the far side refuses it: rights, a read-only disk, or an append-only server",
+        "check the rights there; forget and prune where the repository itself lies",
+    ),
+}
+
+
+def reason_of(code: int, text: str) -> Reason:
+    """Why restic ended with this exit code and these words."""
+    if code in CODES:
+        return CODES[code]
+    for reason, pattern in WORDS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return reason
+    return Reason.OTHER
+
+
+def explained(what: str, repository: str, code: int, stderr: str) -> RepositoryError:
+    """The error for a restic that failed.
+
+    Args:
+        what: what it was doing, as `back up to`, before the repository's name.
+        repository: how people name it.
+        code: its exit code.
+        stderr: its words, as JSON lines or plain, secrets masked.
+    """
+    said = plain(stderr)
+    reason = reason_of(code, said)
+    if code == 3 and what.startswith("back up"):
+        reason = Reason.SOURCE  # whatever the file's own trouble was
+    cause, todo = ADVICE.get(reason, (None, None))
+    if reason == Reason.FULL and what.startswith("restore"):
+        cause, todo = "the disk that is restored to is full", "restore to where there is room"
+    last = "\n".join(said.strip().splitlines()[-3:])
+    return RepositoryError(
+        f"could not {what} the repository {repository}: {_WORD[reason]}",
+        reason=reason,
+        cause=f"{cause}; restic says: {last}" if cause and last else cause or last or None,
+        todo=todo,
+    )
+
+
+_WORD = {
+    Reason.MISSING: "there is none at its place",
+    Reason.PASSWORD: "it refuses the password",
+    Reason.LOCKED: "it is locked",
+    Reason.FULL: "no room is left",
+    Reason.UNREACHABLE: "it does not answer",
+    Reason.DAMAGED: "it is damaged",
+    Reason.SOURCE: "not all of the source could be read",
+    Reason.FORBIDDEN: "not allowed",
+    Reason.TOO_OLD: "restic is too old",
+    Reason.OTHER: "restic failed",
+}
+
+
+def plain(stderr: str) -> str:
+    """What restic said, without the JSON that newer versions wrap it in."""
+    return "\n".join(_plain_lines(stderr))
+
+
+def _plain_lines(stderr: str) -> Iterator[str]:
+    for line in stderr.splitlines():
+        if not line.startswith("{"):
+            yield line
+            continue
+        try:
+            said = json.loads(line)
+        except ValueError:
+            yield line
+            continue
+        inner = said.get("error")
+        message = said.get("message") or (inner.get("message") if isinstance(inner, dict) else "")
+        item = f"{said['item']}: " if said.get("item") else ""
+        yield f"{item}{str(message or line).strip()}"
