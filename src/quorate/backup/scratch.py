@@ -203,7 +203,6 @@ def mariadb(
     """
     programs = maria.installed()
     with room("mysql", place) as where:
-        me = where.user or pwd.getpwuid(os.geteuid()).pw_name
         install = [
             command.resolve("mariadb-install-db"),
             "--no-defaults",
@@ -220,18 +219,21 @@ def mariadb(
         first = maria.Server(host=str(socket), user="root")
         ask = lambda: maria.query(first, "SELECT 1;", programs)  # noqa: E731
         with running(where.as_user(*argv), where, ask):
-            maria.lines(first, _administrator(me), programs)
+            maria.lines(first, ADMINISTRATOR, programs)
+            maria.lines(server, "\n".join(maria.lines(server, OTHERS, programs)), programs)
             yield server
 
 
-def _administrator(owner: str) -> str:
-    """Nobody but root and the server's own user gets into the directory of its socket."""
-    return f"""
-SET SESSION sql_log_bin = 0;
+# It has no password: only root and the server's own user get into the directory of its socket.
+ADMINISTRATOR = f"""
 CREATE USER '{ADMIN}'@'localhost' IDENTIFIED BY '';
 GRANT ALL PRIVILEGES ON *.* TO '{ADMIN}'@'localhost' WITH GRANT OPTION;
 GRANT PROXY ON ''@'%' TO '{ADMIN}'@'localhost' WITH GRANT OPTION;
-DROP USER IF EXISTS 'root'@'localhost', '{owner}'@'localhost';
+"""
+
+OTHERS = f"""
+SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host), ';') FROM mysql.global_priv
+WHERE user NOT IN ('{ADMIN}', 'mariadb.sys', 'PUBLIC');
 """
 
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -68,6 +68,7 @@ def run(
     argv: Sequence[str],
     *,
     input: str | bytes | None = None,
+    feed: Path | None = None,
     timeout: float = 60.0,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
@@ -79,6 +80,7 @@ def run(
     Args:
         argv: program and arguments; the program is looked up on PATH.
         input: standard input; None gives an empty one, never the terminal's.
+        feed: a file as standard input instead, however large.
         timeout: seconds until it is killed.
         env: added to this process's environment.
         cwd: working directory.
@@ -93,15 +95,16 @@ def run(
     data = input.encode() if isinstance(input, str) else (input or b"")
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            [program, *argv[1:]],
-            input=data,
-            capture_output=True,
-            timeout=timeout,
-            env={**os.environ, **env} if env else None,
-            cwd=cwd,
-            check=False,
-        )
+        with feed.open("rb") if feed else nullcontext() as file:
+            done = subprocess.run(
+                [program, *argv[1:]],
+                **({"stdin": file} if file else {"input": data}),
+                capture_output=True,
+                timeout=timeout,
+                env={**os.environ, **env} if env else None,
+                cwd=cwd,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise CommandError(
             f"`{shown}` did not end within {timeout:.0f} s", cause="it hangs or the machine is busy"

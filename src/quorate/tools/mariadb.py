@@ -26,13 +26,8 @@ POLL_SECONDS = 0.02
 OLDEST = (10, 5)
 """The oldest series that can hold commits back for a moment and dumps users as statements."""
 
-QUIET = (
-    "--batch",
-    "--raw",
-    "--skip-column-names",
-    "--unbuffered",
-    "--default-character-set=utf8mb4",
-)
+CHARACTERS = "--default-character-set=utf8mb4"
+QUIET = ("--batch", "--raw", "--skip-column-names", "--unbuffered", CHARACTERS)
 OPTIONS = (
     "--single-transaction",
     "--routines",
@@ -41,7 +36,7 @@ OPTIONS = (
     "--hex-blob",
     "--tz-utc",
     "--skip-dump-date",
-    "--default-character-set=utf8mb4",
+    CHARACTERS,
     "--max-allowed-packet=1G",
 )
 
@@ -282,9 +277,9 @@ def execute(server: Server, script: Path, programs: Programs, *, timeout: float)
     Raises:
         CommandError: a statement fails, or it took longer than `timeout` seconds.
     """
-    # `source` reads the file piece by piece, however large it is.
-    argv = ["--max-allowed-packet=1G", "--default-character-set=utf8mb4", "--batch"]
-    _run(server, programs.client, argv, input=f"source {script}\n", timeout=timeout)
+    # Not by its command `source`, which goes on after an error.
+    argv = ["--max-allowed-packet=1G", CHARACTERS, "--batch"]
+    _run(server, programs.client, argv, feed=script, timeout=timeout)
 
 
 def _run(
@@ -293,12 +288,18 @@ def _run(
     arguments: Sequence[str],
     *,
     input: str | None = None,
+    feed: Path | None = None,
     timeout: float = ASK_SECONDS,
 ) -> command.Result:
     with private_file(options(server), "options") as path:
         argv = [program, f"--defaults-extra-file={path}", *arguments]
         done = command.run(
-            argv, input=input, timeout=timeout, check=False, secrets=[server.password]
+            argv,
+            input=input,
+            feed=feed,
+            timeout=timeout,
+            check=False,
+            secrets=[server.password],
         )
     if not done.ok:
         raise failure(server, Path(program).name, done.code, done.stderr or done.stdout)

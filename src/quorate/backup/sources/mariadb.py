@@ -23,15 +23,13 @@ from quorate.backup.sources import mariadb_look as look
 from quorate.backup.sources.postgres_look import shares
 from quorate.errors import MachineError, RefusedError
 from quorate.tools import clock, mariadb, parallel
+from quorate.tools.passfile import private_file
 from quorate.tools.session import Session
 
 DUMP = "dump.sql"
 USERS = "users.sql"
 BEGIN_SECONDS = 15.0
 """How long commits may be held back until everything has begun."""
-END = b"-- Dump completed\n"
-CHUNK = 1 << 20
-SETVAL = re.compile(rb"^DO SETVAL\(`((?:[^`]|``)+)`, (-?\d+), 0\);$", re.MULTILINE)
 HEADS = re.compile(
     rb"^-- (?:Current Database: `(?P<database>(?:[^`]|``)+)`"
     rb"|Dumping data for table `(?P<table>(?:[^`]|``)+)`"
@@ -131,10 +129,12 @@ class MariaDB:
         self._refuse(dumped, programs)
         began = clock.monotonic()
         kept = frozenset(self._accounts(programs))
-        for name in (USERS, DUMP):
-            if (directory / name).exists():
-                path = directory / name
-                mariadb.execute(self.server, path, programs, timeout=self.seconds)
+        there = [tuple(each) for each in mariadb.query(self.server, look.EVERYBODY, programs)]
+        script = look.without_accounts((directory / USERS).read_text(), there)
+        with private_file(script, USERS) as path:
+            mariadb.execute(self.server, path, programs, timeout=self.seconds)
+        if (directory / DUMP).exists():
+            mariadb.execute(self.server, directory / DUMP, programs, timeout=self.seconds)
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 SETTINGS = (
     "SET SESSION time_zone = '+00:00', sql_mode = '', group_concat_max_len = 4294967295, "
-    "max_statement_time = 0, lock_wait_timeout = 60, wait_timeout = 604800, "
-    "transaction_isolation = 'REPEATABLE-READ';"
+    "max_statement_time = 0, lock_wait_timeout = 60, wait_timeout = 604800; "
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;"
 )
 SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
 AS_BYTES = re.compile(
@@ -27,6 +27,7 @@ HOLD_COMMITS = "BACKUP STAGE START; BACKUP STAGE BLOCK_COMMIT;"
 RELEASE = "BACKUP STAGE END;"
 BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT;"
 
+EVERYBODY = "SELECT JSON_ARRAY(user, host) FROM mysql.global_priv;"
 OWN_ACCOUNTS = "('mariadb.sys@localhost', 'PUBLIC@', 'mysql@localhost')"
 """Every server makes these for itself."""
 
@@ -52,8 +53,10 @@ ORDER BY BINARY table_schema, BINARY table_name, BINARY column_name;
 NAMES = f"""
 SELECT JSON_ARRAY(kind, place, COUNT(*), MD5(GROUP_CONCAT(name ORDER BY BINARY name)))
 FROM (
-  SELECT 'tables' AS kind, table_schema AS place, HEX(CONCAT_WS(' ', table_name, table_type,
-    engine)) AS name
+  SELECT 'settings' AS kind, schema_name AS place,
+    CONCAT_WS(' ', default_character_set_name, default_collation_name) AS name
+  FROM information_schema.schemata WHERE schema_name NOT IN {SYSTEM}
+  UNION ALL SELECT 'tables', table_schema, HEX(CONCAT_WS(' ', table_name, table_type, engine))
   FROM information_schema.tables WHERE table_type <> 'VIEW' AND table_schema NOT IN {SYSTEM}
   UNION ALL SELECT 'views', table_schema, HEX(CONCAT_WS(' ', table_name, definer))
   FROM information_schema.views WHERE table_schema NOT IN {SYSTEM}
@@ -145,6 +148,36 @@ def account(user: str, host: str, *, role: bool = False) -> str:
     """An account as SQL takes it."""
     name = "'" + user.replace("\\", "\\\\").replace("'", "''") + "'"
     return name if role else name + "@'" + host.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
+    """A script of accounts without what makes or changes those that are there. Pure.
+
+    mariadb-dump writes a statement a line, with names in backticks or in quotes.
+    """
+    names = [
+        form
+        for user, host in there
+        for form in (f"{identifier(user)}@{identifier(host)}", _escaped(user, host))
+    ]
+    starts = tuple(f"CREATE USER {name}" for name in names)
+    ends = tuple(f"{word} {name}" for name in names for word in (" TO", " FOR", "ALTER USER"))
+    return "".join(
+        line
+        for line in script.splitlines(keepends=True)
+        if not line.startswith(starts) and not any(_said(line, each) for each in ends)
+    )
+
+
+def _escaped(user: str, host: str) -> str:
+    quoted = ["'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" for text in (user, host)]
+    return "@".join(quoted)
+
+
+def _said(line: str, words: str) -> bool:
+    """Whether a statement has these words, and nothing that makes the name a longer one."""
+    _, found, after = line.partition(words)
+    return bool(found) and after[:1] in (" ", ";", "\n", "")
 
 
 def digest(first: int, second: int) -> str:

@@ -189,7 +189,7 @@ class Postgres:
 
         scripts = [
             "\n".join(look.count(number, tables[number]) for number in hand)
-            for hand in look.shares(tables, self.jobs)
+            for hand in look.shares([table.size for table in tables], self.jobs)
         ]
         answers = [row for found in parallel.run(ask, scripts, limit=self.jobs) for row in found]
         rows = [(count, total) for _, count, total in sorted(answers)]

@@ -217,12 +217,12 @@ def digest(total: str) -> str:
     return format(int(total) % 2**64, "016x")
 
 
-def shares(tables: Sequence[Table], jobs: int) -> list[list[int]]:
-    """The numbers of the tables, dealt to `jobs` workers so that each has about as much to read."""
+def shares(sizes: Sequence[int], jobs: int) -> list[list[int]]:
+    """The numbers of the sizes, dealt to `jobs` workers so that each has about as much to read."""
     hands: list[list[int]] = [[] for _ in range(max(1, jobs))]
     loads = [0] * len(hands)
-    for number in sorted(range(len(tables)), key=lambda n: (-tables[n].size, n)):
+    for number in sorted(range(len(sizes)), key=lambda n: (-sizes[n], n)):
         least = loads.index(min(loads))
         hands[least].append(number)
-        loads[least] += tables[number].size + 1
+        loads[least] += sizes[number] + 1
     return [hand for hand in hands if hand]
