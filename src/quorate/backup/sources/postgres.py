@@ -69,7 +69,7 @@ class Postgres:
                 for number, name in enumerate(_databases(self.server, programs, rights))
             ]
             for each in held:
-                _require_rights(rights, each, _sequences(self.server, each.name, programs))
+                _require_rights(self.server, rights, each, programs)
             parts = _roles(self.server, programs)
             pg.dump_globals(self.server, programs, spool / ROLES, *_ROLES_ONLY)
             pg.dump_globals(self.server, programs, spool / TABLESPACES, "--tablespaces-only")
@@ -303,8 +303,9 @@ def _rights(server: pg.Server, programs: pg.Programs) -> Rights:
     return Rights(role=role, secrets=secrets, everything=everything, past_policies=past)
 
 
-def _require_rights(rights: Rights, held: Held, sequences: Sequence[Any]) -> None:
+def _require_rights(server: pg.Server, rights: Rights, held: Held, programs: pg.Programs) -> None:
     """Raises MachineError where something in a database cannot be read."""
+    sequences = _sequences(server, held.name, programs)
     names = [table.quoted for table in held.tables if not table.readable]
     names += [look.part(*each[:2]) for each in sequences if not each[2]]
     if names:
@@ -314,6 +315,14 @@ def _require_rights(rights: Rights, held: Held, sequences: Sequence[Any]) -> Non
             f"may not read {', '.join(names[:3])}{more} in the database {held.name}",
             f"GRANT pg_read_all_data TO {look.identifier(rights.role)} (before Postgres 14: "
             "USAGE on the schemas, SELECT on their tables and sequences)",
+        )
+    (foreign,) = pg.query(server, held.name, look.FOREIGN_LARGE_OBJECTS, programs)
+    if foreign and not rights.everything:
+        raise MachineError(
+            f"the role {rights.role} may not read {foreign} large objects in the database "
+            f"{held.name}; nothing was dumped",
+            cause="no role is granted all of them at once",
+            todo="dump as a superuser",
         )
     hidden = [t.quoted for t in held.tables if t.secured and not rights.past_policies]
     if hidden:

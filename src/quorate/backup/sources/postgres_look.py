@@ -159,6 +159,10 @@ SELECT json_build_array(r.rolname, hashtextextended(concat_ws('|', r.rolsuper, r
 FROM pg_authid r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname;
 """
 
+FOREIGN_LARGE_OBJECTS = """
+SELECT count(*) FROM pg_largeobject_metadata
+WHERE NOT pg_has_role(lomowner, 'USAGE') OR NOT has_table_privilege('pg_largeobject', 'SELECT');
+"""
 HAS_LARGE_OBJECTS = "SELECT count(*) FROM pg_largeobject_metadata;"
 
 # A page that was never written and one of zeros read alike, and are restored alike.
