@@ -6,7 +6,8 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def never_started() -> Iterator[None]:
         yield
     finally:
         policy.unlink()
+
+
+def until(there: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something to be so."""
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +118,7 @@ def test_a_dump_while_others_write_is_of_one_moment(
     CREATE PROCEDURE busy.work() BEGIN LOOP
       START TRANSACTION; INSERT INTO busy.one (v) VALUES ('a');
       INSERT INTO busy2.other VALUES (LAST_INSERT_ID(), 'b');
-      UPDATE busy2.other SET v = CONCAT(v, '.') WHERE id = LAST_INSERT_ID() - 5;
+      UPDATE busy2.other SET v = CONCAT(v, '.') WHERE id = CAST(LAST_INSERT_ID() AS SIGNED) - 5;
       COMMIT;
     END LOOP; END//
     DELIMITER ;
@@ -130,8 +129,7 @@ def test_a_dump_while_others_write_is_of_one_moment(
     writer = subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
     count = "SELECT COUNT(*) FROM busy.one;"
     try:
-        while mariadb.query(admin, count, programs) == [0]:
-            time.sleep(0.05)
+        real_databases.until(lambda: mariadb.query(admin, count, programs) != [0])
         (before,) = mariadb.query(admin, count, programs)
         made = MariaDB(server=server).dump(place / "busy")
         (after,) = mariadb.query(admin, count, programs)

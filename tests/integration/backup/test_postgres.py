@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -137,8 +136,7 @@ def test_a_dump_while_others_write_is_of_one_moment(
     writer = subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
     count = "SELECT count(*) FROM busy"
     try:
-        while pg.query(admin, "shop", count, programs) == [0]:
-            time.sleep(0.05)
+        real_databases.until(lambda: pg.query(admin, "shop", count, programs) != [0])
         (before,) = pg.query(admin, "shop", count, programs)
         made = Postgres(server=server).dump(place / "busy")
         (after,) = pg.query(admin, "shop", count, programs)
@@ -219,10 +217,7 @@ def test_a_killed_backup_leaves_no_session_and_no_manifest(
     assert child.stdin is not None
     child.stdin.write(PASSWORD.encode())
     child.stdin.close()
-    deadline = time.monotonic() + 60
-    while not (spool / "tablespaces.sql").exists() and time.monotonic() < deadline:
-        assert child.poll() is None
-        time.sleep(0.05)
+    real_databases.until((spool / "tablespaces.sql").exists)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     assert list(spool.iterdir())
@@ -232,9 +227,7 @@ def test_a_killed_backup_leaves_no_session_and_no_manifest(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'quorate'"
         " AND pid <> pg_backend_pid()"
     )
-    while pg.query(admin, "postgres", held, programs) != [0] and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert pg.query(admin, "postgres", held, programs) == [0]
+    real_databases.until(lambda: pg.query(admin, "postgres", held, programs) == [0])
     Postgres(server=server).dump(spool)
     assert base.manifest(spool).parts["shop.public.plain"].startswith("3001:")
 
@@ -249,7 +242,7 @@ def test_a_server_that_vanishes(place: Path, programs: pg.Programs) -> None:
     with scratch.postgres(programs.major, place) as server:
         pg.query(server, "postgres", "CREATE TABLE t AS SELECT generate_series(1, 9)", programs)
         pid = Path(server.host) / "data" / "postmaster.pid"
-        script = '$REAL "$@" &\nkill -QUIT $(head -1 {pid})\nwait $!'
+        script = f'$REAL "$@" &\nkill -QUIT $(head -1 {pid})\nwait $!'
         places = fake_programs(place, programs, script)
         error = fails(Postgres(server=server, places=places), place / "gone")
         assert error.cause
