@@ -98,7 +98,8 @@ def run(
         with feed.open("rb") if feed else nullcontext() as file:
             done = subprocess.run(
                 [program, *argv[1:]],
-                **({"stdin": file} if file else {"input": data}),
+                input=None if file else data,
+                stdin=file,
                 capture_output=True,
                 timeout=timeout,
                 env={**os.environ, **env} if env else None,
