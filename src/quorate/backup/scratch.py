@@ -93,13 +93,6 @@ def room(wanted: str, place: Path | None = None) -> Iterator[Room]:
 
 
 @contextmanager
-def private() -> Iterator[Path]:
-    """A directory that only this user enters, removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="quorate-") as made:
-        yield Path(made)
-
-
-@contextmanager
 def running(
     argv: Sequence[str],
     where: Room,
@@ -269,6 +262,8 @@ def redis(
             "save": "",
             "appendonly": "no",
             "aof-use-rdb-preamble": "no",
+            "aof-rewrite-incremental-fsync": "no",
+            "appendfsync": "no",
             "databases": "10000",
         }
         if rdb is not None:

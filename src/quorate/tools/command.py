@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -181,14 +182,18 @@ def tell(program: Spawned, line: str) -> None:
 
 
 def let_go(program: Spawned, *, patience: float) -> None:
-    """Close a tied program's standard input and wait for its end; kill it after `patience` s."""
+    """Close a tied program's standard input and wait for its end.
+
+    After `patience` seconds it is killed, and with it all that it started in its session.
+    """
     if program.stdin is not None:
         with suppress(BrokenPipeError):  # it has ended, and left something unread
             program.stdin.close()
     try:
         program.wait(patience)
     except subprocess.TimeoutExpired:
-        program.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
         program.wait()
 
 

@@ -20,7 +20,7 @@ from quorate.tools import clock, command
 from quorate.tools.passfile import private_file
 from quorate.tools.session import Session
 
-CONNECT_SECONDS = 10
+CONNECT = "--connect-timeout=10"
 ASK_SECONDS = 60.0
 POLL_SECONDS = 0.02
 OLDEST = (10, 5)
@@ -159,7 +159,7 @@ def query(
     Raises:
         CommandError: the server does not answer, or a statement fails.
     """
-    done = _run(server, programs.client, QUIET, input=script, timeout=timeout)
+    done = _run(server, programs.client, (*QUIET, CONNECT), input=script, timeout=timeout)
     return [json.loads(line) for line in done.stdout.splitlines() if line]
 
 
@@ -169,16 +169,17 @@ def lines(server: Server, script: str, programs: Programs) -> list[str]:
     Raises:
         CommandError: the server does not answer, or a statement fails.
     """
-    return _run(server, programs.client, QUIET, input=script).stdout.splitlines()
+    return _run(server, programs.client, (*QUIET, CONNECT), input=script).stdout.splitlines()
 
 
 @contextmanager
-def session(server: Server, name: str, programs: Programs, answers: Path) -> Iterator[Session]:
+def session(server: Server, name: str, programs: Programs) -> Iterator[Session]:
     """A client that is kept open, for what must be held meanwhile."""
     with (
         private_file(options(server), "options") as path,
+        private_file("", "answers") as answers,
         Session(
-            [programs.client, f"--defaults-extra-file={path}", *QUIET, *_connect()],
+            [programs.client, f"--defaults-extra-file={path}", *QUIET, CONNECT],
             name=name,
             answers=answers,
             mark=lambda word: f"SELECT '{word}';",
@@ -187,23 +188,30 @@ def session(server: Server, name: str, programs: Programs, answers: Path) -> Ite
         yield opened
 
 
-def _connect() -> list[str]:
-    return [f"--connect-timeout={CONNECT_SECONDS}"]
-
-
-class Dumping:
-    """A mariadb-dump under way."""
-
-    def __init__(
-        self, server: Server, databases: Sequence[str], programs: Programs, into: Path, log: Path
-    ) -> None:
-        self._server, self._log = server, log
-        self._options = private_file(options(server), "options")
-        path = self._options.__enter__()
+@contextmanager
+def dumping(
+    server: Server, databases: Sequence[str], programs: Programs, into: Path
+) -> Iterator[Dumping]:
+    """A mariadb-dump of these databases; killed where the block ends before it does."""
+    with private_file(options(server), "options") as path, private_file("", "log") as log:
         argv = [programs.dump, f"--defaults-extra-file={path}", *OPTIONS, "--verbose"]
         argv += [f"--result-file={into}", "--databases", "--", *databases]
-        log.touch(mode=0o600)
-        self._program = command.spawn(argv, log_file=log)
+        program = command.spawn(argv, log_file=log)
+        try:
+            yield Dumping(server=server, program=program, log=log)
+        finally:
+            if program.poll() is None:
+                program.kill()
+            program.wait()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dumping:
+    """A mariadb-dump under way. `log` has what it says."""
+
+    server: Server
+    program: command.Spawned
+    log: Path
 
     def wait_begun(self, timeout: float) -> None:
         """Return when its transaction has begun.
@@ -212,11 +220,9 @@ class Dumping:
             CommandError: it ended before, or took too long.
         """
         deadline = clock.monotonic() + timeout
-        while not has_begun(self._log.read_text(errors="replace")):
-            if self._program.poll() is not None:
-                if self._program.returncode != 0:
-                    raise self._failure(self._program.returncode)
-                return
+        while not has_begun(self.log.read_text(errors="replace")):
+            if self.program.poll() is not None:
+                return self._require_success()
             if clock.monotonic() > deadline:
                 raise CommandError(
                     f"mariadb-dump did not begin within {timeout:.0f} s, while commits waited",
@@ -224,6 +230,7 @@ class Dumping:
                     todo="run it again at a quieter time",
                 )
             clock.sleep(POLL_SECONDS)
+        return None
 
     def finish(self, timeout: float) -> None:
         """Wait for its end.
@@ -232,27 +239,18 @@ class Dumping:
             CommandError: it failed, or took longer than `timeout` seconds.
         """
         deadline = clock.monotonic() + timeout
-        while self._program.poll() is None:
+        while self.program.poll() is None:
             if clock.monotonic() > deadline:
                 raise CommandError(f"mariadb-dump did not end within {timeout:.0f} s")
             clock.sleep(POLL_SECONDS)
-        if self._program.returncode != 0:
-            raise self._failure(self._program.returncode)
+        self._require_success()
 
-    def close(self) -> None:
-        """Kill it if it is still there, and remove its option file; safe at any moment."""
-        if self._program.poll() is None:
-            self._program.kill()
-        self._program.wait()
-        self._options.__exit__(None, None, None)
-
-    def _failure(self, code: int) -> CommandError:
-        said = [
-            line
-            for line in self._log.read_text(errors="replace").splitlines()
-            if not line.startswith("-- ")
-        ]
-        return failure(self._server, "mariadb-dump", code, "\n".join(said))
+    def _require_success(self) -> None:
+        code = self.program.returncode
+        if code != 0:
+            lines = self.log.read_text(errors="replace").splitlines()
+            said = "\n".join(line for line in lines if not line.startswith("-- "))
+            raise failure(self.server, "mariadb-dump", code, said)
 
 
 def has_begun(log: str) -> bool:

@@ -187,11 +187,12 @@ def query(
 
 
 @contextmanager
-def session(server: Server, database: str, programs: Programs, answers: Path) -> Iterator[Session]:
+def session(server: Server, database: str, programs: Programs) -> Iterator[Session]:
     """A psql that is kept open, for what must be held meanwhile."""
     argv = [programs.argv("psql"), *QUIET, "-d", conninfo(server, database), "--no-password"]
     with (
         environment(server) as env,
+        private_file("", "answers") as answers,
         Session(
             argv,
             name=f"the session on the database {database}",

@@ -87,6 +87,12 @@ def filling(spool: Path) -> Iterator[None]:
         raise MachineError(f"{spool} cannot be dumped into: {error.strerror}") from error
     try:
         yield
+    except OSError as error:
+        _empty(spool)
+        raise MachineError(
+            f"the dump into {spool} failed: {error.strerror or error}",
+            todo="look at the disk of the spool, and dump again",
+        ) from error
     except BaseException:
         _empty(spool)
         raise

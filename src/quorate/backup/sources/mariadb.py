@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,33 +83,28 @@ class MariaDB:
         return made
 
     def _dump(self, databases: Sequence[str], programs: mariadb.Programs, spool: Path) -> Seen:
-        log = spool / ".log"
         with ExitStack() as stack:
             opened = [
-                stack.enter_context(
-                    mariadb.session(self.server, "a counting session", programs, spool / f".{n}")
-                )
-                for n in range(max(1, self.jobs))
+                stack.enter_context(mariadb.session(self.server, "a counting session", programs))
+                for _ in range(max(1, self.jobs))
             ]
             for each in opened:
                 each.ask(look.SETTINGS, timeout=mariadb.ASK_SECONDS)
-            with self._commits_held(programs, spool / ".hold"):
+            with self._commits_held(programs):
                 for each in opened:
                     each.ask(look.BEGIN, timeout=BEGIN_SECONDS)
                 dumping = stack.enter_context(
-                    closing(mariadb.Dumping(self.server, databases, programs, spool / DUMP, log))
+                    mariadb.dumping(self.server, databases, programs, spool / DUMP)
                 )
                 dumping.wait_begun(BEGIN_SECONDS)
             seen = _seen(opened, self.seconds)
             dumping.finish(self.seconds)
-        for path in spool.glob(".[0-9hl]*"):
-            path.unlink()
         return seen
 
     @contextmanager
-    def _commits_held(self, programs: mariadb.Programs, answers: Path) -> Iterator[None]:
+    def _commits_held(self, programs: mariadb.Programs) -> Iterator[None]:
         """No commit goes through in the block; all do if this process dies."""
-        with mariadb.session(self.server, "the session that holds commits", programs, answers) as s:
+        with mariadb.session(self.server, "the session that holds commits", programs) as s:
             s.ask(look.SETTINGS, timeout=mariadb.ASK_SECONDS)
             s.ask(look.HOLD_COMMITS, timeout=mariadb.ASK_SECONDS)
             yield
@@ -145,12 +140,10 @@ class MariaDB:
             MachineError: it does not answer, or a right is lacking.
         """
         programs = mariadb.installed(self.place)
-        with ExitStack() as stack, scratch.private() as place:
+        with ExitStack() as stack:
             opened = [
-                stack.enter_context(
-                    mariadb.session(self.server, "a counting session", programs, place / f"{n}")
-                )
-                for n in range(max(1, self.jobs))
+                stack.enter_context(mariadb.session(self.server, "a counting session", programs))
+                for _ in range(max(1, self.jobs))
             ]
             for each in opened:
                 each.ask(look.SETTINGS, timeout=mariadb.ASK_SECONDS)

@@ -65,8 +65,8 @@ class Postgres:
         with base.filling(spool), ExitStack() as stack:
             rights = _rights(self.server, programs)
             held = [
-                _hold(self.server, name, programs, stack, spool / f".{number}")
-                for number, name in enumerate(_databases(self.server, programs, rights))
+                _hold(self.server, name, programs, stack)
+                for name in _databases(self.server, programs, rights)
             ]
             for each in held:
                 _require_rights(self.server, rights, each, programs)
@@ -76,7 +76,6 @@ class Postgres:
             for each in held:
                 parts |= self._database(each, programs, spool)
                 each.session.close()
-                each.session.answers.unlink()
             made = Manifest(
                 kind=self.kind, version=str(pg.version(self.server, programs)), parts=parts
             )
@@ -341,11 +340,9 @@ def _lacks(role: str, what: str, grant: str) -> MachineError:
     )
 
 
-def _hold(
-    server: pg.Server, database: str, programs: pg.Programs, stack: ExitStack, answers: Path
-) -> Held:
+def _hold(server: pg.Server, database: str, programs: pg.Programs, stack: ExitStack) -> Held:
     """Take a snapshot of a database, and keep its tables from being rewritten meanwhile."""
-    opened = stack.enter_context(pg.session(server, database, programs, answers))
+    opened = stack.enter_context(pg.session(server, database, programs))
     opened.ask(look.begin(None), timeout=pg.ASK_SECONDS)
     (snapshot,) = opened.ask("SELECT pg_export_snapshot();", timeout=pg.ASK_SECONDS)
     listed = pg.query(server, database, f"{look.begin(snapshot)}\n{look.TABLES}", programs)
