@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.backup.sources import mariadb, mariadb_look
+from quorate.backup.sources import mariadb_check, mariadb_look, mariadb_seen
 from quorate.errors import MachineError
 
 DUMP = b"""-- MariaDB dump
@@ -49,7 +49,7 @@ def table(name: str = "t", kind: str = "BASE TABLE", engine: str = "InnoDB") -> 
 
 def test_a_dump_is_read_for_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "dump.sql").write_bytes(DUMP)
-    heads = mariadb.read_back(tmp_path / "dump.sql")
+    heads = mariadb_check.read_back(tmp_path / "dump.sql")
     assert heads.tables == {"shop.`odd``name`", "`other.one`.t"}
     assert heads.sequences == {"sequence shop.numbers": "1:5010"}
 
@@ -59,7 +59,7 @@ def test_no_cut_is_taken_for_whole(tmp_path_factory: pytest.TempPathFactory, siz
     path = tmp_path_factory.mktemp("dump") / "dump.sql"
     path.write_bytes(DUMP[:size])
     with pytest.raises(MachineError, match="cut short"):
-        mariadb.read_back(path)
+        mariadb_check.read_back(path)
 
 
 def test_accounts_that_are_there_stay_as_they_are() -> None:
@@ -91,9 +91,11 @@ def test_what_one_transaction_does_not_keep_is_found() -> None:
 
 
 def test_a_lost_table_is_named() -> None:
-    seen = mariadb.Seen(tables=(table(), table(name="lost")), rows={0: (1, 1, 1), 1: (0, 0, 0)})
+    seen = mariadb_seen.Seen(
+        tables=(table(), table(name="lost")), rows={0: (1, 1, 1), 1: (0, 0, 0)}
+    )
     with pytest.raises(MachineError, match=r"does not have shop\.lost"):
-        seen.check(mariadb.Heads(tables=frozenset({"shop.t"}), sequences={}))
+        seen.check(mariadb_check.Heads(tables=frozenset({"shop.t"}), sequences={}))
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
