@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from quorate.errors import CommandError, MachineError
@@ -167,7 +168,7 @@ def postgres(
         chosen = POSTGRES_SETTINGS | {"unix_socket_directories": server.host} | (settings or {})
         argv = [programs.argv("postgres"), "-D", str(where.data)]
         argv += [f"--{key}={value}" for key, value in chosen.items()]
-        ask = lambda: pg.query(server, "postgres", "SELECT 1", programs)  # noqa: E731
+        ask = partial(pg.query, server, "postgres", "SELECT 1", programs)
         with running(where.as_user(*argv), where, ask, end="INT"):
             yield server
 
@@ -210,7 +211,7 @@ def mariadb(
         argv += [f"--socket={socket}", f"--pid-file={where.directory}/pid"]
         argv += [f"--{key}={value}" for key, value in chosen.items()]
         first = maria.Server(host=str(socket), user="root")
-        ask = lambda: maria.query(first, "SELECT 1;", programs)  # noqa: E731
+        ask = partial(maria.query, first, "SELECT 1;", programs)
         with running(where.as_user(*argv), where, ask):
             maria.lines(first, ADMINISTRATOR, programs)
             maria.lines(server, "\n".join(maria.lines(server, OTHERS, programs)), programs)
@@ -271,7 +272,6 @@ def redis(
         argv = [command.resolve("redis-server")]
         for key, value in (chosen | (settings or {})).items():
             argv += [f"--{key}", *(value.split() if key == "replicaof" else [value])]
-        with running(
-            where.as_user(*argv), where, lambda: red.ask(server, "PING"), patience=patience
-        ):
+        ask = partial(red.ask, server, "PING")
+        with running(where.as_user(*argv), where, ask, patience=patience):
             yield server

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -96,7 +96,8 @@ def run(
     data = input.encode() if isinstance(input, str) else (input or b"")
     started = time.monotonic()
     try:
-        with feed.open("rb") if feed else nullcontext() as file:
+        with ExitStack() as stack:
+            file = stack.enter_context(feed.open("rb")) if feed else None
             done = subprocess.run(
                 [program, *argv[1:]],
                 input=None if file else data,

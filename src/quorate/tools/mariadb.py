@@ -222,7 +222,8 @@ class Dumping:
         deadline = clock.monotonic() + timeout
         while not has_begun(self.log.read_text(errors="replace")):
             if self.program.poll() is not None:
-                return self._require_success()
+                self._require_success()
+                return
             if clock.monotonic() > deadline:
                 raise CommandError(
                     f"mariadb-dump did not begin within {timeout:.0f} s, while commits waited",
@@ -230,7 +231,6 @@ class Dumping:
                     todo="run it again at a quieter time",
                 )
             clock.sleep(POLL_SECONDS)
-        return None
 
     def finish(self, timeout: float) -> None:
         """Wait for its end.

@@ -115,7 +115,8 @@ class MariaDB:
         self._refuse(dumped, programs)
         began = clock.monotonic()
         kept = frozenset(self._accounts(programs))
-        there = [tuple(each) for each in mariadb.query(self.server, look.EVERYBODY, programs)]
+        everybody = mariadb.query(self.server, look.EVERYBODY, programs)
+        there = [(str(user), str(host)) for user, host in everybody]
         script = look.without_accounts((directory / USERS).read_text(), there)
         with private_file(script, USERS) as path:
             mariadb.execute(self.server, path, programs, timeout=self.seconds)

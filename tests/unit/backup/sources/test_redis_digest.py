@@ -47,12 +47,12 @@ def test_a_file_that_was_cut_is_refused(size: int) -> None:
 def test_members_count_in_any_order_and_in_any_pieces(
     verb: bytes, members: list[bytes], chance: random.Random
 ) -> None:
+    def words(member: bytes) -> list[bytes]:
+        if verb == b"HMSET":
+            return [member, b"value of " + member]
+        return [b"1.5", member] if verb == b"ZADD" else [member]
+
     def command(chosen: list[bytes]) -> tuple[bytes, ...]:
-        words = {
-            b"SADD": lambda m: [m],
-            b"HMSET": lambda m: [m, b"value of " + m],
-            b"ZADD": lambda m: [b"1.5", m],
-        }[verb]
         return (verb, b"key", *(word for member in chosen for word in words(member)))
 
     shuffled = chance.sample(members, len(members))
