@@ -178,7 +178,7 @@ def tell(program: Spawned, line: str) -> None:
         if program.stdin is not None:
             program.stdin.write(line.encode() + b"\n")
             program.stdin.flush()
-    except BrokenPipeError as error:
+    except (BrokenPipeError, ValueError) as error:  # ValueError: it was let go
         raise CommandError("a program ended before it was told what to do") from error
 
 
