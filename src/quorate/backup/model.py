@@ -44,11 +44,13 @@ class Manifest:
 
     `version` is the server's. `parts` maps each part (`database.schema.table`,
     a Redis database, a path) to its count and digest, as `COUNT:DIGEST`.
+    `findings` are what a copy does not keep exactly, in words.
     """
 
     kind: Kind
     version: str = ""
     parts: dict[str, str] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

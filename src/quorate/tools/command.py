@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -72,6 +73,7 @@ def run(
     argv: Sequence[str],
     *,
     input: str | bytes | None = None,
+    feed: Path | None = None,
     timeout: float = 60.0,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
@@ -83,6 +85,7 @@ def run(
     Args:
         argv: program and arguments; the program is looked up on PATH.
         input: standard input; None gives an empty one, never the terminal's.
+        feed: a file as standard input instead, however large.
         timeout: seconds until it is killed.
         env: added to this process's environment.
         cwd: working directory.
@@ -97,15 +100,18 @@ def run(
     data = input.encode() if isinstance(input, str) else (input or b"")
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            [program, *argv[1:]],
-            input=data,
-            capture_output=True,
-            timeout=timeout,
-            env={**os.environ, **env} if env else None,
-            cwd=cwd,
-            check=False,
-        )
+        with ExitStack() as stack:
+            file = stack.enter_context(feed.open("rb")) if feed else None
+            done = subprocess.run(
+                [program, *argv[1:]],
+                input=None if file else data,
+                stdin=file,
+                capture_output=True,
+                timeout=timeout,
+                env={**os.environ, **env} if env else None,
+                cwd=cwd,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise CommandError(
             f"`{shown}` did not end within {timeout:.0f} s", cause="it hangs or the machine is busy"
@@ -261,19 +267,23 @@ def tell(program: Spawned, line: str) -> None:
         if program.stdin is not None:
             program.stdin.write(line.encode() + b"\n")
             program.stdin.flush()
-    except BrokenPipeError as error:
+    except (BrokenPipeError, ValueError) as error:  # ValueError: it was let go
         raise CommandError("a program ended before it was told what to do") from error
 
 
 def let_go(program: Spawned, *, patience: float) -> None:
-    """Close a tied program's standard input and wait for its end; kill it after `patience` s."""
+    """Close a tied program's standard input and wait for its end.
+
+    After `patience` seconds it is killed, and with it all that it started in its session.
+    """
     if program.stdin is not None:
         with suppress(BrokenPipeError):  # it has ended, and left something unread
             program.stdin.close()
     try:
         program.wait(patience)
     except subprocess.TimeoutExpired:
-        program.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
         program.wait()
 
 

@@ -52,6 +52,11 @@ def test_standard_input_is_what_is_given(given: str | bytes) -> None:
     assert command.run(["cat"], input=given).stdout == "text"
 
 
+def test_a_file_can_be_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"a\n" * 100_000)
+    assert command.run(["wc", "-l"], feed=tmp_path / "rows").stdout.strip() == "100000"
+
+
 def test_standard_input_is_empty_otherwise_never_the_terminal() -> None:
     assert command.run(["cat"]).stdout == ""
 
