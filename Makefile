@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
-UNIT_JOBS := 2
+JOBS := 2
 
 .PHONY: help
 help: ## Show this list
@@ -43,8 +43,9 @@ engine: $(READY)
 .PHONY: test
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
-	@$(PYTEST) tests/unit --numprocesses $(UNIT_JOBS)
-	@$(PYTEST) tests/integration tests/scenarios -m "not drill"
+	@$(PYTEST) tests/unit --numprocesses $(JOBS)
+	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup
+	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill"
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost leader, Ctrl-C at every step, by hand
@@ -52,7 +53,7 @@ test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost 
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the quick unit tests only (one to two minutes; no process, no network)
-	@$(PYTEST) tests/unit -m "not slow" --quiet --numprocesses $(UNIT_JOBS)
+	@$(PYTEST) tests/unit -m "not slow" --quiet --numprocesses $(JOBS)
 
 .PHONY: lint
 lint: $(READY) ## Check style, types, layers and the tree's own rules
