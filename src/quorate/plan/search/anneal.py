@@ -9,7 +9,7 @@ from numba import njit
 
 from quorate.plan.search.arrays import Flags, Floats, Instance, Smalls
 from quorate.plan.search.changes import try_chain, try_shift, try_swap
-from quorate.plan.search.kernels import may_move, move_cost
+from quorate.plan.search.kernels import NONE, may_move, move_cost, whole
 from quorate.plan.search.state import State
 
 
@@ -37,8 +37,7 @@ def somewhere(of: Instance, task: int, seed: object) -> int:
         return below(seed, len(of.capacity))
     kind = of.kind[task]
     first = of.choices.start[kind]
-    chosen: int = of.choices.items[first + below(seed, of.choices.start[kind + 1] - first)]
-    return chosen
+    return whole(of.choices.items[first + below(seed, of.choices.start[kind + 1] - first)])
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -89,8 +88,8 @@ def attempt(
         return False, 0, 0
     if chained:
         if third >= 0:
-            to = state.place[third]
-            limit -= haunted * haunting(of, state, third, state.place[task])
+            to = whole(state.place[third])
+            limit -= haunted * haunting(of, state, third, whole(state.place[task]))
         else:
             to = somewhere(of, other, seed)
             if (
@@ -98,13 +97,13 @@ def attempt(
                 and of.origin[other] != state.place[other]
                 and draw(seed) < 0.5
             ):
-                to = of.origin[other]
-        limit -= haunted * haunting(of, state, task, state.place[other])
+                to = whole(of.origin[other])
+        limit -= haunted * haunting(of, state, task, whole(state.place[other]))
         limit -= haunted * haunting(of, state, other, to)
         return try_chain(of, state, fine, (task, other, third), to, limit)
     if other >= 0:
-        limit -= haunted * haunting(of, state, task, state.place[other])
-        limit -= haunted * haunting(of, state, other, state.place[task])
+        limit -= haunted * haunting(of, state, task, whole(state.place[other]))
+        limit -= haunted * haunting(of, state, other, whole(state.place[task]))
         return try_swap(of, state, fine, task, other, limit)
     to = somewhere(of, task, seed)
     return try_shift(of, state, fine, task, to, limit - haunted * haunting(of, state, task, to))
@@ -117,7 +116,7 @@ def pick(
     """One, two or three random tasks (-1: none) by the shares of `mix`, and whether in a chain."""
     kind = draw(seed)
     chained = kind < mix[2] + mix[3]
-    first, second, third = below(seed, tasks), -1, -1
+    first, second, third = below(seed, tasks), NONE, NONE
     if kind < mix[0] + mix[2] + mix[3]:
         second = below(seed, tasks)
     if kind < mix[2]:
@@ -131,9 +130,9 @@ def placed(state: State, tasks: tuple[int, int, int]) -> tuple[int, int, int]:
     first, second, third = tasks
     # One type for all three, so that the tuple can be indexed.
     return (
-        int(np.int64(state.place[first])),
-        int(np.int64(state.place[second] if second >= 0 else -1)),
-        int(np.int64(state.place[third] if third >= 0 else -1)),
+        whole(state.place[first]),
+        whole(state.place[second]) if second >= 0 else NONE,
+        whole(state.place[third]) if third >= 0 else NONE,
     )
 
 
@@ -172,7 +171,7 @@ def anneal(
     temperature = heat[0]
     # Tasks that may be elsewhere than in `best`: few, so keeping it is cheap.
     differ, known = np.empty(tasks, np.int32), np.zeros(tasks, np.bool_)
-    many = 0
+    many = whole(0)
     for task in range(tasks):
         if best[task] != state.place[task]:
             many = note(task, differ, known, many)
@@ -191,7 +190,7 @@ def anneal(
         beyond += units
         if at_best and (change > 0 or beyond > 0):
             keep(best, state.place, differ[:many], known)
-            many = 0
+            many = whole(0)
             put_back(best, chosen, places)
             at_best = False
         for task in chosen:

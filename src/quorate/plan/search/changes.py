@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from quorate.plan.search.arrays import Floats, Instance
 from quorate.plan.search.kernels import (
+    NONE,
     machine_cost,
     may_enter,
     may_leave,
@@ -19,6 +19,7 @@ from quorate.plan.search.kernels import (
     overload,
     points,
     rules_hold,
+    whole,
 )
 from quorate.plan.search.state import State
 from quorate.plan.search.weigh import weigh_chain, weigh_pair
@@ -48,24 +49,24 @@ def try_shift(
 
     Whether it was moved, the cost, and the units beyond capacities, fined on top.
     """
-    kind, here = of.kind[task], state.place[task]
-    service = of.service[kind]
+    kind, here = whole(of.kind[task]), whole(state.place[task])
+    service = whole(of.service[kind])
     if here < 0 or here == to or not of.allowed[kind, to]:
         return False, 0, 0
     if state.present[service, to] >= of.most[service]:
         return False, 0, 0
     if not of.plain or fine[0, 0] < 0:
-        fined, units = crowd(of, state, fine, here, to, (task, -1))
+        fined, units = crowd(of, state, fine, here, to, (task, NONE))
         if fined == math.inf:
             return False, 0, 0
     if of.plain:
         room = limit + of.moved_weight - of.price[kind, to] + of.price[kind, here]
-        cost, fined, units = weigh_pair(of, state, fine, (task, -1), (here, to), room)
+        cost, fined, units = weigh_pair(of, state, fine, (task, NONE), (here, to), room)
         if cost + fined > room:
             return False, 0, 0
     else:
-        cost = machine_cost(of, state, to, -1, kind) - state.cost[to]
-        cost += machine_cost(of, state, here, kind, -1) - state.cost[here]
+        cost = machine_cost(of, state, to, NONE, kind) - state.cost[to]
+        cost += machine_cost(of, state, here, kind, NONE) - state.cost[here]
     cost += points(of, state, task, here, to)
     if cost + fined > limit:
         return False, 0, 0
@@ -84,13 +85,13 @@ def only_prices(of: Instance) -> bool:
 @njit(cache=True, nogil=True, forceinline=True)
 def may_swap(of: Instance, state: State, task: int, other: int) -> bool:
     """Whether two tasks may exchange places as far as each alone is concerned."""
-    here, there = state.place[task], state.place[other]
-    kind, kind_other = of.kind[task], of.kind[other]
+    here, there = whole(state.place[task]), whole(state.place[other])
+    kind, kind_other = whole(of.kind[task]), whole(of.kind[other])
     if here == there or here < 0 or there < 0 or kind == kind_other:
         return False
     if not of.allowed[kind, there] or not of.allowed[kind_other, here]:
         return False
-    service, service_other = of.service[kind], of.service[kind_other]
+    service, service_other = whole(of.service[kind]), whole(of.service[kind_other])
     return service == service_other or (
         state.present[service, there] < of.most[service]
         and state.present[service_other, here] < of.most[service_other]
@@ -104,9 +105,9 @@ def try_swap(
     """Exchange two tasks' places; as `try_shift`."""
     if not may_swap(of, state, task, other):
         return False, 0, 0
-    here, there = state.place[task], state.place[other]
-    kind, kind_other = of.kind[task], of.kind[other]
-    service, service_other = of.service[kind], of.service[kind_other]
+    here, there = whole(state.place[task]), whole(state.place[other])
+    kind, kind_other = whole(of.kind[task]), whole(of.kind[other])
+    service, service_other = whole(of.service[kind]), whole(of.service[kind_other])
     # Only the points for moved tasks depend on which goes first, and by little.
     room = limit + 2 * of.moved_weight - of.price[kind, there] + of.price[kind, here]
     room += of.price[kind_other, there] - of.price[kind_other, here]
@@ -143,10 +144,10 @@ def try_swap(
 @njit(cache=True, nogil=True, forceinline=True)
 def may_follow(of: Instance, state: State, task: int, to: int, leaving: int) -> bool:
     """Whether a task may go where another leaves (-1: none), as far as it alone is concerned."""
-    kind = of.kind[task]
+    kind = whole(of.kind[task])
     if not of.allowed[kind, to]:
         return False
-    service = of.service[kind]
+    service = whole(of.service[kind])
     if leaving >= 0 and of.service[of.kind[leaving]] == service:
         return True
     return bool(state.present[service, to] < of.most[service])
@@ -155,7 +156,7 @@ def may_follow(of: Instance, state: State, task: int, to: int, leaving: int) -> 
 @njit(cache=True, nogil=True)
 def holds_for(of: Instance, state: State, task: int, here: int, there: int) -> bool:
     """Whether the rules of a task's service hold on the two machines it went between."""
-    service = of.service[of.kind[task]]
+    service = whole(of.service[of.kind[task]])
     return rules_hold(of, state, service, here) and rules_hold(of, state, service, there)
 
 
@@ -201,11 +202,13 @@ def try_chain(
     third task (not -1) it takes that one's place, and the third the first's. As `try_shift`."""
     first, second, third = tasks
     # Numba indexes a tuple by a variable only where all in it are of one type.
-    a, b = int(np.int64(state.place[first])), int(np.int64(state.place[second]))
-    c = int(np.int64(state.place[third] if third >= 0 else to))
+    a, b = whole(state.place[first]), whole(state.place[second])
+    c = whole(state.place[third]) if third >= 0 else to
     if not may_chain(of, state, tasks, (a, b, c)):
         return False, 0, 0
-    kinds = of.kind[first], of.kind[second], of.kind[third] if third >= 0 else -1
+    kinds = whole(of.kind[first]), whole(of.kind[second]), NONE
+    if third >= 0:
+        kinds = kinds[0], kinds[1], whole(of.kind[third])
     room = limit + 3 * of.moved_weight - of.price[kinds[0], b] + of.price[kinds[0], a]
     room += of.price[kinds[1], b] - of.price[kinds[1], c]
     if third >= 0:

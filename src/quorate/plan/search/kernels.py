@@ -6,6 +6,9 @@ so that a search on one thread leaves the other core to the exact solver.
 
 from __future__ import annotations
 
+from typing import cast
+
+import numpy as np
 from numba import njit
 
 from quorate.plan.search.arrays import Floats, Instance, Lists, Smalls
@@ -16,6 +19,18 @@ FULL = 10_000
 
 STARVE = 3_000
 """As plan.cost.STARVE; a test holds both to each other."""
+
+NONE = cast(int, np.int64(-1))
+"""No task, kind or machine, where a kernel is told one. Of the type that `whole` gives."""
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def whole(number: int) -> int:
+    """A number of the type that kernels pass to each other.
+
+    Numba compiles a kernel for each mix of types it is called with: 32 bits, 64 bits, constants.
+    """
+    return int(np.int64(number))
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -126,7 +141,7 @@ def may_enter(of: Instance, state: State, service: int, machine: int) -> bool:
         # Nobody has to be near a service of which nothing is placed yet.
         if state.present[other, machine] == 0 and state.spread[other] > 0:
             return False
-    hood = of.neighbourhood[machine]
+    hood = whole(of.neighbourhood[machine])
     return state.in_neighbourhood[service, hood] > 0 or not any_on(
         of.needs, service, state.in_neighbourhood, hood, False
     )
@@ -139,7 +154,7 @@ def may_leave(of: Instance, state: State, service: int, machine: int, to: int) -
         of.nearby, service, state.present, machine, True
     ):
         return False
-    hood = of.neighbourhood[machine]
+    hood = whole(of.neighbourhood[machine])
     if (
         hood != of.neighbourhood[to]
         and state.in_neighbourhood[service, hood] == 1
@@ -172,7 +187,7 @@ def rules_hold(of: Instance, state: State, service: int, machine: int) -> bool:
             return False
     elif any_on(of.nearby, service, state.present, machine, True):
         return False
-    hood = of.neighbourhood[machine]
+    hood = whole(of.neighbourhood[machine])
     if state.in_neighbourhood[service, hood] > 0:
         return not any_on(of.needs, service, state.in_neighbourhood, hood, False)
     return not any_on(of.needed, service, state.in_neighbourhood, hood, True)
@@ -207,7 +222,7 @@ def starved(of: Instance, spiky: int, victim: int, machine: int) -> int:
 @njit(cache=True, nogil=True)
 def first_of_service(of: Instance, state: State, task: int, machine: int) -> bool:
     """Whether a task comes first among those of its service in a machine's list."""
-    service = of.service[of.kind[task]]
+    service = whole(of.service[of.kind[task]])
     if state.present[service, machine] <= 1:
         return True
     other = state.first[machine]
@@ -226,18 +241,18 @@ def burst_points(of: Instance, state: State, service: int, machine: int, others:
     """
     points = 0
     if of.victim_rules[service] != 0:
-        task = state.first[machine]
+        task = whole(state.first[machine])
         while task >= 0:
-            spiky = of.service[of.kind[task]]
+            spiky = whole(of.service[of.kind[task]])
             if of.spiky[spiky] >= 0 and first_of_service(of, state, task, machine):
                 points += starved(of, spiky, service, machine)
-            task = state.next[task]
+            task = whole(state.next[task])
     if of.spiky[service] >= 0 and others == 0:
         points += of.burst_present[of.spiky[service], machine]
-        task = state.first[machine]
+        task = whole(state.first[machine])
         while task >= 0:
-            points += starved(of, service, of.service[of.kind[task]], machine)
-            task = state.next[task]
+            points += starved(of, service, whole(of.service[of.kind[task]]), machine)
+            task = whole(state.next[task])
     return points
 
 
@@ -279,8 +294,8 @@ def link_points(of: Instance, state: State, service: int, here: int, to: int) ->
 @njit(cache=True, nogil=True)
 def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
     """What moving a task changes beside loads and balance (-1: from or to nowhere)."""
-    kind = of.kind[task]
-    service = of.service[kind]
+    kind = whole(of.kind[task])
+    service = whole(of.service[kind])
     change = moved_points(of, state, task, here, to)
     if here >= 0:
         change -= of.price[kind, here]
@@ -290,16 +305,19 @@ def points(of: Instance, state: State, task: int, here: int, to: int) -> int:
     change += link_points(of, state, service, here, to)
     if of.spiky[service] >= 0 or of.victim_rules[service] != 0:
         if here >= 0:
-            change -= burst_points(of, state, service, here, state.present[service, here] - 1)
+            change -= burst_points(
+                of, state, service, here, whole(state.present[service, here]) - 1
+            )
         if to >= 0:
-            change += burst_points(of, state, service, to, state.present[service, to])
+            change += burst_points(of, state, service, to, whole(state.present[service, to]))
     return change
 
 
 @njit(cache=True, nogil=True)
 def _take(of: Instance, state: State, task: int, machine: int) -> None:
-    kind = of.kind[task]
-    service, hood, location = of.service[kind], of.neighbourhood[machine], of.location[machine]
+    kind = whole(of.kind[task])
+    service = whole(of.service[kind])
+    hood, location = of.neighbourhood[machine], of.location[machine]
     for resource in range(of.capacity.shape[1]):
         amount = of.use[kind, resource]
         state.used[machine, resource] -= amount
@@ -330,8 +348,9 @@ def _take(of: Instance, state: State, task: int, machine: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _put(of: Instance, state: State, task: int, machine: int) -> None:
-    kind = of.kind[task]
-    service, hood, location = of.service[kind], of.neighbourhood[machine], of.location[machine]
+    kind = whole(of.kind[task])
+    service = whole(of.service[kind])
+    hood, location = of.neighbourhood[machine], of.location[machine]
     for resource in range(of.capacity.shape[1]):
         amount = of.use[kind, resource]
         state.used[machine, resource] += amount
@@ -363,8 +382,8 @@ def _count_moved(of: Instance, state: State, task: int, to: int) -> None:
     origin = of.origin[task]
     if origin < 0:
         return
-    service = of.service[of.kind[task]]
-    here = state.place[task]
+    service = whole(of.service[of.kind[task]])
+    here = whole(state.place[task])
     before = state.moved[service]
     after = before + (to != origin and to >= 0) - (here != origin and here >= 0)
     state.moved[service] = after
@@ -379,44 +398,44 @@ def _count_moved(of: Instance, state: State, task: int, to: int) -> None:
 @njit(cache=True, nogil=True)
 def move(of: Instance, state: State, task: int, to: int) -> None:
     """Put a task on a machine, or nowhere (-1); whatever the rules say."""
-    here = state.place[task]
+    here = whole(state.place[task])
     _count_moved(of, state, task, to)
     if here >= 0:
         _take(of, state, task, here)
-        state.cost[here] = machine_cost(of, state, here, -1, -1)
+        state.cost[here] = machine_cost(of, state, here, NONE, NONE)
     if to >= 0:
         _put(of, state, task, to)
-        state.cost[to] = machine_cost(of, state, to, -1, -1)
+        state.cost[to] = machine_cost(of, state, to, NONE, NONE)
     state.place[task] = to
 
 
 @njit(cache=True, nogil=True)
 def move_cost(of: Instance, state: State, task: int, to: int) -> int:
     """What moving a task from where it is to another machine changes in all."""
-    here, kind = state.place[task], of.kind[task]
-    change = machine_cost(of, state, to, -1, kind) - state.cost[to]
+    here, kind = whole(state.place[task]), whole(of.kind[task])
+    change = machine_cost(of, state, to, NONE, kind) - state.cost[to]
     if here >= 0:
-        change += machine_cost(of, state, here, kind, -1) - state.cost[here]
+        change += machine_cost(of, state, here, kind, NONE) - state.cost[here]
     return change + points(of, state, task, here, to)
 
 
 @njit(cache=True, nogil=True)
 def may_move(of: Instance, state: State, task: int, to: int) -> bool:
     """Whether every rule lets a task go to a machine from where it is."""
-    kind, here = of.kind[task], state.place[task]
-    service = of.service[kind]
+    kind, here = whole(of.kind[task]), whole(state.place[task])
+    service = whole(of.service[kind])
     if not of.allowed[kind, to] or not may_enter(of, state, service, to):
         return False
     if here >= 0 and not may_leave(of, state, service, here, to):
         return False
-    return fits(of, state, to, -1, task)
+    return fits(of, state, to, NONE, task)
 
 
 @njit(cache=True, nogil=True)
 def load_state(of: Instance, state: State, place: object) -> None:
     """Move every task to its place in an array [P]."""
     for machine in range(len(of.capacity)):
-        state.cost[machine] = machine_cost(of, state, machine, -1, -1)
+        state.cost[machine] = machine_cost(of, state, machine, NONE, NONE)
     for task in range(len(of.kind)):
         if state.place[task] != place[task]:  # type: ignore[index]
-            move(of, state, task, place[task])  # type: ignore[index]
+            move(of, state, task, whole(place[task]))  # type: ignore[index]

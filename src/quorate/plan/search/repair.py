@@ -6,7 +6,16 @@ from numba import njit
 
 from quorate.plan.search.anneal import below
 from quorate.plan.search.arrays import Instance, Smalls
-from quorate.plan.search.kernels import any_on, fits, may_enter, may_move, move, move_cost
+from quorate.plan.search.kernels import (
+    NONE,
+    any_on,
+    fits,
+    may_enter,
+    may_move,
+    move,
+    move_cost,
+    whole,
+)
 from quorate.plan.search.state import State
 
 TRIES = 64
@@ -16,8 +25,8 @@ TRIES = 64
 @njit(cache=True, nogil=True)
 def insert(of: Instance, state: State, task: int, seed: object) -> bool:
     """Place a task where it costs least; else where one other task can make way for it."""
-    kind = of.kind[task]
-    best, least = -1, 0
+    kind = whole(of.kind[task])
+    best, least = NONE, 0
     for machine in range(len(of.capacity)):
         if of.allowed[kind, machine] and may_move(of, state, task, machine):
             cost = move_cost(of, state, task, machine)
@@ -29,14 +38,16 @@ def insert(of: Instance, state: State, task: int, seed: object) -> bool:
     first, tried = below(seed, len(of.capacity)), 0
     for step in range(len(of.capacity)):
         machine = (first + step) % len(of.capacity)
-        if not of.allowed[kind, machine] or not may_enter(of, state, of.service[kind], machine):
+        if not of.allowed[kind, machine] or not may_enter(
+            of, state, whole(of.service[kind]), machine
+        ):
             continue
         tried += 1
         if tried > TRIES:
             return False
-        other = state.first[machine]
+        other = whole(state.first[machine])
         while other >= 0:
-            following = state.next[other]
+            following = whole(state.next[other])
             if fits(of, state, machine, other, task) and make_way(of, state, other, machine, seed):
                 move(of, state, task, machine)
                 return True
@@ -61,7 +72,8 @@ def make_way(of: Instance, state: State, task: int, machine: int, seed: object) 
 def insert_all(of: Instance, state: State, order: Smalls, seed: object) -> int:
     """Try to place every task that is nowhere, in an order [P]; how many still are."""
     missing = 0
-    for task in order:
+    for number in order:
+        task = whole(number)
         if state.place[task] < 0 and not insert(of, state, task, seed):
             missing += 1
     return missing
@@ -93,11 +105,11 @@ def take_strays(of: Instance, state: State) -> int:
 def take_service(of: Instance, state: State, service: int, machine: int) -> int:
     """Take all tasks of a service off a machine; how many."""
     taken = 0
-    task = state.first[machine]
+    task = whole(state.first[machine])
     while task >= 0:
-        following = state.next[task]
+        following = whole(state.next[task])
         if of.service[of.kind[task]] == service:
-            move(of, state, task, -1)
+            move(of, state, task, NONE)
             taken += 1
         task = following
     return taken

@@ -9,6 +9,7 @@ from __future__ import annotations
 from numba import njit
 
 from quorate.plan.search.arrays import Floats, Instance
+from quorate.plan.search.kernels import NONE, whole
 from quorate.plan.search.state import State
 
 
@@ -38,8 +39,8 @@ def entered(
 
     Ends early, with less than the whole, as soon as that is more than `room` points.
     """
-    kind, home = of.kind[into], of.origin[into] == machine
-    cost, fined, units = balance_change(of, state, machine, -1, kind), 0.0, 0
+    kind, home = whole(of.kind[into]), of.origin[into] == machine
+    cost, fined, units = balance_change(of, state, machine, NONE, kind), 0.0, 0
     for resource in range(of.capacity.shape[1]):
         more = of.use[kind, resource]
         above = state.used[machine, resource] - of.plain_at[machine, resource]
@@ -59,8 +60,8 @@ def left(
     of: Instance, state: State, fine: Floats, machine: int, out: int
 ) -> tuple[int, float, int]:
     """What a machine costs more (less, that is) once task `out` has gone, as `entered`."""
-    kind, home = of.kind[out], of.origin[out] == machine
-    cost, fined, units = balance_change(of, state, machine, kind, -1), 0.0, 0
+    kind, home = whole(of.kind[out]), of.origin[out] == machine
+    cost, fined, units = balance_change(of, state, machine, kind, NONE), 0.0, 0
     for resource in range(of.capacity.shape[1]):
         less = of.use[kind, resource]
         above = max(0, state.used[machine, resource] - of.plain_at[machine, resource])
@@ -78,7 +79,7 @@ def replaced(
     of: Instance, state: State, fine: Floats, machine: int, out: int, into: int
 ) -> tuple[int, float, int]:
     """What a machine costs more once task `into` has the place of task `out`, as `entered`."""
-    kind_out, kind_in = of.kind[out], of.kind[into]
+    kind_out, kind_in = whole(of.kind[out]), whole(of.kind[into])
     home_out, home_in = of.origin[out] == machine, of.origin[into] == machine
     cost, fined, units = balance_change(of, state, machine, kind_out, kind_in), 0.0, 0
     for resource in range(of.capacity.shape[1]):
