@@ -48,6 +48,8 @@ class QuorateError(Exception):
         self.what = what
         self.cause = cause
         self.todo = todo
+        if cause:
+            self.add_note(f"likely cause: {cause}")  # for tracebacks, as of a failed test
 
     def lines(self) -> list[str]:
         """The error as printable lines, most important first."""

@@ -173,6 +173,9 @@ def postgres(
             yield server
 
 
+PLAIN_FILES = "--innodb-use-native-aio=0"
+"""Asynchronous files take memory that is locked, of which a machine has little for all together."""
+
 MARIADB_SETTINGS = {
     "skip-networking": "1",
     "innodb-flush-log-at-trx-commit": "0",
@@ -202,12 +205,17 @@ def mariadb(
             "--no-defaults",
             f"--datadir={where.data}",
         ]
-        install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        install += ["--auth-root-authentication-method=normal", "--skip-test-db", PLAIN_FILES]
         command.run(where.as_user(*install), timeout=START_SECONDS, cwd=where.directory)
         socket = where.directory / "socket"
         server = maria.Server(host=str(socket), user=ADMIN)
         chosen = MARIADB_SETTINGS | (settings or {})
-        argv = [command.resolve("mariadbd"), "--no-defaults", f"--datadir={where.data}"]
+        argv = [
+            command.resolve("mariadbd"),
+            "--no-defaults",
+            f"--datadir={where.data}",
+            PLAIN_FILES,
+        ]
         argv += [f"--socket={socket}", f"--pid-file={where.directory}/pid"]
         argv += [f"--{key}={value}" for key, value in chosen.items()]
         first = maria.Server(host=str(socket), user="root")
