@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from quorate.entry.cli import output
 from quorate.entry.cli.main import build
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 PAGES = (
     ROOT / "README.md",

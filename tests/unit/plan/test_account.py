@@ -26,6 +26,8 @@ from quorate.plan.solve import make_plan
 from quorate.plan.verify import violations
 from tests.unit.plan.builders import GIB, data, fleet, server, service
 
+pytestmark = pytest.mark.slow
+
 OFFICE = Path(__file__).parents[3] / "examples" / "office" / "fleet.yaml"
 
 

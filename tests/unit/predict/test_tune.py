@@ -23,6 +23,8 @@ from quorate.predict.tune_model import Candidate, Chosen, Recovery, Settings, Tu
 from quorate.swarm.timing import Timing
 from tests.unit.plan.builders import data, fleet, server, service
 
+pytestmark = pytest.mark.slow
+
 OFFICE = Path(__file__).parents[3] / "examples" / "office" / "fleet.yaml"
 SMALL = Path(__file__).parents[2] / "scenarios" / "fleets" / "shop" / "fleet.yaml"
 CHECK = {"test": ["CMD", "true"], "interval": "10s", "start_period": "20s"}

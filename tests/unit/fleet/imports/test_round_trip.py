@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from quorate.fleet.imports.model import FLEET_FILE, Draft, ImportOptions, Kind
 from quorate.fleet.model import Fleet
 from quorate.fleet.problems import Severity
 from quorate.plan.solve import make_plan
+
+pytestmark = pytest.mark.slow
 
 IMAGES = (
     "nginx:1.27", "postgres:16", "redis:7", "mariadb:11", "gitlab/gitlab-ce:17.1.0-ce.0",

@@ -21,6 +21,8 @@ from quorate.plan.solve import make_plan
 from quorate.plan.whatif.model import WhatIf
 from tests.unit.plan.whatif.asking import ask
 
+pytestmark = pytest.mark.slow
+
 OFFICE = Path(__file__).parents[4] / "examples" / "office" / "fleet.yaml"
 
 QUESTIONS = [

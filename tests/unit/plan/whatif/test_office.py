@@ -15,6 +15,8 @@ from quorate.fleet.read import read_fleet
 from quorate.plan.whatif.model import Verdict, WhatIf, Winner
 from tests.unit.plan.whatif.asking import Present, ask, aspect, planned, winners
 
+pytestmark = pytest.mark.slow
+
 OFFICE = Path(__file__).parents[4] / "examples" / "office" / "fleet.yaml"
 GIB = 2**30
 
