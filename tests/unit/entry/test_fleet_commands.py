@@ -14,6 +14,8 @@ from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
 from quorate.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).parents[2] / "cases/fleet"
 
 

@@ -13,6 +13,8 @@ from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
 from quorate.errors import CheckError, UsageError
 
+pytestmark = pytest.mark.slow
+
 COMPOSE = """\
 services:
   web: {image: "nginx:1.27", environment: {API_TOKEN: "${API_TOKEN}", LEVEL: "${LEVEL}"}}
