@@ -16,9 +16,21 @@ command -v dpkg-query >/dev/null ||
     fail "this is neither Debian nor Ubuntu" "what to do: install these by hand: $*"
 
 missing=()
-for package in "$@"; do
-    installed "$package" || missing+=("$package")
-done
+look() {
+    missing=()
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+}
+
+look "$@"
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+# One at a time: tests that run side by side each install what they need.
+lock=${TMPDIR:-/tmp}/quorate-packages.$(id -u).lock
+exec 9>"$lock"
+flock 9
+look "$@"
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
 as_root=()
@@ -30,8 +42,9 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 printf 'packages: installing %s\n' "${missing[*]}"
-quiet=(-qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" "$@"; }
+quiet=(-qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300)
+# A service that is started must not keep the lock.
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${quiet[@]}" "$@" 9>&-; }
 apt update || printf 'packages: the package lists could not be refreshed; trying with what is there\n' >&2
 apt install --yes --no-install-recommends "${missing[@]}" >/dev/null ||
     fail "apt-get could not install ${missing[*]} (see above)" \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -69,7 +70,7 @@ def find_programs(place: Path) -> Programs:
         pytest.skip("needs Bacula, and here is no apt-get to download it with")
     done = _download(place)
     if done.returncode != 0:  # the lists are missing on a fresh machine
-        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
+        subprocess.run([*_alone(), "apt-get", "update", "-q"], capture_output=True, check=False)
         done = _download(place)
     assert done.returncode == 0, done.stderr
     for package in place.glob("*.deb"):
@@ -79,8 +80,13 @@ def find_programs(place: Path) -> Programs:
 
 def _download(place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["apt-get", "download", *PACKAGES], cwd=place, capture_output=True, text=True
+        [*_alone(), "apt-get", "download", *PACKAGES], cwd=place, capture_output=True, text=True
     )
+
+
+def _alone() -> list[str]:
+    """What waits until nothing else installs packages, by the lock of scripts/packages.sh."""
+    return ["flock", f"{os.environ.get('TMPDIR', '/tmp')}/quorate-packages.{os.getuid()}.lock"]
 
 
 def layout_under(place: Path, programs: Programs) -> Layout:
