@@ -83,4 +83,4 @@ def small_disk(size: str) -> Iterator[Path]:
         try:
             yield Path(made)
         finally:
-            subprocess.run(["umount", made], check=True)
+            subprocess.run(["umount", "--lazy", made], check=True)

@@ -18,6 +18,7 @@ from quorate.backup import catalogue, marking, repository
 from quorate.backup.place import Repository
 from quorate.errors import RepositoryError
 from quorate.tools.restic_errors import Reason
+from tests import real_databases
 from tests.integration.backup import ground
 
 STORE = """
@@ -98,19 +99,9 @@ def test_killed_between_the_copy_and_its_mark(tmp_path: Path, near: Repository) 
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "quorate-test", str(directory)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+def small_disk() -> Iterator[Path]:
+    with real_databases.small_disk("6m") as disk:
+        yield disk
 
 
 def test_the_repositorys_disk_is_full(tmp_path: Path, small_disk: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return found
 
 
-def place(type: PlaceType, location: str, **more: object) -> Place:
-    return Place(name="far", type=type, location=location, password_file=Path("/p"), **more)  # type: ignore[arg-type]
+def place(type: PlaceType, location: str, **more: Any) -> Place:
+    return Place(name="far", type=type, location=location, password_file=Path("/p"), **more)
 
 
 def test_a_directory() -> None:

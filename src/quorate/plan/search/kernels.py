@@ -432,10 +432,10 @@ def may_move(of: Instance, state: State, task: int, to: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def load_state(of: Instance, state: State, place: object) -> None:
+def load_state(of: Instance, state: State, place: Smalls) -> None:
     """Move every task to its place in an array [P]."""
     for machine in range(len(of.capacity)):
         state.cost[machine] = machine_cost(of, state, machine, NONE, NONE)
     for task in range(len(of.kind)):
-        if state.place[task] != place[task]:  # type: ignore[index]
-            move(of, state, task, whole(place[task]))  # type: ignore[index]
+        if state.place[task] != place[task]:
+            move(of, state, task, whole(place[task]))
