@@ -33,11 +33,12 @@ STRICT = Course(heat=((0.0, 0.5), (0.9, 0.0005), (1.0, 0.00005)), haunted=30.0)
 
 LENIENT = Course(
     heat=((0.0, 2.0), (0.9, 0.05), (1.0, 0.0005)),
-    fines=((0.0, 10.0), (0.9, 10.0), (1.0, 1e6)),
-    haunted=3.0,
+    fines=((0.0, 3.0), (0.9, 10.0), (1.0, 1e6)),
+    haunted=1.0,
     stretches=1_700,
 )
-"""From hotter, beyond capacities at a price. Nearly all order forms between 2 and 0.05."""
+"""From hotter, beyond capacities at a price that is low at first: where what is held at origins is
+scarce, a dear one freezes early what has moved. Nearly all order forms between 2 and 0.05."""
 
 PROMPT = replace(LENIENT, stretches=4_200)
 """Fines that follow sooner: which of the two ends better differs between problems, and runs."""
