@@ -15,9 +15,22 @@ SERVICES = {
     }
 }
 PASSWORD = SecretSource(environment="REPOSITORY_PASSWORD")
-NAS = Repository(name="nas", place="local", server="b", path="/mnt/backups/q", password=PASSWORD)
+NAS = Repository(
+    name="nas",
+    place="local",
+    server="b",
+    path="/mnt/backups/q",
+    address="/mnt/backups/q",
+    password=PASSWORD,
+)
 OFFSITE = Repository(
-    name="offsite", place="sftp", host="far", path="/q", offsite=True, password=PASSWORD
+    name="offsite",
+    place="sftp",
+    host="far",
+    path="/q",
+    address="far:/q",
+    offsite=True,
+    password=PASSWORD,
 )
 QUIET = ("configs", "swarm", "system/a", "system/b")
 

@@ -213,7 +213,9 @@ def _repositories(scope: Scope) -> Iterator[Panel]:
     yield Panel(
         title="Room used in each repository",
         type="bargauge", unit="percentunit", limits={0.8: ORANGE, 1 - FULL_SHARE: RED},
-        queries=[Query(expr=f"1 - {by} ({free}) / {by} ({room})", legend="{{repository}}", now=True)],
+        queries=[
+            Query(expr=f"1 - {by} ({free}) / {by} ({room})", legend="{{repository}}", now=True)
+        ],
     )  # fmt: skip
     yield Panel(
         title="Stored in each repository",

@@ -131,7 +131,9 @@ def _run(arguments: Sequence[str], data: bytes, passphrase: str, timeout: float)
 def _plain(said: bytes, passphrase: str) -> str:
     """age's words, without its advertisement of where to report."""
     lines = last_lines(said.decode(errors="replace")).splitlines()
-    text = "; ".join(line.removeprefix("age: ") for line in lines if "report unexpected" not in line)
+    text = "; ".join(
+        line.removeprefix("age: ") for line in lines if "report unexpected" not in line
+    )
     return text.replace(passphrase, "•••") if passphrase else text
 
 
