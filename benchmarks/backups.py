@@ -289,6 +289,7 @@ def page(where: dict[str, object], sizes: Sizes, rows: list[Row], found: Measure
 
 
 def _line(row: Row) -> str:
+    shown: tuple[str, ...]
     if row.unit == "seconds":
         shown = (f"{row.document:.2f} s", f"{row.quorate:.2f} s", f"{row.ratio:.2f} times")
     else:
