@@ -182,6 +182,9 @@ def _over_time(scope: Scope) -> Iterator[Panel]:
         named,
     )
     yield lines(
+        "Since the last proof", f"time() - {_of(scope, metrics.LAST_PROOF, by=copy)}", "s", named
+    )
+    yield lines(
         "Last proof: 1 held, 0 did not", _of(scope, metrics.PROOF_OK, by=copy), "none", named
     )
     yield lines("Copies", _of(scope, metrics.COPIES, by=copy), "none", named)

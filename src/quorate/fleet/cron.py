@@ -95,7 +95,8 @@ def longest_rest(cron: Cron) -> timedelta:
     first = date(LEAP_YEAR, 1, 1)
     days = (first + timedelta(days=number) for number in range(EIGHT_YEARS))
     walls = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
-    longest, last = timedelta(0), None
+    longest = timedelta(0)
+    last: datetime | None = None
     for day in days:
         if not cron.on(day):
             continue

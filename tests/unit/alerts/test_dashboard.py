@@ -21,7 +21,6 @@ PANELS: list[dict[str, Any]] = MADE["panels"]
 TARGETS = [target for panel in PANELS for target in panel["targets"]]
 SHOWN_BY_RULES_ONLY = {
     "quorate_backup_usual_size_bytes",
-    "quorate_backup_last_proof_timestamp_seconds",
     "quorate_backup_poisoned_copies",
 }
 

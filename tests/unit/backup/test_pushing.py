@@ -22,12 +22,18 @@ NAS = At(name="nas", place="local", location="/store", password_file="/run/secre
 
 
 def job(work: Work = Work.BACKUP, **fields: Any) -> Job:
-    said = {"run": "r1", "fleet": "office", "server": "a", "source": "db", "repository": NAS}
+    said: dict[str, Any] = {
+        "run": "r1",
+        "fleet": "office",
+        "server": "a",
+        "source": "db",
+        "repository": NAS,
+    }
     return Job(work=work, **{**said, **fields})
 
 
 def copied(source: str = "db", **fields: Any) -> Copied:
-    said = {
+    said: dict[str, Any] = {
         "id": "1", "source": source, "kind": Kind.POSTGRES, "repository": "nas", "taken": TAKEN,
         "received": TAKEN, "complete": True, "size": 100, "added": 40,
     }  # fmt: skip
@@ -85,7 +91,7 @@ def test_of_several_copies_the_newest_counts() -> None:
     assert (ended.taken, ended.size) == (TAKEN.timestamp(), 100)
 
 
-@pytest.mark.parametrize("work", set(Work) - {Work.BACKUP, Work.COPY})
+@pytest.mark.parametrize("work", sorted(set(Work) - {Work.BACKUP, Work.COPY}))
 def test_other_work_tells_nothing(work: Work) -> None:
     assert results(job(work), answer(work)) == ()
 
