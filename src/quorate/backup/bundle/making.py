@@ -87,7 +87,7 @@ def restore(file: Path, key: Key, into: Path) -> Record:
             )
         into.chmod(0o700)
         for path, held in files.items():
-            _write(into / path, held)
+            _write(into, path, held)
     except OSError as error:
         raise MachineError(
             f"{into} cannot be written: {error.strerror or error}",
@@ -96,10 +96,11 @@ def restore(file: Path, key: Key, into: Path) -> Record:
     return record
 
 
-def _write(path: Path, held: Held) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = archive.RUNNABLE if held.runnable else archive.PLAIN
-    path.touch(mode=mode, exist_ok=False)
+def _write(into: Path, name: str, held: Held) -> None:
+    path = into / name
+    for parent in reversed(Path(name).parents):  # mkdir(parents=True) leaves those above open
+        (into / parent).mkdir(mode=0o700, exist_ok=True)
+    path.touch(mode=archive.RUNNABLE if held.runnable else archive.PLAIN, exist_ok=False)
     path.write_bytes(held.data)
 
 
