@@ -5,30 +5,34 @@ Pure. Everything in it can be done without Quorate, since a program may be what 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from quorate.backup.bundle.archive import Record
 from quorate.backup.bundle.content import ELSEWHERE, ENVIRONMENT, VALUES, Item
 from quorate.backup.model import Kind
-from quorate.backup.policy.sources import Planned, planned
+from quorate.backup.policy.sources import planned
 from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet
 
-ORDER = (Kind.SYSTEM, Kind.SWARM, Kind.CONFIGS, Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
-"""Databases before what asks them; the rest (GitLab, volumes) after."""
-
 BY_HAND = {
-    Kind.POSTGRES: "psql -d template1 -f roles.sql, then for each directory database-…: "
-    "pg_restore -d template1 --create --clean --if-exists --jobs 2 database-NAME",
-    Kind.MARIADB: "mariadb < the .sql files",
-    Kind.REDIS: "put the .rdb file into the data directory as dump.rdb, with Redis stopped",
-    Kind.GITLAB: "gitlab-secrets.json and gitlab.rb into /etc/gitlab first, then "
-    "gitlab-backup restore",
-    Kind.VOLUME: "copy what comes out into the volume, with the service stopped",
-    Kind.CONFIGS: "not needed: they are in this bundle, in fleet/",
-    Kind.SWARM: "to look at: `quorate up` makes networks, secrets and services anew",
-    Kind.SYSTEM: "to look things up in; /etc as a whole does not fit another machine",
+    Kind.POSTGRES: (
+        "psql -d template1 -f roles.sql",
+        "and for each directory database-NAME:",
+        "pg_restore -d template1 --create --clean --if-exists --jobs 2 database-NAME",
+    ),
+    Kind.MARIADB: ("mariadb < dump.sql, then mariadb < users.sql",),
+    Kind.REDIS: ("dump.rdb into the data directory, with Redis stopped",),
+    Kind.GITLAB: (
+        "gitlab-secrets.json and gitlab.rb into /etc/gitlab first, gitlab-ctl reconfigure,",
+        "then gitlab-backup restore",
+    ),
+    Kind.VOLUME: ("what comes out into the volume, with its service stopped",),
+    Kind.CONFIGS: ("not needed: they are in here, in fleet/",),
+    Kind.SWARM: ("to look things up: `quorate up` makes networks, secrets and services anew",),
+    Kind.SYSTEM: ("to look things up: /etc as a whole does not fit another machine",),
 }
+"""How a copy of each kind is restored without Quorate, in the order in which it is done."""
 
 
 def text(fleet: Fleet, record: Record, items: Sequence[Item]) -> str:
@@ -78,13 +82,13 @@ def _values(record: Record, items: Sequence[Item]) -> Iterator[str]:
         yield ""
         yield "Variables, in the shell you go on with:"
         yield f'  for f in {ENVIRONMENT}/*; do export "$(basename "$f")=$(cat "$f")"; done'
-    for item in there:
-        if item.path.startswith(f"{VALUES}/"):
-            command = " ".join(item.source.command or ())
-            yield ""
-            yield f"{', '.join(item.uses)}: came from the command `{command}`."
-            yield "  If it works no more, write in the fleet file instead:"
-            yield f"  {{file: ../{item.path}}}"
+    spoken = [item for item in there if item.path.startswith(f"{VALUES}/")]
+    if spoken:
+        yield ""
+        yield "What these commands said is in here too. Where one works no more, write in its place"
+        yield f"in the fleet file {{file: ../{VALUES}/NAME}}:"
+        for item in spoken:
+            yield f"  {item.path}: {shlex.join(item.source.command or ())}"
     elsewhere = [item for item in there if item.path.startswith(f"{ELSEWHERE}/")]
     if elsewhere:
         yield ""
@@ -122,10 +126,21 @@ def _reached(one: Repository, paths: Mapping[str, str]) -> Iterator[str]:
                 yield f"password of the user {one.user} in the address: {path}"
             case _:
                 yield f"{name} for ssh: {path}"
+    ssh = f" -o sftp.command={shlex.quote(_ssh(one, paths))}" if one.place == "sftp" else ""
     prefix = {"local": "", "sftp": "sftp:", "s3": "s3:", "rest": "rest:"}[one.place]
-    port = f" -o sftp.args='-p {one.port}'" if one.place == "sftp" and one.port else ""
     at = f"   (there: on {one.server})" if one.place == "local" else ""
-    yield f"restic -r {prefix}{one.address} -p {password}{port} snapshots{at}"
+    yield f"restic -r {prefix}{one.address} -p {password}{ssh} snapshots{at}"
+
+
+def _ssh(one: Repository, paths: Mapping[str, str]) -> str:
+    """What restic is to run; `sftp.args` it has only from 0.16 on."""
+    words = ["ssh"]
+    if identity := paths.get(f"identity of repository {one.name}"):
+        words += ["-i", identity]
+    if one.port:
+        words += ["-p", str(one.port)]
+    host = f"{one.user}@{one.host}" if one.user else one.host
+    return " ".join([*words, host, "-s", "sftp"])
 
 
 def _services(fleet: Fleet) -> Iterator[str]:
@@ -144,18 +159,19 @@ def _data(fleet: Fleet) -> Iterator[str]:
     yield "With Quorate, for each source: `quorate backup restore --help` tells how, and"
     yield f"`quorate backup status {file}` which copies are known to restore."
     yield "By hand, with restic as in step 3:"
-    yield "  restic … snapshots --tag source=SOURCE       # the newest that is complete"
+    yield "  restic … snapshots --tag source=SOURCE      # the newest"
+    yield "  restic … snapshots --tag mark=complete      # that one of these names by `of=ID`"
     yield "  restic … restore ID --target /srv/restored"
-    for one in sorted(planned(fleet), key=_order):
-        if one.policy is not None:
+    sources = [one for one in planned(fleet) if one.policy is not None]
+    for kind, steps in BY_HAND.items():
+        mine = [one for one in sources if one.source.kind is kind]
+        if mine:
             yield ""
-            yield f"{one.source.id}   (in {', '.join(r.name for r in one.repositories) or 'none'})"
-            yield f"  {BY_HAND[one.source.kind]}"
-
-
-def _order(one: Planned) -> tuple[int, str]:
-    kind = one.source.kind
-    return (ORDER.index(kind) if kind in ORDER else len(ORDER), one.source.id)
+            yield f"{kind.value}: {steps[0]}"
+            yield from (f"  {step}" for step in steps[1:])
+        for one in mine:
+            where = ", ".join(place.name for place in one.repositories) or "none"
+            yield f"    {one.source.id}   (in {where})"
 
 
 def _after() -> Iterator[str]:
