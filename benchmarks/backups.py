@@ -268,8 +268,8 @@ def page(where: dict[str, object], sizes: Sizes, rows: list[Row], found: Measure
             f"{sizes.volume / MIB:.0f} MiB (half text, half noise);",
             f"the middle one of {sizes.rounds} rounds in turns, {where['measured']}: "
             f"{where['threads']} threads, {where['system']}, kernel {where['kernel']},",
-            f"load {where['load']} at the start. pgbench's rows are mostly blanks, which "
-            "compress well.",
+            f"load {where['load']} at the start. The accounts' filler is hexadecimal digits "
+            "instead of blanks.",
             "Repeat with `python -m benchmarks.run backups`.",
             "",
             "| What | The document's way | Quorate | Ratio | Target |",
