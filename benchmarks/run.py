@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import (
     alarms,
+    backups,
     drills,
     fleets,
     machine,
@@ -62,6 +63,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "drills": drills.write,
     "alarms": alarms.write,
     "office-drills": office_drills.write,
+    "backups": backups.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.real_packages import programs
 
 START_SECONDS = 30.0
 
@@ -29,25 +30,8 @@ class Programs:
 
 def find_programs(place: Path) -> Programs:
     """Prometheus as installed, else from Debian's package, unpacked into `place`."""
-    found = {name: shutil.which(name) for name in ("prometheus", "promtool")}
-    if all(found.values()):
-        return Programs(**{name: Path(str(path)) for name, path in found.items()})
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        pytest.skip("needs Prometheus, and here is no apt-get to download it with")
-    done = _download(place)
-    if done.returncode != 0:  # the lists are missing on a fresh machine
-        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
-        done = _download(place)
-    assert done.returncode == 0, done.stderr
-    (package,) = place.glob("prometheus_*.deb")
-    subprocess.run(["dpkg-deb", "-x", str(package), str(place)], check=True)
-    return Programs(prometheus=place / "usr/bin/prometheus", promtool=place / "usr/bin/promtool")
-
-
-def _download(place: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["apt-get", "download", "prometheus"], cwd=place, capture_output=True, text=True
-    )
+    prometheus, promtool = programs("prometheus", place, "prometheus", "promtool")
+    return Programs(prometheus=prometheus, promtool=promtool)
 
 
 def free_port() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from quorate.alerts.metrics import FLEET, METRICS
+from quorate.alerts.backup_metrics import BACKUP_METRICS
+from quorate.alerts.metrics import FLEET, METRICS, Metric
 from quorate.alerts.model import Rule, duration
 from quorate.alerts.rules import rules
 from quorate.fleet.read import read_fleet
@@ -26,22 +28,33 @@ def page() -> str:
             "",
             f"All are gauges and have the label `{FLEET}`. What is not known is absent.",
             "",
-            "| Metric | Other labels | |",
-            "| --- | --- | --- |",
-            *(
-                f"| `{m.name}` | {', '.join(f'`{label}`' for label in m.labels)} | {cell(m.help)} |"
-                for m in METRICS
-            ),
+            *_table(METRICS),
+            "",
+            "## Metrics about backups",
+            "",
+            "Of the controller; a job pushes those of its run to a Pushgateway too. The first",
+            "two names are the source document's. `copy` is `original` or `copied`.",
+            "",
+            *_table(BACKUP_METRICS),
             "",
             "## Alerts",
             "",
             "Names and times are those of the example office: a heartbeat of 2 s, a recovery",
             "target of one minute. Alerts about services are made once for each target, and",
             "`ServiceDown` once more for services that are not production: a warning there.",
+            "Those about the age of backups are made once for each schedule.",
             *(line for rule in _each_once() for line in _section(rule)),
             "",
         ]
     )
+
+
+def _table(metrics: Iterable[Metric]) -> Iterator[str]:
+    yield "| Metric | Other labels | |"
+    yield "| --- | --- | --- |"
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{metric.name}` | {labels} | {cell(metric.help)} |"
 
 
 def _each_once() -> list[Rule]:

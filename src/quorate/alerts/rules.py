@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from quorate.alerts import metrics
+from quorate.alerts.backup_rules import backup_rules
 from quorate.alerts.model import Rule, Scope, Severity, duration
 from quorate.alerts.server_rules import server_rules
 from quorate.alerts.service_rules import service_rules
@@ -26,11 +27,13 @@ WIDTH = 100
 def rules(fleet: Fleet, *, every: float = EVERY_SECONDS) -> dict[str, tuple[Rule, ...]]:
     """Group → its rules; `every`: seconds between two observations."""
     scope = Scope(fleet=fleet, every=every)
+    backups = tuple(backup_rules(scope))
     return {
         "swarm": tuple(swarm_rules(scope)),
         "services": tuple(service_rules(scope)),
         "servers": tuple(server_rules(scope)),
         "quorate": tuple(own_rules(scope)),
+        **({"backups": backups} if backups else {}),
     }
 
 

@@ -150,6 +150,17 @@ class Spool(Model):
     room: int | None = None
 
 
+class Bundle(Model):
+    """Who can open the recovery bundle: who holds one of these keys, or knows the passphrase.
+
+    `recipients` are public keys of age (`age1…`) or ssh; with them there is no passphrase.
+    """
+
+    recipients: tuple[str, ...] = ()
+    passphrase: SecretSource | None = None
+    location: Location = Location(file="")
+
+
 def _kind(schedule: Schedule, **keep: int) -> SourcePolicy:
     return SourcePolicy(schedule=schedule, keep=Keep(**keep))
 
@@ -184,6 +195,7 @@ class Backup(Model):
     sources: dict[str, Override] = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     spool: Spool = Spool()
+    bundle: Bundle | None = None
 
     def repository(self, name: str) -> Repository:
         """The repository of that name; KeyError when there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar
 
@@ -23,6 +24,9 @@ def _plain_path(value: Any) -> Any:
         raise ValueError(f"`{value}` leaves the volume; write a path within it")
     return value
 
+
+RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{40,}(?: .*)?")
+"""age(1), "Recipients and Identities"; its own keys are in Bech32 (BIP 173)."""
 
 AbsolutePath = Annotated[str, BeforeValidator(_absolute)]
 InnerPath = Annotated[str, BeforeValidator(_plain_path)]
@@ -220,6 +224,39 @@ class SpoolEntry(Strict):
     room: Size | None = Field(None, description="What it may take; the disk's when not given.")
 
 
+def _recipient(value: Any) -> Any:
+    if isinstance(value, str) and not RECIPIENT.fullmatch(value):
+        if value.startswith("AGE-SECRET-KEY-"):
+            raise ValueError("a private key in a fleet file; write its public half: `age1…`")
+        raise ValueError(f"`{value}` is no public key of age (`age1…`) or ssh (`ssh-ed25519 …`)")
+    return value
+
+
+Recipient = Annotated[str, BeforeValidator(_recipient)]
+
+
+class BundleEntry(Strict):
+    """The recovery bundle: secrets, passwords and the fleet's files, for bare servers.
+
+    Encrypted with age: to keys (`recipients`), or with a passphrase. Keep the private key, or the
+    passphrase, where none of these servers is.
+    """
+
+    recipients: tuple[Recipient, ...] = Field(
+        (),
+        description="Public keys, of which each opens it: `age1…`, `ssh-ed25519 …`, `ssh-rsa …`.",
+    )
+    passphrase: SourceEntry | None = Field(
+        None, description="Where the passphrase comes from, instead of keys."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> BundleEntry:
+        if bool(self.recipients) == (self.passphrase is not None):
+            raise ValueError("give either `recipients` or `passphrase`: age takes one of the two")
+        return self
+
+
 class BackupEntry(Strict):
     """What is backed up, when, where to, for how long.
 
@@ -254,3 +291,6 @@ class BackupEntry(Strict):
     )
     exclude: Words = Field((), description="Sources that are not backed up, by id.")
     spool: SpoolEntry = Field(default_factory=SpoolEntry, description="Where dumps lie on the way.")
+    bundle: BundleEntry | None = Field(
+        None, description="What it takes to begin again on bare servers, encrypted."
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from quorate.fleet.backup import (
     KINDS,
     Backup,
+    Bundle,
     Copying,
     Hooks,
     Keep,
@@ -16,7 +17,7 @@ from quorate.fleet.backup import (
     Repository,
     Spool,
 )
-from quorate.fleet.backup_file import BackupEntry, KindEntry, RepositoryEntry
+from quorate.fleet.backup_file import BackupEntry, BundleEntry, KindEntry, RepositoryEntry
 from quorate.fleet.base import Location, SecretSource
 from quorate.fleet.entries import SourceEntry
 from quorate.fleet.model import Disk, Server
@@ -53,7 +54,15 @@ def read_backup(
         },
         exclude=entry.exclude,
         spool=Spool(path=entry.spool.path, room=entry.spool.room),
+        bundle=_bundle(entry.bundle, secret, location("backup", "bundle")),
     )
+
+
+def _bundle(entry: BundleEntry | None, secret: Secret, location: Location) -> Bundle | None:
+    if entry is None:
+        return None
+    passphrase = secret(entry.passphrase) if entry.passphrase else None
+    return Bundle(recipients=entry.recipients, passphrase=passphrase, location=location)
 
 
 def _override(entry: KindEntry, location: Location) -> Override:

@@ -54,10 +54,14 @@ def check(
     ]
     fleet = _fleet(path, parts, projects, sources)
     run_lints(fleet, parts, projects, problems)
-    digest = sources.digest(tidy(path).parent)
+    seen = {
+        "digest": sources.digest(tidy(path).parent),
+        "read": sources.files,
+        "variables": sources.variables,
+    }
     return Report(
         problems=problems.sorted(),
-        fleet=None if problems.has_errors else fleet.model_copy(update={"digest": digest}),
+        fleet=None if problems.has_errors else fleet.model_copy(update=seen),
     )
 
 

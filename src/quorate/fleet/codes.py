@@ -465,6 +465,11 @@ _BACKUPS = {
         "a repository is copied to itself", _E,
         "there would be one copy fewer than meant", "remove it from one of the two",
     ),
+    "Q716": Code(
+        "secrets, and no recovery bundle", _N,
+        "Swarm never gives a secret back: with the machine this file is on, they would be gone",
+        "say under `backup.bundle` who may open one: `recipients: [age1…]`, or a passphrase",
+    ),
 }  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -10,7 +10,9 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
 
 _MONTHS = tuple(name.lower() for name in calendar.month_abbr[1:])
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -23,6 +25,8 @@ _FIELDS = (
 )
 _PART = re.compile(r"(?:(\*)|([a-z]{3}|\d{1,2})(?:-([a-z]{3}|\d{1,2}))?)(?:/(\d{1,2}))?")
 LEAP_YEAR = 2024
+EIGHT_YEARS = 8 * 366
+"""Days: no schedule rests longer, as between two 29ths of February around 2100."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,28 @@ def parse_cron(text: str) -> Cron:
     ):
         raise ValueError(f"`{text}` never comes: no such day in that month")
     return found
+
+
+@lru_cache(maxsize=256)
+def longest_rest(cron: Cron) -> timedelta:
+    """The longest time from one time to the next, by a clock that is never changed.
+
+    Played through for eight years: the same whenever it is asked.
+    """
+    first = date(LEAP_YEAR, 1, 1)
+    days = (first + timedelta(days=number) for number in range(EIGHT_YEARS))
+    walls = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
+    longest = timedelta(0)
+    last: datetime | None = None
+    for day in days:
+        if not cron.on(day):
+            continue
+        moments = sorted(datetime.combine(day, wall) for wall in walls)
+        if last is not None:
+            longest = max(longest, moments[0] - last)
+        longest = max([longest, *(b - a for a, b in pairwise(moments))])
+        last = moments[-1]
+    return longest or timedelta(days=EIGHT_YEARS)
 
 
 def _field(word: str, name: str, low: int, high: int, names: tuple[str, ...]) -> set[int]:

@@ -341,7 +341,8 @@ class Fleet(Model):
     """Everything the fleet file and its compose files say.
 
     `digest` is a SHA-256 over all that was read: a plan records it, and a
-    deployment refuses a plan made from another one.
+    deployment refuses a plan made from another one. `read` are the files that were read,
+    `variables` those that had a part in it.
     """
 
     name: str
@@ -358,6 +359,8 @@ class Fleet(Model):
     backup: Backup = Backup()
     drills: dict[str, Any] = Field(default_factory=dict)
     digest: str = ""
+    read: tuple[Path, ...] = ()
+    variables: tuple[str, ...] = ()
 
     def server(self, name: str) -> Server:
         """The server of that name; KeyError when there is none."""

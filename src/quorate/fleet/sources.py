@@ -69,6 +69,16 @@ class Sources:
         """Variables that had a part in what was read."""
         self._variables.update(variables)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were read, in order of their names."""
+        return tuple(Path(name) for name, text in sorted(self._texts.items()) if text is not None)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of variables that had a part in what was read."""
+        return tuple(sorted(self._variables))
+
     def digest(self, relative_to: Path) -> str:
         """SHA-256 over every file and variable used, the same wherever the fleet file lies."""
         digest = hashlib.sha256()

@@ -30,12 +30,12 @@ def series(name: str, fleet: Fleet) -> str:
     return f"{bare}{{{own}}}"
 
 
-def written(row: dict[str, Any], alert: str, fleet: Fleet) -> dict[str, Any]:
+def written(row: dict[str, Any], alert: str, fleet: Fleet, every: str = EVERY) -> dict[str, Any]:
     """A row of the table as a test of promtool's: the series ALERTS says what fires."""
     common = {"alertname": alert, "alertstate": "firing", "fleet": fleet.name}
     return {
         "name": row["why"],
-        "interval": EVERY,
+        "interval": every,
         "input_series": [
             {"series": series(name, fleet), "values": values}
             for name, values in row["series"].items()
@@ -63,9 +63,15 @@ def promtool(programs: Programs, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
-def run_tests(programs: Programs, place: Path, fleet: Fleet, tests: list[dict[str, Any]]) -> None:
+def run_tests(
+    programs: Programs,
+    place: Path,
+    fleet: Fleet,
+    tests: list[dict[str, Any]],
+    every: str = EVERY,
+) -> None:
     (place / "rules.yml").write_text(text(fleet))
-    suite = {"rule_files": ["rules.yml"], "evaluation_interval": EVERY, "tests": tests}
+    suite = {"rule_files": ["rules.yml"], "evaluation_interval": every, "tests": tests}
     (place / "tests.yml").write_text(yaml.safe_dump(suite))
     done = promtool(programs, "test", "rules", str(place / "tests.yml"))
     assert done.returncode == 0, done.stdout + done.stderr

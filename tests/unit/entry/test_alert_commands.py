@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -136,3 +137,15 @@ def test_rules_are_printed_or_written(tmp_path: Path) -> None:
     path = tmp_path / "rules.yml"
     assert run("rules", TINY, "-o", str(path)).output == f"{path}\n"
     assert path.read_text() == printed.output
+
+
+def test_a_dashboard_is_printed_instead() -> None:
+    office = TINY.replace("tiny", "office")
+    printed = run("rules", office, "--dashboard")
+    assert json.loads(printed.stdout)["title"] == "Backups of office"
+
+
+def test_no_dashboard_of_what_is_not_backed_up() -> None:
+    result = run("rules", TINY, "--dashboard")
+    assert isinstance(result.exception, UsageError)
+    assert "backs nothing up" in str(result.exception)

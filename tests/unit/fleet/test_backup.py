@@ -237,6 +237,7 @@ def codes(report: Report) -> set[tuple[int, str]]:
         ("  copy: {every: hourly, at: '15', day: '1'}\n", (17, "Q103"), "the minute only"),
         ("  kinds: {postgers: {}}\n", (17, "Q101"), "did you mean `postgres`"),
         ("  kinds: {redis: {quiesce: stop}}\n", (17, "Q101"), "unknown key `quiesce`"),
+        ("  bundle: {}\n", (17, "Q103"), "either `recipients` or `passphrase`"),
     ],
 )
 def test_mistakes(tmp_path: Path, more: str, place: tuple[int, str], words: str) -> None:
@@ -339,3 +340,49 @@ def test_no_secret_is_in_the_fleet(tmp_path: Path) -> None:
     fleet = sound(tmp_path)
     assert isinstance(fleet.backup.repositories[2], Repository)
     assert "hunter2" not in fleet.model_dump_json()
+
+
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+
+@pytest.mark.parametrize(
+    ("said", "recipients", "passphrase"),
+    [
+        (f"{{recipients: [{RECIPIENT}]}}", (RECIPIENT,), None),
+        ("{passphrase: {environment: P}}", (), "P"),
+        (f"{{recipients: ['ssh-ed25519 {'A' * 68} ops', {RECIPIENT}]}}",
+         (f"ssh-ed25519 {'A' * 68} ops", RECIPIENT), None),
+    ],
+)  # fmt: skip
+def test_who_may_open_the_bundle(
+    tmp_path: Path, said: str, recipients: tuple[str, ...], passphrase: str | None
+) -> None:
+    bundle = sound(tmp_path, f"{SOUND}  bundle: {said}\n").backup.bundle
+    assert bundle is not None and bundle.recipients == recipients
+    source = bundle.passphrase
+    assert (source.environment if source else None) == passphrase
+
+
+@pytest.mark.parametrize(
+    ("recipient", "words"),
+    [("age1x", "no public key"), ("AGE-SECRET-KEY-1X", "a private key in a fleet file")],
+)
+def test_what_is_no_recipient(tmp_path: Path, recipient: str, words: str) -> None:
+    report = report_of(tmp_path, f"{SOUND}  bundle: {{recipients: [{recipient}]}}\n")
+    (found,) = (p for p in report.problems if p.code == "Q103")
+    assert found.location.line == 17 and words in found.what
+
+
+def test_secrets_without_a_bundle_are_noted(tmp_path: Path) -> None:
+    """A note, and none where somebody may open one, or where there is nothing secret."""
+    kept = "secrets: {db_password: {environment: P}}\n"
+    found = [p.what for p in report_of(tmp_path, SOUND + kept).problems if p.code == "Q716"]
+    assert found == ["`db_password`: no recovery bundle holds their values"]
+    locked = f"{SOUND}  bundle: {{recipients: [{RECIPIENT}]}}\n{kept}"
+    for section in (SOUND, locked):
+        assert "Q716" not in {p.code for p in report_of(tmp_path, section).problems}
+
+
+def test_what_was_read_is_remembered(tmp_path: Path) -> None:
+    fleet = sound(tmp_path)
+    assert [path.name for path in fleet.read] == ["compose.yaml", "fleet.yaml"]

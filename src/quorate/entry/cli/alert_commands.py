@@ -102,13 +102,23 @@ def rules(
     every: str = typer.Option(
         EVERY, "--every", help="How often `quorate metrics` observes: when what it says is too old."
     ),
+    dashboard: bool = typer.Option(
+        False, "--dashboard", help="A dashboard of the backups instead, as Grafana imports it."
+    ),
 ) -> None:
     """Print alerting rules for Prometheus, with the times and names of this fleet."""
+    from quorate.alerts import dashboard as drawn
     from quorate.alerts.rules import text
     from quorate.fleet.read import read_fleet
 
     seconds = _interval(every, needed=True)
-    made = text(read_fleet(fleet), every=seconds or 0.0)
+    desired = read_fleet(fleet)
+    if dashboard and not desired.backup.repositories:
+        _refuse(
+            "--dashboard: this fleet backs nothing up",
+            "name repositories under `backup:`; docs/how-to/back-up.md begins with it",
+        )
+    made = drawn.text(desired) if dashboard else text(desired, every=seconds or 0.0)
     if output is None:
         typer.echo(made, nl=False)
     else:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from quorate.entry.cli.bundle_commands import bundle
+
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
 
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
     )
     backup.command("plan")(plan)
     backup.command("estimate")(estimate)
+    backup.command("bundle")(bundle)
     app.add_typer(backup, name="backup")
 
 

@@ -28,6 +28,10 @@ def lint(context: Context) -> None:
     if not backup.copies and not backup.copying.to:
         mark = context.parts.mark("backup", "repositories")
         context.problems.add("Q711", mark, "no repository is off-site")
+    if backup.bundle is None and (context.fleet.secrets or context.fleet.registries):
+        kept = sorted({*context.fleet.secrets, *(one.host for one in context.fleet.registries)})
+        what = f"{_listed(kept)}: no recovery bundle holds their values"
+        context.problems.add("Q716", context.parts.mark("backup"), what)
 
 
 def _without(context: Context, sets: Sequence[DataSet]) -> None:

@@ -1,0 +1,140 @@
+"""The inside of a bundle: a tar archive with a list of its contents. Pure: bytes in, bytes out.
+
+Plain tar, so that `age --decrypt FILE | tar -x` opens it where there is no Quorate. The same
+contents at the same moment give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+FORMAT = 1
+CONTENTS, README = "contents.json", "README.txt"
+PLAIN, RUNNABLE = 0o600, 0o700
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A file of a bundle: its bytes, whether it can be run, what it is for."""
+
+    data: bytes
+    uses: tuple[str, ...] = ()
+    runnable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A file by the list: the digest (SHA-256) of its bytes, and what it is for."""
+
+    digest: str
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The list: of which fleet, made when, each file by its path, and secrets nobody knows."""
+
+    fleet: str
+    made: datetime
+    files: Mapping[str, Listed]
+    unknown: tuple[str, ...] = ()
+
+
+def digest(data: bytes) -> str:
+    """How bytes are told apart without keeping them."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def record_of(
+    fleet: str, made: datetime, files: Mapping[str, Held], unknown: tuple[str, ...] = ()
+) -> Record:
+    """The list of these files."""
+    listed = {
+        path: Listed(digest=digest(held.data), uses=held.uses)
+        for path, held in sorted(files.items())
+    }
+    return Record(fleet=fleet, made=made, files=listed, unknown=unknown)
+
+
+def pack(files: Mapping[str, Held], record: Record, readme: str) -> bytes:
+    """The archive: the readme first, then the list, then the files in order of their paths."""
+    first = {README: Held(data=readme.encode()), CONTENTS: Held(data=_written(record).encode())}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, held in (*first.items(), *sorted(files.items())):
+            info = tarfile.TarInfo(path)
+            info.size = len(held.data)
+            info.mode = RUNNABLE if held.runnable else PLAIN
+            info.mtime = int(record.made.timestamp())
+            archive.addfile(info, io.BytesIO(held.data))
+    return out.getvalue()
+
+
+def unpack(data: bytes) -> tuple[Record, dict[str, Held]]:
+    """The list and every file, the readme and the list themselves too.
+
+    Raises:
+        ValueError: it is no bundle, not whole, or has names that lead out of it; in words.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            found = {info.name: _held(archive, info) for info in archive.getmembers()}
+    except tarfile.TarError as error:
+        raise ValueError(f"it holds no archive ({error})") from error
+    if CONTENTS not in found:
+        raise ValueError("it has no list of its contents")
+    record = _read(found[CONTENTS].data)
+    for path, listed in record.files.items():
+        if path not in found:
+            raise ValueError(f"{path} is in its list and not in it")
+        if digest(found[path].data) != listed.digest:
+            raise ValueError(f"{path} is not as it was when the bundle was made")
+    return record, found
+
+
+def _held(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Held:
+    parts = PurePosixPath(info.name).parts
+    if not info.isreg() or info.name.startswith("/") or ".." in parts or not parts:
+        raise ValueError(f"{info.name} is no plain file within it")
+    file = archive.extractfile(info)
+    data = file.read() if file else b""
+    return Held(data=data, runnable=bool(info.mode & 0o100))
+
+
+def _written(record: Record) -> str:
+    said = {
+        "format": FORMAT,
+        "fleet": record.fleet,
+        "made": record.made.astimezone(UTC).isoformat(),
+        "files": {
+            path: {"sha256": listed.digest, "uses": list(listed.uses)}
+            for path, listed in record.files.items()
+        },
+        "unknown": list(record.unknown),
+    }
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
+
+
+def _read(data: bytes) -> Record:
+    try:
+        said = json.loads(data)
+        if said["format"] != FORMAT:
+            raise ValueError(f"it is of format {said['format']}, of another version of Quorate")
+        return Record(
+            fleet=str(said["fleet"]),
+            made=datetime.fromisoformat(said["made"]),
+            files={
+                str(path): Listed(digest=str(one["sha256"]), uses=tuple(map(str, one["uses"])))
+                for path, one in said["files"].items()
+            },
+            unknown=tuple(map(str, said["unknown"])),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("the list of its contents cannot be read") from error

@@ -1,0 +1,99 @@
+"""Results of jobs in a real Pushgateway (Debian's prometheus-pushgateway)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from quorate.alerts.backup_push import Ended, path, text
+from quorate.errors import MachineError, UnreachableError
+from quorate.tools.http import Address, parse_address
+from quorate.tools.pushgateway import push
+from tests.real_packages import programs
+from tests.real_prometheus import free_port
+
+GOOD = Ended(
+    fleet="office", source="volume/wiki data", repository="nas", copy="original", code=0,
+    taken=1.7e9, size=100, added=40, seconds=7.5, peak=2**20,
+)  # fmt: skip
+FAILED = Ended(
+    fleet="office", source="volume/wiki data", repository="nas", copy="original", code=6, seconds=2
+)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    place = tmp_path_factory.mktemp("pushgateway")
+    (program,) = programs("prometheus-pushgateway", place, "prometheus-pushgateway")
+    address = parse_address(f"http://127.0.0.1:{free_port()}")
+    argv = [str(program), f"--web.listen-address={address.endpoint}"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not _ready(address):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _ready(address: Address) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/-/ready", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def told(address: Address, ended: Ended) -> None:
+    push(address, path(ended), text(ended))
+
+
+def groups(address: Address) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{address}/api/v1/metrics", timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["data"]
+        return found
+
+
+def value(group: dict[str, Any], name: str) -> float:
+    return float(group[name]["metrics"][0]["value"])
+
+
+def test_a_good_run_then_a_failed_one(gateway: Address) -> None:
+    told(gateway, GOOD)
+    (group,) = groups(gateway)
+    assert group["labels"] == {
+        "job": "quorate-backup",
+        "fleet": "office",
+        "source": "volume/wiki data",
+        "repository": "nas",
+        "copy": "original",
+    }
+    assert value(group, "backup_last_success_timestamp") == 1.7e9
+    assert value(group, "backup_last_exit_code") == 0
+    told(gateway, FAILED)
+    (group,) = groups(gateway)
+    assert value(group, "backup_last_exit_code") == 6
+    assert value(group, "backup_last_success_timestamp") == 1.7e9  # the last good one's
+    other = Ended(fleet="office", source="db", repository="nas", copy="original", code=0)
+    told(gateway, other)
+    assert len(groups(gateway)) == 2
+
+
+def test_what_is_no_sample_is_refused_with_the_gateways_words(gateway: Address) -> None:
+    with pytest.raises(MachineError, match="status 400") as caught:
+        push(gateway, path(GOOD), "no sample at all\n")
+    assert caught.value.cause
+
+
+def test_nobody_there() -> None:
+    nowhere = parse_address(f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(UnreachableError, match="does not answer"):
+        told(nowhere, GOOD)
