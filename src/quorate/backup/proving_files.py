@@ -49,7 +49,7 @@ def prove(
     """
     with _empty(scratch) as into:
         started = clock.monotonic()
-        wrong = _restore(repository.restic, copy, into, watch)
+        wrong = bring_back(repository.restic, copy, into, watch)
         seconds = clock.monotonic() - started
         found = wrong or compare(repository.restic, copy, into, path)
     proof = Proof(
@@ -65,8 +65,14 @@ def prove(
     return proof
 
 
-def _restore(door: Restic, copy: Snapshot, into: Path, watch: Watch | None) -> tuple[str, ...]:
-    """Restore, from the repository itself: a cache here would hide damage there."""
+def bring_back(door: Restic, copy: Snapshot, into: Path, watch: Watch | None) -> tuple[str, ...]:
+    """Restore from the repository itself (a cache here would hide damage there).
+
+    Returns what is damaged, in words.
+
+    Raises:
+        RepositoryError: it is not known whether the copy is good.
+    """
     honest = replace(door, access=replace(door.access, cache=None))
     try:
         honest.restore(copy.id, into, watch=watch)

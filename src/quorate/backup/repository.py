@@ -56,7 +56,7 @@ def store(repository: Repository, payload: Payload, *, watch: Watch | None = Non
         RepositoryError: nothing that counts was stored; its `reason` says why.
     """
     copies = catalogue.read(repository)
-    if (known := _of_run(copies, payload.source.id, payload.run)) is not None:
+    if (known := of_run(copies, payload.source.id, payload.run)) is not None:
         return known
     measured = content.measured(payload.root, payload.paths, payload.left_out)
     expected = {**measured, **(payload.sizes or {})}
@@ -112,7 +112,7 @@ def _label(payload: Payload, manifest: str, size: int) -> Label:
     )
 
 
-def _of_run(copies: Iterable[Snapshot], source: str, run: str) -> Snapshot | None:
+def of_run(copies: Iterable[Snapshot], source: str, run: str) -> Snapshot | None:
     """A complete copy of the same source by the same run, if there is one."""
     same = [copy for copy in copies if (copy.source, copy.run) == (source, run)]
     return next((copy for copy in same if run and copy.complete), None)
