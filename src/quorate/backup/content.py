@@ -42,7 +42,7 @@ def measured(
             )
         for file in _files(top):
             with suppress(FileNotFoundError):
-                found[str(file.relative_to(root))] = file.lstat().st_size
+                found[_below(file, root)] = file.lstat().st_size
     return {path: size for path, size in found.items() if path not in left_out}
 
 
@@ -52,6 +52,11 @@ def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, 
     Of the others nobody can say how large they were in the moment they were read.
     """
     return {path: size for path, size in before.items() if after.get(path) == size}
+
+
+def _below(path: Path, root: Path) -> str:
+    """A path as it is stored: below the root; of one elsewhere, all of it."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path).lstrip("/")
 
 
 def _files(top: Path) -> Iterator[Path]:
@@ -76,7 +81,8 @@ def lacking(
     there = Counter((node.path.lstrip("/"), node.size) for node in listed)
     wanted = Counter((as_listed(path), size) for path, size in expected.items())
     names = {path for path, _ in there}
-    gone = [path for path in paths if path != "." and as_listed(path) not in names]
+    tops = [path for path in paths if path != "."]
+    gone = [path for path in tops if as_listed(path.lstrip("/")) not in names]
     return (*gone, *(f"{path} ({size} bytes)" for path, size in sorted(wanted - there)))
 
 

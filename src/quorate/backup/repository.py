@@ -27,6 +27,7 @@ from quorate.tools.restic_errors import Reason
 class Payload:
     """What is to be stored of a source: `paths` below the directory `root`, in one state.
 
+    A path that is given in full lies elsewhere, and is stored below the names it has.
     `manifest` is what the source said of itself in that state. `sizes` are bytes by
     path below `root`, where somebody knows better than the files themselves: how much
     a dump should have written, say. Without it, the files are measured before.

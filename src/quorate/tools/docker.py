@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from quorate.errors import EngineError
 from quorate.tools import command, ssh
@@ -289,3 +289,13 @@ class _Pieces(io.RawIOBase):
         size = len(self._left) if size < 0 else size
         given, self._left = self._left[:size], self._left[size:]
         return given
+
+
+def put_in(client: DockerClient, container: str, directory: str, archive: IO[bytes]) -> None:
+    """Unpack a tar archive into a directory of a container.
+
+    Raises:
+        EngineError: the directory is not there, or there is no room.
+    """
+    with translated(f"nothing could be put into {directory} in the container {container[:40]}"):
+        client.api.put_archive(container, directory, archive)

@@ -20,7 +20,7 @@ from quorate.backup.filetree import manifest_of
 from quorate.backup.model import Snapshot
 from quorate.backup.place import Repository
 from quorate.backup.sources import sqlite
-from quorate.backup.sources.volume import Volume
+from quorate.backup.sources.volume import Volume, compare
 from quorate.errors import MachineError, UsageError
 from tests.integration.backup import ground
 
@@ -82,7 +82,11 @@ def stored(near: Repository, volume: Volume, run: str = "run-1") -> Snapshot:
 
 
 def proof_of(near: Repository, copy: Snapshot, scratch: Path) -> tuple[str, ...]:
-    return proving_files.prove(near, copy, scratch=scratch, path="data").differences
+    """What is not as it was, after a restore."""
+    assert proving_files.bring_back(near.restic, copy, scratch, None) == ()
+    manifest, wrong = proving_files.restored_manifest(near.restic, copy, scratch)
+    assert manifest is not None, wrong
+    return compare(scratch, manifest)
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE", "TRUNCATE", "PERSIST"])
@@ -94,13 +98,10 @@ def test_a_database_that_is_written_to_is_copied_in_one_state(
     (root / "data" / "beside.txt").write_text("beside")
     with writing(live, mode):
         time.sleep(0.5)
-        copy = stored(near, Volume(root=root, data="data", databases=("db/app.sqlite3",)))
+        copy = stored(near, Volume(root=root, names=("data",), databases=("db/app.sqlite3",)))
     assert proof_of(near, copy, tmp_path / "scratch") == ()
-    restored = tmp_path / "restored"
-    near.restic.restore(copy.id, restored)
-    manifest, _ = proving_files.restored_manifest(near.restic, copy, restored)
-    assert manifest is not None
-    assert proving_files.put_in_place(restored, manifest) == ()
+    restored = tmp_path / "scratch"
+    assert sorted(path.name for path in restored.iterdir()) == ["data", "quorate-manifest.json"]
     assert sorted(path.name for path in (restored / "data" / "db").iterdir()) == ["app.sqlite3"]
     assert sum_of(restored / "data" / "db" / "app.sqlite3") == (5000, 500_000)
 
@@ -112,11 +113,11 @@ def test_a_database_nobody_named_goes_through_sqlite_unless_all_is_still(root: P
         opened.execute("CREATE TABLE accounts (has INTEGER)")
         opened.execute("INSERT INTO accounts VALUES (7)")
         opened.commit()
-        in_use = Volume(root=root, data="data").take(root / "spool")
-        assert in_use.manifest.put == {"data/found.db": "spool/sqlite/found.db"}
+        in_use = Volume(root=root, names=("data",)).take(root / "spool")
+        assert list(in_use.manifest.put) == ["data/found.db"]
         assert "data/found.db-wal" in in_use.left_out
-        assert sum_of(root / "spool" / "sqlite" / "found.db") == (1, 7)
-    still = Volume(root=root, data="data", still=True).take(root / "spool")
+        assert sum_of(root / "spool" / "sqlite" / "data" / "found.db") == (1, 7)
+    still = Volume(root=root, names=("data",), still=True).take(root / "spool")
     assert still.manifest.put == {} and still.left_out == () and still.paths == ("data",)
     assert not (root / "data" / "found.db-wal").exists(), "a look left something behind"
 
@@ -125,11 +126,11 @@ def test_what_only_looks_like_a_database_is_stored_as_it_lies_and_told(
     near: Repository, root: Path, tmp_path: Path
 ) -> None:
     (root / "data" / "odd\xff.db").write_bytes(sqlite.MAGIC + os.urandom(5000))
-    volume = Volume(root=root, data="data")
+    volume = Volume(root=root, names=("data",))
     (finding,) = volume.take(root / "spool").manifest.findings
     assert "looks like a SQLite file" in finding
     assert proof_of(near, stored(near, volume), tmp_path / "scratch") == ()
-    named = Volume(root=root, data="data", databases=("odd\xff.db",))
+    named = Volume(root=root, names=("data",), databases=("odd\xff.db",))
     with pytest.raises(MachineError, match="could not be copied"):
         named.take(root / "spool")
 
@@ -144,9 +145,9 @@ def test_a_damaged_database_that_is_named_is_no_copy(root: Path) -> None:
     content[4096 * 3 : 4096 * 4] = os.urandom(4096)
     live.write_bytes(content)
     with pytest.raises(MachineError) as caught:
-        Volume(root=root, data="data", databases=("*.db",)).take(root / "spool")
+        Volume(root=root, names=("data",), databases=("*.db",)).take(root / "spool")
     assert "SQLite says" in str(caught.value.cause)
-    assert not (root / "spool" / "sqlite" / "app.db").exists()
+    assert not (root / "spool" / "sqlite" / "data" / "app.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -159,12 +160,12 @@ def test_names_that_are_no_database_of_the_volume(
 ) -> None:
     (root / "data" / "out.db").symlink_to("/etc/hostname")
     with pytest.raises(error):
-        Volume(root=root, data="data", databases=(named,)).take(root / "spool")
+        Volume(root=root, names=("data",), databases=(named,)).take(root / "spool")
 
 
 def test_a_volume_that_vanished_is_said(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="there is no volume"):
-        Volume(root=tmp_path, data="data").take(tmp_path)
+        Volume(root=tmp_path, names=("data",)).take(tmp_path)
 
 
 def test_a_database_that_stays_locked_is_said(root: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_volume_in_use_is_stored_and_proven_all_the_same(
         (data / f"quiet-{number}").write_bytes(os.urandom(200))
     with Busy(data) as busy:
         time.sleep(0.3)
-        copy = stored(near, Volume(root=root, data="data"))
+        copy = stored(near, Volume(root=root, names=("data",)))
         assert busy.turns > 100
     assert copy.complete
     assert proof_of(near, copy, tmp_path / "scratch") == ()
@@ -225,13 +226,13 @@ def test_damage_to_a_volume_in_use_is_no_motion(
 ) -> None:
     """What differs without a later time of change was not changed by its program."""
     ground.tree(root)
-    files = Volume(root=root, data="data").take(root / "spool")
+    files = Volume(root=root, names=("data",)).take(root / "spool")
     big = root / "data" / "big"
     kept = big.stat()
     big.write_bytes(os.urandom(kept.st_size))
     os.utime(big, ns=(kept.st_atime_ns, kept.st_mtime_ns))
     copy = repository.store(near, files.payload(ground.VOLUME, run="run-1", server="box1"))
-    assert proof_of(near, copy, tmp_path / "scratch") == ("big: other content",)
+    assert proof_of(near, copy, tmp_path / "scratch") == ("data/big: other content",)
 
 
 def odd_volume(data: Path, count: int) -> None:
@@ -272,7 +273,7 @@ def test_every_odd_file_of_a_large_volume_comes_back(
     data = root / "data"
     odd_volume(data, count)
     was = manifest_of(data)
-    copy = stored(near, Volume(root=root, data="data", still=True))
+    copy = stored(near, Volume(root=root, names=("data",), still=True))
     assert proof_of(near, copy, tmp_path / "scratch") == ()
     assert manifest_of(data).parts == was.parts
     assert len(was.parts) > count

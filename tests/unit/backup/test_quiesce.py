@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,8 +13,10 @@ from quorate.backup.policy import quiesce as policy
 from quorate.backup.quiesce import Wish
 from quorate.errors import EngineError, LockedError, MachineError, UsageError
 from quorate.tools import clock
-from quorate.tools.docker import DockerClient
 from tests.fakes.services import FakeServices, Killed, later, refused
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
 
 WISH = Wish(services=("app", "worker"), run="r1", source="volume/app", seconds=3600)
 

@@ -12,16 +12,14 @@ from quorate.backup.repository import Payload
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Files in one state: `paths` below the directory `root`, but for those in `left_out`.
+    """Files in one state: `paths` below the directory `root` (or in full), but for `left_out`.
 
-    `compared` is the path below `root` that the manifest is about: what a proof compares.
     `taken` is when they were in that state, UTC.
     """
 
     manifest: Manifest
     root: Path
     paths: tuple[str, ...]
-    compared: str
     taken: datetime
     left_out: tuple[str, ...] = ()
 

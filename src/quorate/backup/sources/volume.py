@@ -7,13 +7,15 @@ manifest (`backup/filetree.py`) has them all, and a proof compares them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from quorate.backup import filetree
 from quorate.backup.model import Kind, Manifest
+from quorate.backup.proving_files import put_in_place
 from quorate.backup.sources import sqlite
 from quorate.backup.sources.files import Files
 from quorate.errors import MachineError, UsageError
@@ -25,16 +27,15 @@ COPIES = "sqlite"
 
 @dataclass(frozen=True, kw_only=True)
 class Volume:
-    """A volume as a source.
+    """Volumes as a source, mounted as the directories `names` in the directory `root`.
 
-    `root` is a directory above both the volume and the spool (of a job: `/`), `data` the
-    volume's path below it. `databases` are paths in the volume, or patterns of them: SQLite
-    files that must be copied through SQLite. `still`: nothing writes to it meanwhile. Where
-    something may, every SQLite file that is found goes through SQLite, named or not.
+    `databases` are paths in a volume, or patterns of them: SQLite files that must be copied
+    through SQLite. `still`: nothing writes meanwhile. Where something may, every SQLite file
+    that is found goes through SQLite, named or not.
     """
 
     root: Path
-    data: str
+    names: tuple[str, ...]
     databases: tuple[str, ...] = ()
     still: bool = False
 
@@ -42,67 +43,127 @@ class Volume:
         """Copy the SQLite files into the spool, and read all others for the manifest.
 
         Args:
-            spool: an empty directory below `root`, with room for the SQLite files.
+            spool: a directory with room for the SQLite files.
 
         Raises:
-            UsageError: a database that is named is not a path in the volume.
-            MachineError: the volume is not there, a database that is named cannot be copied,
+            UsageError: a database that is named is not a path in a volume.
+            MachineError: a volume is not there, a database that is named cannot be copied,
                 or a file cannot be read.
         """
-        volume = self.root / self.data
-        if not volume.is_dir():
-            raise MachineError(
-                f"there is no volume at {volume}",
-                cause="it vanished, or is not mounted here",
-                todo="check on which server the volume is now",
-            )
+        for name in self.names:
+            if not (self.root / name).is_dir():
+                raise MachineError(
+                    f"there is no volume at {self.root / name}",
+                    cause="it vanished, or is not mounted here",
+                    todo="check on which server the volume is now",
+                )
         try:
-            return self._taken(volume, spool)
+            return self._taken(spool)
         except OSError as error:
             raise MachineError(
-                f"the volume at {volume} cannot be read: {error.filename or ''} {error.strerror}",
-                todo="look at the file system of the volume and of the spool, then run it again",
+                f"a volume cannot be read: {error.strerror or error} ({error.filename})",
+                cause="a file may not be read, vanished although nothing should write to the "
+                "volume, or the disk of the volume or of the spool fails or is full",
+                todo="look at that file, then run it again",
             ) from error
 
-    def _taken(self, volume: Path, spool: Path) -> Files:
-        named = named_databases(volume, self.databases)
-        found = () if self.still else tuple(_unnamed(volume, named))
+    def _taken(self, spool: Path) -> Files:
         taken = clock.now()
-        copies = {name: _copied(volume, name, spool) for name in named}
-        plain = []
-        for name in found:
-            try:
-                copies[name] = _copied(volume, name, spool)
-            except (MachineError, FileNotFoundError):
-                plain.append(name)  # made of a template, encrypted, damaged, or gone meanwhile
+        copies, plain = self._copies(spool)
         left_out = tuple(
             f"{name}{beside}" for name in sorted(copies) for beside in ("", *sqlite.BESIDE)
         )
-        parts = filetree.manifest_of(volume, left_out=frozenset(left_out), live=not self.still)
-        manifest = self._with_copies(parts, copies)
+        read = tree(self.root, self.names, left_out=frozenset(left_out), live=not self.still)
+        manifest = replace(
+            read,
+            parts=read.parts | {name: filetree.part_of(path) for name, path in copies.items()},
+            put={name: _as_stored(path) for name, path in copies.items()},
+            findings=tuple(_findings(plain)),
+        )
         return Files(
-            manifest=replace(manifest, findings=tuple(_findings(plain))),
+            manifest=manifest,
             root=self.root,
-            paths=(self.data, *([self._below(spool / COPIES)] if copies else ())),
-            compared=self.data,
+            paths=(*self.names, *([str(spool / COPIES)] if copies else ())),
             taken=taken,
-            left_out=tuple(f"{self.data}/{name}" for name in left_out),
+            left_out=left_out,
         )
 
-    def _with_copies(self, manifest: Manifest, copies: dict[str, Path]) -> Manifest:
-        return replace(
-            manifest,
-            kind=Kind.VOLUME,
-            parts=manifest.parts | {name: filetree.part_of(path) for name, path in copies.items()},
-            put={f"{self.data}/{name}": self._below(path) for name, path in copies.items()},
-        )
+    def _copies(self, spool: Path) -> tuple[dict[str, Path], list[str]]:
+        """SQLite files by their paths below `root`, and what only looks like one."""
+        named = named_databases(self.root, self.names, self.databases)
+        copies = {name: self._copied(name, spool) for name in named}
+        plain: list[str] = []
+        for name in () if self.still else _unnamed(self.root, self.names, named):
+            try:
+                copies[name] = self._copied(name, spool)
+            except MachineError:
+                plain.append(name)  # made of a template, encrypted, or damaged
+            except FileNotFoundError:
+                continue
+        return copies, plain
 
-    def _below(self, path: Path) -> str:
-        return str(path.relative_to(self.root))
+    def _copied(self, name: str, spool: Path) -> Path:
+        into = spool / COPIES / name
+        into.parent.mkdir(parents=True, exist_ok=True)
+        sqlite.copy(self.root / name, into)
+        return into
 
 
-def named_databases(volume: Path, patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths in the volume that are named, or match what is named.
+def tree(
+    root: Path,
+    names: tuple[str, ...],
+    kind: Kind = Kind.VOLUME,
+    *,
+    left_out: Collection[str] = (),
+    live: bool = False,
+) -> Manifest:
+    """Several trees in a directory as one manifest, each part below the name of its tree.
+
+    Raises:
+        OSError: something cannot be read.
+    """
+    parts = {}
+    for name in names:
+        own = frozenset(path.removeprefix(f"{name}/") for path in left_out if path.startswith(f"{name}/"))
+        found = filetree.manifest_of(root / name, kind, left_out=own, live=live)
+        for path, part in found.parts.items():
+            parts[name if path == "." else f"{name}/{path}"] = part
+    return Manifest(kind=kind, parts=parts, live=live)
+
+
+def tops(manifest: Manifest) -> tuple[str, ...]:
+    """The trees that a manifest is of."""
+    return tuple(sorted({path.partition("/")[0] for path in manifest.parts}))
+
+
+def settle(restored: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Put the SQLite files of a copy where they belong; what of the copy is not there, in words."""
+    names = tops(manifest)
+    lacking = tuple(f"{name} was not restored" for name in names if not (restored / name).exists())
+    lacking = lacking or put_in_place(restored, manifest)
+    for lies in manifest.put.values():
+        top = lies.partition("/")[0]
+        if not lacking and top not in names:
+            shutil.rmtree(restored / top, ignore_errors=True)
+    return lacking
+
+
+def compare(restored: Path, manifest: Manifest) -> tuple[str, ...]:
+    """How what was restored is not what the volumes were, in words.
+
+    Raises:
+        OSError: what was restored cannot be read.
+    """
+    lacking = settle(restored, manifest)
+    return lacking or filetree.differences(
+        manifest, tree(restored, tops(manifest), manifest.kind)
+    )
+
+
+def named_databases(
+    root: Path, names: tuple[str, ...], patterns: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The paths below `root` that are named, or match what is named, in any of the volumes.
 
     Raises:
         UsageError: what is named leads out of the volume.
@@ -115,31 +176,36 @@ def named_databases(volume: Path, patterns: tuple[str, ...]) -> tuple[str, ...]:
                 f"`sqlite: {pattern}` leads out of the volume",
                 todo="write the path as it is in the volume, `db/app.sqlite3`",
             )
-        matching = [pattern] if (volume / pattern).is_file() else list(_matching(volume, pattern))
-        for name in matching:
-            if not (volume / name).resolve().is_relative_to(volume.resolve()):
-                raise UsageError(f"`sqlite: {name}` is a link that leads out of the volume")
+        matching = [path for name in names for path in _matching(root / name, name, pattern)]
+        for path in matching:
+            volume = root / path.partition("/")[0]
+            if not (root / path).resolve().is_relative_to(volume.resolve()):
+                raise UsageError(f"`sqlite: {pattern}` is a link that leads out of the volume")
         if not matching:
             raise MachineError(
                 f"there is no file {pattern} in the volume",
                 cause="it was renamed, or its program has not made it yet",
                 todo="correct `sqlite:` of this source in the fleet file",
             )
-        found |= dict.fromkeys(str(PurePosixPath(name)) for name in matching)
+        found |= dict.fromkeys(matching)
     return tuple(found)
 
 
-def _matching(volume: Path, pattern: str) -> Iterator[str]:
+def _matching(volume: Path, top: str, pattern: str) -> Iterator[str]:
+    if (volume / pattern).is_file():
+        yield f"{top}/{PurePosixPath(pattern)}"
+        return
     for name in _files(volume):
         if fnmatchcase(name, pattern) and not name.endswith(sqlite.BESIDE):
-            yield name
+            yield f"{top}/{name}"
 
 
-def _unnamed(volume: Path, named: tuple[str, ...]) -> Iterator[str]:
+def _unnamed(root: Path, names: tuple[str, ...], named: tuple[str, ...]) -> Iterator[str]:
     """SQLite files that are not named, by their first bytes."""
-    for name in _files(volume):
-        if name not in named and sqlite.is_database(volume / name):
-            yield name
+    for top in names:
+        for path in (f"{top}/{name}" for name in _files(root / top)):
+            if path not in named and sqlite.is_database(root / path):
+                yield path
 
 
 def _files(volume: Path) -> Iterator[str]:
@@ -149,11 +215,9 @@ def _files(volume: Path) -> Iterator[str]:
             yield os.path.relpath(Path(directory, name), volume)
 
 
-def _copied(volume: Path, name: str, spool: Path) -> Path:
-    into = spool / COPIES / name
-    into.parent.mkdir(parents=True, exist_ok=True)
-    sqlite.copy(volume / name, into)
-    return into
+def _as_stored(path: Path) -> str:
+    """Where restic has a path that it was given in full."""
+    return str(path).lstrip("/")
 
 
 def _findings(plain: list[str]) -> Iterator[str]:
