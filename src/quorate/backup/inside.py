@@ -109,7 +109,7 @@ def matching(client: DockerClient, pattern: str) -> Container:
 
 
 def hooks(inside: Inside, commands: Sequence[str], *, when: str) -> None:
-    """Run commands, by the container's own shell, one after the other; the first that fails ends it.
+    """Run commands by the container's own shell, one by one; the first that fails ends it.
 
     `when` is `before` or `after`, for the error.
 

@@ -126,7 +126,9 @@ def test_the_fleets_files_as_an_archive_without_its_secrets(tmp_path: Path) -> N
     given = [*directory.iterdir(), elsewhere]
     made = configs.packed(given, directory, secret=[directory / "nas-password.txt"])
     assert b"do not pack me" not in made
-    assert made == configs.packed(reversed(given), directory, secret=[directory / "nas-password.txt"])
+    assert made == configs.packed(
+        reversed(given), directory, secret=[directory / "nas-password.txt"]
+    )
     archive = tmp_path / "fleet.tar"
     archive.write_bytes(made)
     spool = tmp_path / "spool"

@@ -59,13 +59,16 @@ def test_a_file_that_came_or_went_changed_its_directory() -> None:
 def test_a_whole_directory_that_came_or_went() -> None:
     made = {"e": directory(12), "e__f": file("n", 12)}
     assert after(**made) == ("e was not in the source", "e/f was not in the source")
-    assert differences(
-        WAS,
-        replace(
+    assert (
+        differences(
             WAS,
-            parts={**WAS.parts, ".": directory(12), "e": directory(12), "e/f": file("n", 12)},
-        ),
-    ) == ()
+            replace(
+                WAS,
+                parts={**WAS.parts, ".": directory(12), "e": directory(12), "e/f": file("n", 12)},
+            ),
+        )
+        == ()
+    )
     gone = {name: part for name, part in WAS.parts.items() if not name.startswith("d")}
     assert differences(WAS, replace(WAS, parts={**gone, ".": directory(12)})) == ()
     assert differences(WAS, replace(WAS, parts=gone)) == ("d is missing", "d/b is missing")

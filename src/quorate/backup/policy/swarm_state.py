@@ -56,7 +56,11 @@ def files(
             )
             out[f"configs/{_safe(given['Name'])}.data"] = base64.b64decode(given.get("Data") or "")
     told = [
-        {key: one["Spec"][key] for key in ("Name", "Labels", "Driver", "Templating") if key in one["Spec"]}
+        {
+            key: one["Spec"][key]
+            for key in ("Name", "Labels", "Driver", "Templating")
+            if key in one["Spec"]
+        }
         for one in secrets
     ]
     out["secrets.json"] = _json(sorted(told, key=_key))
@@ -104,8 +108,8 @@ def commands(kept: Mapping[str, bytes]) -> tuple[str, ...]:
     nodes = json.loads(kept["nodes.json"])
     secrets = json.loads(kept["secrets.json"])
     out = [
-        "# The short way: `quorate up` with the fleet file makes all of this but what was made by hand.",
-        "# Otherwise, on the first manager: docker swarm init, and on the others: docker swarm join.",
+        "# `quorate up` with the fleet file makes all of this but what was made by hand.",
+        "# Otherwise, on the first manager: docker swarm init; on the others: docker swarm join.",
         *(line for node in nodes for line in _node_lines(node)),
         *(_network_line(json.loads(kept[name])) for name in _in(kept, "networks/")),
         *(_config_line(name, json.loads(kept[name])) for name in _in(kept, "configs/", ".json")),
@@ -115,7 +119,9 @@ def commands(kept: Mapping[str, bytes]) -> tuple[str, ...]:
             "# Its value is in the recovery bundle, nowhere else:",
             f"docker secret create {shlex.quote(one['Name'])} -",
         ]
-    out.append("# Then the services, each by its own spec (services/*.json), through the engine's API:")
+    out.append(
+        "# Then the services, each by its own spec (services/*.json), through the engine's API:"
+    )
     out += [
         f"curl --unix-socket /var/run/docker.sock -H 'Content-Type: application/json' "
         f"-d @{shlex.quote(name)} http://localhost/services/create"
@@ -162,7 +168,9 @@ def _network_line(one: Raw) -> str:
     words += ["--attachable"] if one.get("Attachable") else []
     words += ["--internal"] if one.get("Internal") else []
     words += [f"--opt {shlex.quote(f'{k}={v}' if v else k)}" for k, v in _without_ids(one)]
-    words += [f"--label {shlex.quote(f'{k}={v}')}" for k, v in sorted((one.get("Labels") or {}).items())]
+    words += [
+        f"--label {shlex.quote(f'{k}={v}')}" for k, v in sorted((one.get("Labels") or {}).items())
+    ]
     words += [f"--subnet {pool['Subnet']}" for pool in one["Subnets"] if pool.get("Subnet")]
     return f"docker network create {' '.join(words)} {shlex.quote(one['Name'])}"
 

@@ -1,4 +1,4 @@
-"""GitLab: its own gitlab-backup, the archive taken out and read to its last byte, its secrets apart.
+"""GitLab: its own gitlab-backup, the archive read to its last byte, its secrets apart.
 
 An archive does not hold gitlab-secrets.json, without which what is encrypted in the database
 cannot be read, and a restored GitLab answers 500. It is stored with the archive, in a directory

@@ -1,7 +1,7 @@
 """What is in an archive of gitlab-backup, read from its first byte to its last.
 
 The layout is GitLab's (its page "Backup archive process", and `lib/backup`): an uncompressed tar
-archive of `backup_information.yml`, `db/`, `repositories/`, and a `.tar.gz` for each other component.
+archive of `backup_information.yml`, `db/`, `repositories/`, and a `.tar.gz` for each of the others.
 """
 
 from __future__ import annotations

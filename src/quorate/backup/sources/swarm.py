@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
 SCRIPT = "restore.sh"
+KEYS = ("Name", "Driver", "Attachable", "Internal", "EnableIPv6", "Labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def _networks(client: DockerClient, tree: Path, known: set[str]) -> Iterator[str
             continue
         options = {k: v for k, v in (one.get("Options") or {}).items() if "vxlanid" not in k}
         body = {
-            **{key: one[key] for key in ("Name", "Driver", "Attachable", "Internal", "Labels") if key in one},
+            **{key: one[key] for key in KEYS if key in one},
             "Options": options,
             "IPAM": {"Config": one["Subnets"]},
         }  # fmt: skip

@@ -108,7 +108,7 @@ def selections(status: str) -> Iterator[tuple[str, str]]:
     out those of which nothing is left.
     """
     for entry in _entries(status):
-        wish, _, state = (entry.get("Status", "").split(" ") + ["", ""])[:3]
+        wish, _, state = [*entry.get("Status", "").split(" "), "", ""][:3]
         if not entry.get("Package") or state in ("", "not-installed"):
             continue
         several = entry.get("Multi-Arch") == "same"

@@ -1,4 +1,4 @@
-"""The fleet's files, Swarm's state and a server's settings in a job: written down as a tree of files."""
+"""The fleet's files, Swarm's state and a server's settings in a job: a tree of files each."""
 
 from __future__ import annotations
 

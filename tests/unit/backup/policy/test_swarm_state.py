@@ -13,6 +13,11 @@ import pytest
 from quorate.backup.policy import quiesce, swarm_state
 from quorate.backup.policy.quiesce import Record
 
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 NET, CONFIG, SECRET = "n7vxk", "c0nf", "s3cr"
 SERVICE: dict[str, Any] = {
     "ID": "svc1",
@@ -25,7 +30,9 @@ SERVICE: dict[str, Any] = {
         "TaskTemplate": {
             "ContainerSpec": {
                 "Image": "app:1",
-                "Configs": [{"ConfigID": CONFIG, "ConfigName": "shop_conf", "File": {"Name": "/c"}}],
+                "Configs": [
+                    {"ConfigID": CONFIG, "ConfigName": "shop_conf", "File": {"Name": "/c"}}
+                ],
                 "Secrets": [{"SecretID": SECRET, "SecretName": "shop_key", "File": {"Name": "k"}}],
             },
             "Networks": [{"Target": NET, "Aliases": ["app"]}],
@@ -69,9 +76,9 @@ ANSWERS: dict[str, Any] = {
     "configs": [
         {
             "ID": CONFIG,
-            "Spec": {"Name": "shop_conf", "Labels": {"a": "b"}, "Data": base64.b64encode(b"x=1").decode()},
+            "Spec": {"Name": "shop_conf", "Labels": {"a": "b"}, "Data": encoded(b"x=1")},
         },
-        {"ID": "l", "Spec": {"Name": "quorate-lock", "Data": base64.b64encode(b"held").decode()}},
+        {"ID": "l", "Spec": {"Name": "quorate-lock", "Data": encoded(b"held")}},
     ],
     "secrets": [{"ID": SECRET, "Spec": {"Name": "shop_key", "Labels": {"q": "1"}}}],
 }  # fmt: skip
@@ -127,7 +134,9 @@ def test_a_service_that_is_kept_still_just_now_is_kept_as_it_was() -> None:
 
 def test_the_commands_to_make_it_anew() -> None:
     lines = swarm_state.commands(kept())
-    assert "docker node update --label-add 'disk=it'\"'\"'s fast' --availability drain box2" in lines
+    assert (
+        "docker node update --label-add 'disk=it'\"'\"'s fast' --availability drain box2" in lines
+    )
     (network,) = [line for line in lines if line.startswith("docker network create")]
     assert network == (
         "docker network create --driver overlay --attachable --opt encrypted "
