@@ -20,7 +20,7 @@ from quorate.backup.sources.gitlab import GitLab
 from quorate.errors import MachineError, RefusedError
 from tests.integration.backup import ground
 
-STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab-standin.py"
+STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab_standin.py"
 
 
 @dataclass(frozen=True, kw_only=True)

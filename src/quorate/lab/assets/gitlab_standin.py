@@ -320,7 +320,7 @@ def remove(path: Path) -> None:
 
 def main() -> int:
     name, argv = Path(sys.argv[0]).name, sys.argv[1:]
-    if name.startswith("gitlab-standin"):
+    if name.startswith(("gitlab-standin", "gitlab_standin")):
         name, argv = (argv[0] if argv else "help"), argv[1:]
     verbs = {"gitlab-backup create": create, "gitlab-backup restore": restore}
     whole = f"{name} {argv[0]}" if argv else name
