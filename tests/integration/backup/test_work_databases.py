@@ -18,6 +18,8 @@ from quorate.tools import redis as red
 from tests import real_databases
 from tests.integration.backup import test_faults, working
 
+pytestmark = pytest.mark.timeout(1800)
+
 PASSWORD = "pass:w'ö\"rd"
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from quorate.backup.content import MANIFEST
 from quorate.backup.model import Manifest
 from quorate.backup.work.setting import Fetch, Setting, Tried
 from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
@@ -48,8 +47,8 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
                     cause="\n".join(wrong[:5]),
                     todo="restore another copy, and prove this one",
                 )
-            (stage / MANIFEST).unlink(missing_ok=True)
-            for name, target in _targets(setting, stage).items():
+            names = sorted({path.partition("/")[0] for path in manifest.parts})
+            for name, target in _targets(setting, names).items():
                 swap(stage / name, target, stage / f".former-{name}")
     except OSError as error:
         raise MachineError(
@@ -79,9 +78,8 @@ def _above(setting: Setting) -> Path:
     return Path(job.volumes[0].path)
 
 
-def _targets(setting: Setting, stage: Path) -> dict[str, Path]:
+def _targets(setting: Setting, names: Sequence[str]) -> dict[str, Path]:
     """Where each tree of a copy goes."""
-    names = sorted(path.name for path in stage.iterdir())
     job = setting.job
     if job.target_path:
         target = Path(job.target_path)
