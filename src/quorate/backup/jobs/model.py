@@ -95,7 +95,8 @@ class Job(Model):
     runs, by the fleet's name. `snapshot` is the copy to prove or restore, by its id in
     `repository` (or its beginning); empty: the newest. `origin` is where copies come from
     (`copy`). `container` is a pattern for the name of the source's container on this server,
-    where commands must run in it. `deadline`: seconds after which the job ends itself. `keeps`
+    where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
+    services were stopped. `deadline`: seconds after which the job ends itself. `keeps`
     by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
     `target_path` for files). `only`: the one database of a copy to restore, under the name in
     `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
@@ -113,6 +114,7 @@ class Job(Model):
     reach: Reach | None = None
     volumes: tuple[Mounted, ...] = ()
     sqlite: tuple[str, ...] = ()
+    still: bool = False
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     container: str = ""
