@@ -19,9 +19,7 @@ MANIFEST = "quorate-manifest.json"
 NAMED = 5
 
 
-def measured(
-    root: Path, paths: Iterable[str], left_out: Collection[str] = ()
-) -> dict[str, int]:
+def measured(root: Path, paths: Iterable[str], left_out: Collection[str] = ()) -> dict[str, int]:
     """Sizes of all files below `root` in `paths`, by path below `root`; no link is followed.
 
     A file that vanishes meanwhile is not there. `left_out`: paths below `root` that are not

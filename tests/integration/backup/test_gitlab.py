@@ -176,4 +176,6 @@ def test_the_stand_in_says_what_it_is(source: FakeContainer) -> None:
 
 
 def test_the_kind_is_known() -> None:
-    assert Source(id="gitlab", kind=Kind.GITLAB).kind is GitLab(inside=FakeContainer(root=Path())).kind
+    assert (
+        Source(id="gitlab", kind=Kind.GITLAB).kind is GitLab(inside=FakeContainer(root=Path())).kind
+    )

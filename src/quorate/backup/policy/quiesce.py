@@ -200,9 +200,7 @@ def _without(spec: Spec) -> dict[str, str]:
 
 
 def _with_replicas(record: Record, replicas: int) -> Record:
-    return Record(
-        run=record.run, source=record.source, replicas=replicas, deadline=record.deadline
-    )
+    return Record(run=record.run, source=record.source, replicas=replicas, deadline=record.deadline)
 
 
 def _mode(spec: Spec, replicas: int) -> dict[str, Any]:

@@ -54,7 +54,9 @@ class _Sum:
 
     def add(self, name: str, content: str) -> None:
         self.count += 1
-        self.digests.append(hashlib.sha256(f"{name}\0{content}".encode(errors="surrogateescape")).hexdigest())
+        self.digests.append(
+            hashlib.sha256(f"{name}\0{content}".encode(errors="surrogateescape")).hexdigest()
+        )
 
     @property
     def part(self) -> str:

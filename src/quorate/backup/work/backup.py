@@ -5,7 +5,7 @@ from __future__ import annotations
 from quorate.backup import catalogue, repository
 from quorate.backup.place import Repository
 from quorate.backup.policy.drops import size_drop
-from quorate.backup.work import kinds, room
+from quorate.backup.work import hooks, kinds, room
 from quorate.backup.work.saying import log
 from quorate.backup.work.setting import Outcome, Setting
 
@@ -27,12 +27,13 @@ def backup(setting: Setting, into: Repository, outcome: Outcome) -> None:
         return
     with (
         room.alone(setting.room.parent, job.source, job.run, job.deadline),
+        hooks.around(setting),
         craft.gather(setting) as payload,
     ):
         step = f"store {job.source} in {into.name}"
         setting.say.step(step)
         copy = repository.store(into, payload, watch=setting.say.watch(step))
-    outcome.copies.append(copy)
+        outcome.copies.append(copy)
     outcome.size, outcome.added = copy.size, copy.added
     outcome.findings += payload.manifest.findings
     if drop := size_drop(copy, before):

@@ -93,7 +93,9 @@ def fill(argv: list[str]) -> int:
     DATABASE.parent.mkdir(parents=True, exist_ok=True)
     lines = ["-- PostgreSQL database dump", f"-- encrypted with: {_key()}"]
     lines += ["CREATE TABLE issues (id bigint, title text);", "COPY issues (id, title) FROM stdin;"]
-    lines += [f"{row}\tissue {chosen.getrandbits(64):x}" for row in range(int(said.get("rows", 1000)))]
+    lines += [
+        f"{row}\tissue {chosen.getrandbits(64):x}" for row in range(int(said.get("rows", 1000)))
+    ]
     lines += ["\\.", "-- PostgreSQL database dump complete", ""]
     DATABASE.write_text("\n".join(lines))
     for number in range(int(said.get("repositories", 10))):
@@ -218,7 +220,9 @@ def restore(argv: list[str]) -> int:
     said = settings_of(argv)
     archives = sorted(BACKUPS.glob(f"*{SUFFIX}"))
     wanted = said.get("BACKUP")
-    chosen = BACKUPS / f"{wanted}{SUFFIX}" if wanted else archives[0] if len(archives) == 1 else None
+    chosen = (
+        BACKUPS / f"{wanted}{SUFFIX}" if wanted else archives[0] if len(archives) == 1 else None
+    )
     if chosen is None:
         say("Found more than one backup:" if archives else f"No backups found in {BACKUPS}")
         return 1
