@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from quorate.backup.content import MANIFEST
 from quorate.backup.model import Manifest
 from quorate.backup.work.setting import Fetch, Setting, Tried
 from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
@@ -47,8 +48,7 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
                     cause="\n".join(wrong[:5]),
                     todo="restore another copy, and prove this one",
                 )
-            names = sorted({path.partition("/")[0] for path in manifest.parts})
-            for name, target in _targets(setting, names).items():
+            for name, target in _targets(setting, trees(stage, manifest)).items():
                 swap(stage / name, target, stage / f".former-{name}")
     except OSError as error:
         raise MachineError(
@@ -56,6 +56,16 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
             todo="see that the disk has room and the directory may be written, then run it again",
         ) from error
     return Tried(seconds=clock.monotonic() - began)
+
+
+def trees(stage: Path, manifest: Manifest) -> list[str]:
+    """The directories of a copy that are to be put somewhere: those its manifest begins with.
+
+    A manifest of what lies in one directory begins with none: then it is that one.
+    """
+    there = {path.name for path in stage.iterdir()} - {MANIFEST}
+    named = {path.partition("/")[0] for path in manifest.parts}
+    return sorted(there & named or there)
 
 
 def _above(setting: Setting) -> Path:
