@@ -20,6 +20,7 @@ from quorate.tools import command, ssh
 
 if TYPE_CHECKING:
     from docker import DockerClient as DockerClient
+    from requests import Response
 
 API_TIMEOUT_SECONDS = 30
 PIECE = 1 << 20
@@ -217,13 +218,7 @@ def update_service(
     parameters = {"version": str(version), "registryAuthFrom": "spec"}
     answer = api.post(url, params=parameters, json=dict(spec), timeout=API_TIMEOUT_SECONDS)
     if not answer.ok:
-        from docker.errors import APIError
-
-        try:
-            said = str(answer.json().get("message") or "")
-        except ValueError:
-            said = answer.text
-        raise APIError(f"service {identity} was not updated", response=answer, explanation=said)
+        raise _refusal(f"service {identity}", answer)
 
 
 def execute(
@@ -299,3 +294,29 @@ def put_in(client: DockerClient, container: str, directory: str, archive: IO[byt
     """
     with translated(f"nothing could be put into {directory} in the container {container[:40]}"):
         client.api.put_archive(container, directory, archive)
+
+
+def create(client: DockerClient, path: str, body: Mapping[str, object], what: str) -> None:
+    """Make something from a mapping of the engine's own form, whatever is in it.
+
+    Raises:
+        EngineError: the engine refuses; `what` says what it was, in words.
+    """
+    api = client.api
+    with translated(f"{what} could not be made"):
+        answer = api.post(
+            f"{api.base_url}/v{api.api_version}{path}", json=dict(body), timeout=API_TIMEOUT_SECONDS
+        )
+        if not answer.ok:
+            raise _refusal(what, answer)
+
+
+def _refusal(what: str, answer: Response) -> Exception:
+    """An engine's refusal, with its own words."""
+    from docker.errors import APIError
+
+    try:
+        said = str(answer.json().get("message") or "")
+    except ValueError:
+        said = answer.text
+    return APIError(f"{what}: refused", response=answer, explanation=said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from quorate.backup.model import Kind, Manifest
 from quorate.backup.work.placing import STAGE, put
 from quorate.backup.work.saying import Saying
 from quorate.backup.work.setting import Setting, Tried
-from quorate.errors import RefusedError, RepositoryError, UsageError
+from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
 
 AT = At(name="near", place="local", location="/r", password_file="/p")
 
@@ -64,6 +65,43 @@ def test_what_a_killed_restore_left_goes(tmp_path: Path) -> None:
     (tmp_path / f"{STAGE}dead").mkdir()
     put(setting(target_path=str(tmp_path)), fetched("0"), same)
     assert names(tmp_path) == ["sub", "sub/file"]
+
+
+def test_what_a_restore_killed_in_the_middle_had_moved_aside_stays(tmp_path: Path) -> None:
+    former = tmp_path / f"{STAGE}dead" / ".former-0"
+    former.mkdir(parents=True)
+    (former / "precious").touch()
+    tried = put(setting(target_path=str(tmp_path)), fetched("0"), same)
+    assert (former / "precious").exists() and (tmp_path / "sub" / "file").exists()
+    assert len(tried.findings) == 1 and f"{STAGE}dead" in tried.findings[0]
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_a_swap_that_fails_puts_everything_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    (tmp_path / "0").mkdir()
+    for name in ("former", "more"):
+        (tmp_path / "0" / name).write_text(name)
+    volumes = (Mounted(name="v", path=str(tmp_path / "0")),)
+    move, calls = shutil.move, []
+
+    def moving(was: Path, now: Path) -> Path:
+        calls.append(was)
+        if len(calls) == failing + 1:
+            raise OSError(28, "No space left on device", str(now))
+        return Path(move(was, now))
+
+    def fetch(into: Path) -> Manifest:
+        (into / "0").mkdir()
+        (into / "0" / "new").touch()
+        (into / "0" / "newer").touch()
+        return Manifest(kind=Kind.VOLUME, parts={"0": "0:d"})
+
+    monkeypatch.setattr(shutil, "move", moving)
+    with pytest.raises(MachineError, match="No space left"):
+        put(setting(volumes=volumes, in_place=True), fetch, same)
+    assert names(tmp_path) == ["0", "0/former", "0/more"]
 
 
 def test_nothing_is_restored_over_files(tmp_path: Path) -> None:

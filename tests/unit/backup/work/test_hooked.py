@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from quorate.backup.jobs.model import At, Job, Work
-from quorate.backup.work import hooks
+from quorate.backup.work.hooked import hooked
 from quorate.backup.work.saying import Saying
 from quorate.backup.work.setting import Setting
 from quorate.errors import MachineError, UsageError
@@ -22,17 +22,18 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, str]] = []
-        self.pattern = ""
 
     @property
     def api(self) -> FakeEngine:
         return self
 
     def containers(self, *, filters: dict[str, str]) -> list[dict[str, Any]]:
-        self.pattern = filters["name"]
-        if "none" in self.pattern:
-            return []
-        return [{"Id": "old", "Created": 1}, {"Id": "new", "Created": 2}]
+        assert filters == {"status": "running"}
+        return [
+            {"Id": "old", "Created": 1, "Names": ["/shop_db.1.aa"]},
+            {"Id": "new", "Created": 2, "Names": ["/shop_db.1.bb"]},
+            {"Id": "other", "Created": 3, "Names": ["/other_shop_db.1.cc"]},
+        ]
 
     def exec_create(self, container: str, argv: list[str], user: str = "") -> dict[str, str]:
         assert argv[:2] == ["sh", "-c"]
@@ -64,14 +65,13 @@ def setting(**more: Any) -> Setting:
 
 
 def test_before_and_after(engine: FakeEngine) -> None:
-    with hooks.around(setting(before=("one", "two"), after=("three",))):
+    with hooked(setting(before=("one", "two"), after=("three",))):
         assert engine.ran == [("new", "one"), ("new", "two")]
     assert engine.ran[2:] == [("new", "three"), ("", "closed")]
-    assert engine.pattern == "^shop_db\\."
 
 
 def test_after_also_when_it_failed(engine: FakeEngine) -> None:
-    with pytest.raises(KeyError), hooks.around(setting(before=("one",), after=("bad",))):
+    with pytest.raises(KeyError), hooked(setting(before=("one",), after=("bad",))):
         raise KeyError("the backup failed")
     assert engine.ran == [("new", "one"), ("new", "bad"), ("", "closed")]
 
@@ -79,7 +79,7 @@ def test_after_also_when_it_failed(engine: FakeEngine) -> None:
 def test_a_command_that_fails_ends_the_backup(engine: FakeEngine) -> None:
     with (
         pytest.raises(MachineError, match="before the backup ended with exit code 3") as caught,
-        hooks.around(setting(before=("bad one", "two"), after=("three",))),
+        hooked(setting(before=("bad one", "two"), after=("three",))),
     ):
         pytest.fail("it must not begin")
     assert "it says: bad one" in str(caught.value.cause)
@@ -89,18 +89,18 @@ def test_a_command_that_fails_ends_the_backup(engine: FakeEngine) -> None:
 def test_a_command_after_it_that_fails_is_told(engine: FakeEngine) -> None:
     with (
         pytest.raises(MachineError, match="`bad after` after the backup"),
-        hooks.around(setting(after=("bad after",))),
+        hooked(setting(after=("bad after",))),
     ):
         pass
 
 
 def test_without_a_container_nothing_begins(engine: FakeEngine) -> None:
     for more, error in (({"container": ""}, UsageError), ({"container": "none"}, MachineError)):
-        with pytest.raises(error), hooks.around(setting(before=("one",), **more)):
+        with pytest.raises(error), hooked(setting(before=("one",), **more)):
             pytest.fail("it must not begin")
     assert ("new", "one") not in engine.ran
 
 
 def test_without_commands_no_engine_is_asked() -> None:
-    with hooks.around(setting(container="")):
+    with hooked(setting(container="")):
         pass
