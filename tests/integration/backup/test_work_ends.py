@@ -16,6 +16,8 @@ from quorate.backup.jobs.model import Mounted
 from quorate.backup.place import Repository
 from tests.integration.backup import ground, working
 
+pytestmark = pytest.mark.timeout(3000)
+
 SLOW = """\
 #!/bin/sh
 case "$*" in *{step}*) echo $$ > {told}; trap 'exit 130' INT; while :; do sleep 0.1; done;; esac
@@ -57,7 +59,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 def test_killed_at_several_moments_and_run_again(
     tmp_path: Path, near: Repository, volume: Mounted
 ) -> None:
-    """Before anything is stored, and between the copy and its mark: nothing counts."""
+    """Before, while and after restic stores it, short of its mark: nothing counts."""
     spool = tmp_path / "spool"
     told = working.job("backup", working.at(near.place), volumes=(volume,))
     for step in ("backup --json", "--stdin"):
@@ -66,6 +68,12 @@ def test_killed_at_several_moments_and_run_again(
         until(there.exists, process)
         assert not working.empty(spool)
         kill(process)
+    ground.tree(Path(volume.path).parent, size=20_000_000)
+    process = working.begin(told, spool)
+    packs = Path(near.place.location, "data")
+    known = set(packs.rglob("*"))
+    until(lambda: any(path.is_file() for path in set(packs.rglob("*")) - known), process)
+    kill(process)
     left = catalogue.read(near)
     assert [copy.complete for copy in left] == [False]
     said = working.done(told, spool)
@@ -73,6 +81,9 @@ def test_killed_at_several_moments_and_run_again(
     assert "which a killed job had left" in said.log
     complete = [copy.id for copy in catalogue.read(near) if copy.complete]
     assert complete == [copy.id for copy in said.answer.copies]
+    looked = working.done(working.job("check", working.at(near.place)), spool)
+    assert any("removed a stale lock" in text for text in looked.answer.findings)
+    assert near.restic.locks() == ()
 
 
 @pytest.mark.parametrize("way", ["terminated", "deadline"])

@@ -7,7 +7,7 @@ import traceback
 from quorate.backup.jobs.model import Copied, Trouble
 from quorate.backup.model import Snapshot
 from quorate.backup.tags import shown
-from quorate.errors import LockedError, QuorateError, RepositoryError
+from quorate.errors import LockedError, MachineError, QuorateError, RepositoryError
 
 LOCKED_SOURCE = "locked-source"
 DIFFERENT = "different"
@@ -42,6 +42,13 @@ def copied(copy: Snapshot) -> Copied:
 
 def trouble(error: Exception) -> Trouble:
     """Why a job failed; what is no error of ours is a defect."""
+    if isinstance(error, OSError):
+        return Trouble(
+            what=f"this machine does not let the job go on: {error}",
+            cause="its disk is full or fails, or something may not be read or written",
+            todo="look at the disk and the rights, then run it again",
+            code=MachineError.exit_code,
+        )
     if not isinstance(error, QuorateError):
         where = traceback.extract_tb(error.__traceback__)
         last = f" ({where[-1].name}, line {where[-1].lineno})" if where else ""
@@ -53,9 +60,8 @@ def trouble(error: Exception) -> Trouble:
     reason = error.reason if isinstance(error, RepositoryError) else ""
     if isinstance(error, LockedError):
         reason = LOCKED_SOURCE
-    what, *more = error.lines() if not error.what else [error.what]
     return Trouble(
-        what="\n".join([what, *more]),
+        what=error.what,
         cause=error.cause or "",
         todo=error.todo or "",
         reason=reason,

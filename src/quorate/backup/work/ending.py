@@ -17,8 +17,11 @@ from quorate.tools import process
 
 CHILDREN_SECONDS = 2.5
 """How long programs get to end by themselves."""
-CLEARING_SECONDS = 8.0
-"""How long all of it may take; Docker kills a service after ten seconds, unless told otherwise."""
+CLEARING_SECONDS = 20.0
+"""How long all of it may take: a service that was stopped has to be begun again, perhaps."""
+
+SOONEST_SECONDS = 0.001
+"""A timer of zero seconds would be none."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 DEADLINE_CODE = 6
@@ -56,7 +59,7 @@ class Ending:
         process.adopt_orphans()
         for number in SIGNALS:
             signal.signal(number, self._told)
-        signal.setitimer(signal.ITIMER_REAL, self._deadline)
+        signal.setitimer(signal.ITIMER_REAL, max(self._deadline, SOONEST_SECONDS))
         return self
 
     def __exit__(

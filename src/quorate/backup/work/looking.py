@@ -18,8 +18,6 @@ from quorate.tools import clock
 from quorate.tools.restic_answers import Entry, Lock
 from quorate.tools.restic_errors import Reason
 
-STALE = timedelta(minutes=30)
-"""restic's own rule: who holds a lock renews it every five minutes."""
 APART = timedelta(seconds=60)
 """Clocks further apart than this are a finding; retention bears five minutes."""
 MARKS = 5
@@ -41,14 +39,15 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
     """Break stale locks, look at the clocks and have restic look for damage; that, if there is any.
 
     Raises:
-        RepositoryError: it cannot be read, or somebody is busy with it.
+        RepositoryError: it cannot be read, or somebody is busy with it (who, is a finding).
     """
     setting.say.step(f"look at the locks of {there.name}")
     now = clock.now()
     locks = there.restic.locks()
-    if any(now - lock.time > STALE for lock in locks):
-        broken = there.restic.break_stale_locks()
-        outcome.findings += [f"removed a stale lock: {in_words(lock, now)}" for lock in broken]
+    broken = there.restic.break_stale_locks() if locks else ()
+    outcome.findings += [f"removed a stale lock: {in_words(lock, now)}" for lock in broken]
+    held = [lock for lock in locks if lock not in broken]
+    outcome.findings += [f"in use: {in_words(lock, now)}" for lock in held]
     entries = there.restic.snapshots()
     outcome.copies += catalogue.read(there)
     outcome.findings += wrong_times(outcome.copies, now)

@@ -57,7 +57,9 @@ def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tri
     paths = sorted(path.name for path in directory.glob(f"{PREFIX}*"))
     names = [job.only] if job.only else [database_in(path) for path in paths]
     aside = f"{clock.now():%Y%m%d_%H%M%S}"
-    seconds, differences, findings = 0.0, [], []
+    seconds = 0.0
+    differences: list[str] = []
+    findings: list[str] = []
     for database in names:
         done = postgres_alone.restore(
             source, directory, database, name or database, in_place=job.in_place, aside=aside

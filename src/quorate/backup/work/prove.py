@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from quorate.backup import catalogue, marking, proving_files
 from quorate.backup.jobs.model import Trouble
@@ -13,7 +12,6 @@ from quorate.backup.policy.drops import size_drop, too_old
 from quorate.backup.work import answers, kinds
 from quorate.backup.work.choosing import chosen
 from quorate.backup.work.setting import Outcome, Setting, Tried, require_room
-from quorate.errors import MachineError
 from quorate.tools import clock
 
 DIRECTORY = "restored"
@@ -64,13 +62,6 @@ def _try(setting: Setting, there: Repository, copy: Snapshot) -> Tried:
     manifest, wrong = proving_files.restored_manifest(there.restic, copy, into)
     if manifest is None:
         return Tried(seconds=seconds, differences=wrong)
-    _require_passable(into)
     setting.say.step(f"compare {copy.id[:8]} of {copy.source} with what it was made of")
     tried = kinds.craft(copy.kind).prove(setting, into, manifest)
     return replace(tried, seconds=seconds + tried.seconds)
-
-
-def _require_passable(into: Path) -> None:
-    """Raises MachineError where the disk lost what was just restored."""
-    if not into.is_dir():
-        raise MachineError(f"{into} is gone", cause="somebody cleared the spool meanwhile")

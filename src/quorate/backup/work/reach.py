@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from quorate.errors import MachineError, UsageError
 from quorate.tools import mariadb, pg, redis
 from quorate.tools.passfile import private_file
 
+REGION = "AWS_DEFAULT_REGION"
 NAMES = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY"}
 """As the fleet file names credentials → as restic does."""
 SSH = ("identity", "known_hosts", "ssh_config")
@@ -29,7 +31,11 @@ def repository(at: At) -> Iterator[Repository]:
         RepositoryError, MachineError: a credential's file cannot be read.
     """
     with ExitStack() as stack:
-        yield opened(place(at, ssh_config(at, stack)))
+        made = place(at, ssh_config(at, stack))
+        if at.region:
+            region = stack.enter_context(private_file(at.region, "region"))
+            made = replace(made, credentials={**made.credentials, REGION: region})
+        yield opened(made)
 
 
 def place(at: At, config: Path | None = None) -> Place:

@@ -33,6 +33,7 @@ def test_a_copy_and_its_proof() -> None:
         (QuorateError("no"), "", 1),
         (CheckError("bad", problems=["a", "b"]), "", 2),
         (ValueError("odd"), "defect", 1),
+        (OSError(28, "No space left on device", "/spool/file"), "", 6),
     ],
 )
 def test_an_error_keeps_its_reason_and_code(error: Exception, reason: str, code: int) -> None:
