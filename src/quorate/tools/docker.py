@@ -232,12 +232,10 @@ def execute(
         EngineError: the container is gone or not running.
     """
     with translated(f"`{argv[0]}` could not be run in the container {container[:40]}"):
-        made = client.api.exec_create(container, list(argv), user=user)
-        pieces = [
-            piece.decode(errors="replace") for piece in client.api.exec_start(made, stream=True)
-        ]
-        code = client.api.exec_inspect(made["Id"]).get("ExitCode")
-    return (-1 if code is None else int(code)), "".join(pieces)
+        made = str(client.api.exec_create(container, list(argv), user=user)["Id"])
+        said = b"".join(client.api.exec_start(made, stream=True))
+        code = client.api.exec_inspect(made).get("ExitCode")
+    return (-1 if code is None else int(code)), said.decode(errors="replace")
 
 
 def take_out(client: DockerClient, container: str, path: str, into: Path) -> None:
