@@ -171,6 +171,13 @@ def test_another_version_is_refused(source: FakeContainer, tmp_path: Path) -> No
         gitlab.restore(spool, new, over=True)
 
 
+def test_an_archive_that_nobody_names_is_none(source: FakeContainer, tmp_path: Path) -> None:
+    """With CRON=1 GitLab hides all of its words."""
+    silent = FakeContainer(root=source.root, environment={"CRON": "1"})
+    with pytest.raises(MachineError, match="gitlab-backup failed"):
+        GitLab(inside=silent).dump(tmp_path / "spool")
+
+
 def test_the_stand_in_says_what_it_is(source: FakeContainer) -> None:
     for argv in (["gitlab-backup", "create"], ["gitlab-rake", "gitlab:check"], ["gitlab-backup"]):
         assert "stand-in" in source.run(argv)[1]

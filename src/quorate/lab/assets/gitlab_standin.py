@@ -50,10 +50,13 @@ FILES = {
 NAMES = {"lfs": "lfs objects", "registry": "container registry images", "db": "database"}
 SUFFIX = "_gitlab_backup.tar"
 INFORMATION = "backup_information.yml"
+HIDDEN = "CRON" in os.environ or any(word.startswith("CRON=") for word in sys.argv)
 STAND_IN = "This is a stand-in for GitLab in a Quorate lab, not GitLab."
 
 
 def say(text: str) -> None:
+    if HIDDEN:
+        return
     now = datetime.now(UTC)
     print(f"{now:%Y-%m-%d %H:%M:%S} UTC -- {text}", flush=True)
 
