@@ -250,16 +250,18 @@ def take_out(client: DockerClient, container: str, path: str, into: Path) -> Non
     what = f"{path} could not be taken out of the container {container[:40]}"
     with translated(what), _whole(what):
         chunks, _ = client.api.get_archive(container, path)
-        whole = io.BufferedReader(_Pieces(chunks), PIECE)
-        with tarfile.open(fileobj=whole, mode="r|") as archive:
-            member = next((one for one in archive if one.isfile()), None)
-            found = archive.extractfile(member) if member is not None else None
-            if member is None or found is None:
-                raise EngineError(f"{path} is no file in the container {container[:40]}")
-            with into.open("wb") as out:
-                shutil.copyfileobj(found, out, PIECE)
-            if into.stat().st_size != member.size:
-                raise tarfile.ReadError("it ends in the middle of the file")
+        pieces = _Pieces(chunks)
+        with tarfile.open(fileobj=io.BufferedReader(pieces, PIECE), mode="r|") as archive:
+            member = archive.next()
+            found = archive.extractfile(member) if member and member.isfile() else None
+            if member is not None and found is not None:
+                with into.open("wb") as out:
+                    shutil.copyfileobj(found, out, PIECE)
+                if into.stat().st_size != member.size:
+                    raise tarfile.ReadError("it ends in the middle of the file")
+        pieces.drain()
+        if found is None:
+            raise EngineError(f"{path} is no file in the container {container[:40]}")
 
 
 @contextmanager
@@ -283,6 +285,11 @@ class _Pieces(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def drain(self) -> None:
+        """Take what is left: an answer that is not read to its end keeps its connection."""
+        for _ in self._pieces:
+            pass
 
     def readinto(self, buffer: Any) -> int:
         while not self._left:
