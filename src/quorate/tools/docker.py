@@ -6,20 +6,24 @@ it happens on first use.
 
 from __future__ import annotations
 
+import io
+import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quorate.errors import EngineError
 from quorate.tools import command, ssh
 
 if TYPE_CHECKING:
     from docker import DockerClient as DockerClient
+    from requests import Response
 
 API_TIMEOUT_SECONDS = 30
+PIECE = 1 << 20
 
 
 def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) -> DockerClient:
@@ -198,3 +202,138 @@ def cli(
         check=check,
         secrets=secrets,
     )
+
+
+def update_service(
+    client: DockerClient, identity: str, version: int, spec: Mapping[str, object]
+) -> None:
+    """Give a service a spec as the engine itself has it, whatever is in it.
+
+    The SDK's own call takes a service apart and loses what it does not know. Credentials of
+    the registry stay those of the service. Raises what `engine_errors` names; status 404 when
+    the service is gone.
+    """
+    api = client.api
+    url = f"{api.base_url}/v{api.api_version}/services/{identity}/update"
+    parameters = {"version": str(version), "registryAuthFrom": "spec"}
+    answer = api.post(url, params=parameters, json=dict(spec), timeout=API_TIMEOUT_SECONDS)
+    if not answer.ok:
+        raise _refusal(f"service {identity}", answer)
+
+
+def execute(
+    client: DockerClient, container: str, argv: Sequence[str], *, user: str = ""
+) -> tuple[int, str]:
+    """Run a program in a container to its end: its exit code, and all that it printed.
+
+    There is no time limit: the SDK waits for the next piece of output however long it takes.
+
+    Raises:
+        EngineError: the container is gone or not running.
+    """
+    with translated(f"`{argv[0]}` could not be run in the container {container[:40]}"):
+        made = str(client.api.exec_create(container, list(argv), user=user)["Id"])
+        said = b"".join(client.api.exec_start(made, stream=True))
+        code = client.api.exec_inspect(made).get("ExitCode")
+    return (-1 if code is None else int(code)), said.decode(errors="replace")
+
+
+def take_out(client: DockerClient, container: str, path: str, into: Path) -> None:
+    """Copy a file out of a container, to a file here.
+
+    Raises:
+        EngineError: there is no such file, or the container is gone.
+        OSError: there is no room here.
+    """
+    import tarfile
+
+    what = f"{path} could not be taken out of the container {container[:40]}"
+    with translated(what), _whole(what):
+        chunks, _ = client.api.get_archive(container, path)
+        pieces = _Pieces(chunks)
+        with tarfile.open(fileobj=io.BufferedReader(pieces, PIECE), mode="r|") as archive:
+            member = archive.next()
+            found = archive.extractfile(member) if member and member.isfile() else None
+            if member is not None and found is not None:
+                with into.open("wb") as out:
+                    shutil.copyfileobj(found, out, PIECE)
+                if into.stat().st_size != member.size:
+                    raise tarfile.ReadError("it ends in the middle of the file")
+        pieces.drain()
+        if found is None:
+            raise EngineError(f"{path} is no file in the container {container[:40]}")
+
+
+@contextmanager
+def _whole(what: str) -> Iterator[None]:
+    """An archive that breaks off, as an EngineError."""
+    import tarfile
+
+    try:
+        yield
+    except tarfile.TarError as error:
+        raise EngineError(
+            what, cause=f"{error}; the connection to the engine broke, or there is no such file"
+        ) from error
+
+
+class _Pieces(io.RawIOBase):
+    """What comes piece by piece, as a file that can be read once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self._left = iter(pieces), memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def drain(self) -> None:
+        """Take what is left: an answer that is not read to its end keeps its connection."""
+        for _ in self._pieces:
+            pass
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = memoryview(piece)
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
+
+
+def put_in(client: DockerClient, container: str, directory: str, archive: Iterator[bytes]) -> None:
+    """Unpack a tar archive, piece by piece, into a directory of a container.
+
+    Raises:
+        EngineError: the directory is not there, or there is no room.
+    """
+    with translated(f"nothing could be put into {directory} in the container {container[:40]}"):
+        client.api.put_archive(container, directory, archive)
+
+
+def create(client: DockerClient, path: str, body: Mapping[str, object], what: str) -> None:
+    """Make something from a mapping of the engine's own form, whatever is in it.
+
+    Raises:
+        EngineError: the engine refuses; `what` says what it was, in words.
+    """
+    api = client.api
+    with translated(f"{what} could not be made"):
+        answer = api.post(
+            f"{api.base_url}/v{api.api_version}{path}", json=dict(body), timeout=API_TIMEOUT_SECONDS
+        )
+        if not answer.ok:
+            raise _refusal(what, answer)
+
+
+def _refusal(what: str, answer: Response) -> Exception:
+    """An engine's refusal, with its own words."""
+    from docker.errors import APIError
+
+    try:
+        said = str(answer.json().get("message") or "")
+    except ValueError:
+        said = answer.text
+    return APIError(f"{what}: refused", response=answer, explanation=said)
