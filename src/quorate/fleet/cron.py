@@ -11,6 +11,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 _MONTHS = tuple(name.lower() for name in calendar.month_abbr[1:])
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -53,6 +54,7 @@ class Cron:
         return by_month or by_week
 
 
+@cache
 def parse_cron(text: str) -> Cron:
     """The five fields of a crontab line.
 
