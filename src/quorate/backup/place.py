@@ -33,7 +33,7 @@ class Place:
     """A repository as configured.
 
     `location` is a directory (local), `[user@]host:path` (SFTP), `https://host/bucket/path`
-    (S3-compatible) or `https://host/path` (restic's REST server). `credentials` names
+    (S3-compatible) or `https://[user@]host/path` (restic's REST server). `credentials` names
     files whose content becomes an environment variable of restic: `AWS_ACCESS_KEY_ID`,
     `AWS_SECRET_ACCESS_KEY`, and for REST `user` and `password`. `ssh_config` is used
     instead of the person's own. `append_only`: the far side lets nothing be removed,
@@ -116,12 +116,17 @@ def ssh_command(place: Place, host: str) -> list[str]:
 
 
 def with_user(location: str, values: Mapping[str, str]) -> str:
-    """An address with user and password in it, as REST servers need it; no argument shows it."""
-    if "user" not in values:
-        return location
+    """An address with user and password in it, as REST servers need it; no argument shows it.
+
+    The user may be in the address already.
+    """
     parts = urlsplit(location)
-    user = f"{quote(values['user'], safe='')}:{quote(values.get('password', ''), safe='')}"
-    return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc}"))
+    inside, _, host = parts.netloc.rpartition("@")
+    user = quote(values["user"], safe="") if "user" in values else inside
+    if not user:
+        return location
+    password = quote(values.get("password", ""), safe="")
+    return urlunsplit(parts._replace(netloc=f"{user}:{password}@{host}"))
 
 
 def _read(place: Place, key: str, path: Path) -> str:

@@ -172,9 +172,11 @@ between its own. Swarm's state goes with the configs."""
 class Backup(Model):
     """The whole policy. `kinds` and `sources` are what the fleet file says beyond the defaults.
 
-    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`).
+    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`). `image`: what
+    jobs run; None: Quorate's own, by its version.
     """
 
+    image: str | None = None
     timezone: str = "UTC"
     repositories: tuple[Repository, ...] = ()
     to: tuple[str, ...] = ()

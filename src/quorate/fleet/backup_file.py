@@ -227,6 +227,12 @@ class BackupEntry(Strict):
     fleet's own files, Swarm's state, each server's settings.
     """
 
+    image: Text | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$",
+        description="Quorate's own image as the servers know it: `registry.example.com/quorate:1`; "
+        "`quorate:VERSION` when not given.",
+    )
     timezone: Text = Field(
         Backup().timezone, description="Of all times here, by its IANA name: `Europe/Berlin`."
     )

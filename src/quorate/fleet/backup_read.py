@@ -30,6 +30,7 @@ def read_backup(
 ) -> Backup:
     """The policy; `location` gives the place of a path in the fleet file."""
     return Backup(
+        image=entry.image,
         timezone=entry.timezone,
         repositories=tuple(
             _repository(name, one, servers, secret, location("backup", "repositories", name))

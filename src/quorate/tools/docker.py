@@ -6,12 +6,13 @@ it happens on first use.
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quorate.errors import EngineError
 from quorate.tools import command, ssh
@@ -158,6 +159,82 @@ def update_config_labels(client: DockerClient, identity: str, labels: Mapping[st
         from docker.errors import APIError
 
         raise APIError(f"config {identity} was not updated", response=answer)
+
+
+def create_service(
+    client: DockerClient, spec: Mapping[str, Any], auth: Mapping[str, str] | None = None
+) -> str:
+    """Create a service from a spec in the engine's own form; its id.
+
+    `auth`: user and password for the image's registry. The SDK's own call would send those of
+    the person's configuration. Raises what `engine_errors` names.
+    """
+    return str(_send(client, "/services/create", {}, spec, auth).get("ID") or "")
+
+
+def update_service(
+    client: DockerClient,
+    identity: str,
+    version: int,
+    spec: Mapping[str, Any],
+    auth: Mapping[str, str] | None = None,
+) -> None:
+    """Replace a service's spec, as `create_service`; `version` is the index it was read with."""
+    _send(client, f"/services/{identity}/update", {"version": str(version)}, spec, auth)
+
+
+def _send(
+    client: DockerClient,
+    path: str,
+    params: Mapping[str, str],
+    body: Mapping[str, Any],
+    auth: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    from docker.auth import encode_header
+    from docker.errors import APIError
+
+    api = client.api
+    headers = {"X-Registry-Auth": encode_header(dict(auth))} if auth else {}
+    answer = api.post(
+        f"{api.base_url}/v{api.api_version}{path}",
+        params=dict(params),
+        json=dict(body),
+        headers=headers,
+        timeout=API_TIMEOUT_SECONDS,
+    )
+    if not answer.ok:
+        raise APIError(f"{path} was refused", response=answer, explanation=_message(answer.text))
+    found = answer.json()
+    return found if isinstance(found, dict) else {}
+
+
+def _message(text: str) -> str:
+    """What an engine's refusal says: its `message`, or all of it."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip()
+
+
+def log_lines(
+    client: DockerClient, service: str, *, lines: int | None, errors: bool = False
+) -> list[str]:
+    """The last lines a service wrote to standard output, or to standard error.
+
+    `lines` None: all. A line longer than 16 KiB counts as several. Raises what `engine_errors`
+    names, also when the engine of a task's server does not answer.
+    """
+    stream = client.api.service_logs(
+        service,
+        stdout=not errors,
+        stderr=errors,
+        tail="all" if lines is None else str(lines),
+        follow=False,
+        timestamps=False,
+        is_tty=False,
+    )
+    text = b"".join(stream).decode(errors="replace")
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
 
 
 def log_tail(client: DockerClient, service: str, lines: int) -> tuple[str, ...]:

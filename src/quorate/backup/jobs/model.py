@@ -52,7 +52,8 @@ class Work(StrEnum):
 class At(Model):
     """A repository as a job reaches it; files are paths inside the job.
 
-    `location` as `quorate.backup.place.Place` has it. `offsite` and `server` as in the fleet.
+    `location` as `quorate.backup.place.Place` has it, and `credentials` by its names; beside those
+    `identity` and `known_hosts` of sftp. `region`, `offsite` and `server` as in the fleet.
     """
 
     name: str
@@ -64,6 +65,7 @@ class At(Model):
     append_only: bool = False
     offsite: bool = False
     server: str | None = None
+    region: str | None = None
 
 
 class Reach(Model):
