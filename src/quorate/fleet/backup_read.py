@@ -11,12 +11,13 @@ from quorate.fleet.backup import (
     Copying,
     Hooks,
     Keep,
+    Notify,
     Override,
     Proving,
     Repository,
     Spool,
 )
-from quorate.fleet.backup_file import BackupEntry, KindEntry, RepositoryEntry
+from quorate.fleet.backup_file import BackupEntry, KindEntry, NotifyEntry, RepositoryEntry
 from quorate.fleet.base import Location, SecretSource
 from quorate.fleet.entries import SourceEntry
 from quorate.fleet.model import Disk, Server
@@ -54,6 +55,16 @@ def read_backup(
         },
         exclude=entry.exclude,
         spool=Spool(path=entry.spool.path, room=entry.spool.room),
+        notify=_notify(entry.notify, secret),
+        heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
+    )
+
+
+def _notify(entry: NotifyEntry, secret: Secret) -> Notify:
+    return Notify(
+        to={name: secret(one) for name, one in entry.to.items()},
+        events=entry.events,
+        digest=Notify().digest.changed(entry.digest.when()),
     )
 
 

@@ -465,6 +465,14 @@ _BACKUPS = {
         "a repository is copied to itself", _E,
         "there would be one copy fewer than meant", "remove it from one of the two",
     ),
+    "Q731": Code(
+        "nobody is told of backups that fail", _E,
+        "the section does nothing", "name an address under `backup.notify.to`, or leave it out",
+    ),
+    "Q732": Code(
+        "a digest that is never sent", _W,
+        "its time does nothing", "add `digest` to `backup.notify.events`, or remove its time",
+    ),
 }  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from quorate.backup.jobs.model import Work
 from quorate.backup.model import Snapshot
-from quorate.backup.policy.runs import Attempt, rests
+from quorate.backup.policy.runs import TRIES, Attempt, rests
 from quorate.backup.policy.sources import Planned
 from quorate.fleet.model import Fleet
 
@@ -28,6 +28,9 @@ PER_SERVER = 2
 
 ALONE = (Work.FORGET, Work.PRUNE, Work.CHECK)
 """restic needs the repository for itself."""
+
+SHOWN = (Work.BACKUP, Work.COPY, Work.PROVE)
+"""What repositories show of work that was done."""
 
 OF_ONE_SOURCE = (Work.BACKUP, Work.PROVE, Work.RESTORE)
 
@@ -133,8 +136,8 @@ def arrange(duties: Iterable[Item], known: Known, *, per_server: int = PER_SERVE
     start, waiting = [], []
     for item in duties:
         former = known.attempts.get(item.run)
-        if former is not None and former.ok:
-            continue  # that the copies do not show it yet is no reason to do it twice
+        if former is not None and former.ok and not _came_to_nothing(item, former, known):
+            continue
         why = rests(former, known.now) or rooms.refuses(item)
         if why:
             waiting.append(Waiting(item=item, why=why))
@@ -143,6 +146,16 @@ def arrange(duties: Iterable[Item], known: Known, *, per_server: int = PER_SERVE
         rooms.take(begun)
         start.append(begun)
     return Agenda(start=tuple(start), waiting=tuple(waiting))
+
+
+def _came_to_nothing(item: Item, former: Attempt, known: Known) -> bool:
+    """Whether what went well left nothing that repositories still show: they were lost, or emptied.
+
+    Only what was listed since tells.
+    """
+    read = known.listed.get(item.repository)
+    shown = item.work in SHOWN and read is not None and read > former.ended
+    return shown and former.tries < TRIES
 
 
 def lateness(due: datetime, known: Known) -> float:
@@ -157,6 +170,7 @@ class _Rooms:
         self.up, self.per_server = known.up, per_server
         self.jobs: Counter[str] = Counter()
         self.runs: set[str] = set()
+        self.doing: set[tuple[str, ...]] = set()
         self.sources: set[str] = set()
         self.used: set[str] = set()
         self.alone: set[str] = set()
@@ -165,8 +179,10 @@ class _Rooms:
 
     def take(self, one: Item | Doing) -> None:
         """Count a job in."""
-        self.jobs[one.server] += 1
+        if one.work is not Work.CATALOGUE:  # seconds, and next to nothing
+            self.jobs[one.server] += 1
         self.runs.add(one.run)
+        self.doing.add(_same(one))
         if one.work in OF_ONE_SOURCE:
             self.sources.add(one.source)
         places = {one.repository, one.origin} - {""}
@@ -178,6 +194,8 @@ class _Rooms:
         """Why it cannot begin now, in words; empty when it can."""
         if item.run in self.runs:
             return "it is going on"
+        if _same(item) in self.doing:
+            return f"another {item.words} is going on"
         if item.work in OF_ONE_SOURCE and item.source in self.sources:
             return f"another job of {item.source} is going on"
         places = {item.repository, item.origin} - {""}
@@ -199,3 +217,8 @@ class _Rooms:
         if item.work is Work.BACKUP:
             return free[0]
         return min(free, key=lambda name: (self.jobs[name], item.servers.index(name)))
+
+
+def _same(one: Item | Doing) -> tuple[str, ...]:
+    """What two jobs have in common of which one is enough at a time."""
+    return one.work, one.source, one.repository, one.origin

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.names import run_key
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
 from quorate.backup.policy.retention import decide, wrong_time
-from quorate.backup.policy.runs import due_of, expected, key
+from quorate.backup.policy.runs import due_of, expected
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.times import Due, due, last_until
 from quorate.fleet.backup import Repository
@@ -249,7 +250,7 @@ class _Look:
         where = tuple(servers) if servers is not None else self._beside(repository) or self.names
         return Item(
             work=work,
-            run=key(what, moment),
+            run=run_key(what, moment),
             due=moment,
             repository=repository.name,
             servers=where,

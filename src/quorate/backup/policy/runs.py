@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-FORM = "%Y%m%dT%H%M%SZ"
+FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 FIRST_DELAY = timedelta(minutes=5)
 """After the first failure; each further one doubles it. Long enough for a server to restart."""
@@ -30,13 +30,8 @@ class Attempt:
     why: str = ""
 
 
-def key(what: str, due: datetime) -> str:
-    """`gibd-postgres@20260301T000000Z`."""
-    return f"{what}@{due.astimezone(UTC).strftime(FORM)}"
-
-
 def due_of(run: str) -> datetime | None:
-    """The due time in a run's key; None: it was begun by hand, or by others."""
+    """The due time in a run's key, as `jobs.names.run_key` makes it; None: it has none."""
     _, at, text = run.rpartition("@")
     try:
         return datetime.strptime(text, FORM).replace(tzinfo=UTC) if at else None
