@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_a_failed_run_is_tried_again_ever_later_and_not_for_ever(play: FakeFleet
     play.fate = lambda item, number: (item.source != "db", MINUTE)
     play.until(MONDAY + DAY, 2 * MINUTE)
     times = [when for when, item in play.begun if item.source == "db" and item.work is Work.BACKUP]
-    minutes = [round((later - first) / MINUTE) for first, later in zip(times, times[1:])]
+    minutes = [round((later - first) / MINUTE) for first, later in pairwise(times)]
     assert len(times) == TRIES
     assert minutes == [6, 12, 22, 42, 82]
     (run,) = {item.run for _, item in play.begun if item.words == "backup of db"}
@@ -239,7 +240,7 @@ def test_the_newest_copy_is_proven_again_after_a_week(play: FakeFleet) -> None:
         for when, item in play.begun
         if item.work is Work.PROVE and (item.source, item.repository) == ("system/one", "near")
     ]
-    gaps = [later - first for first, later in zip(proofs, proofs[1:])]
+    gaps = [later - first for first, later in pairwise(proofs)]
     # After the one of the 1st, when there was a new copy.
     assert len(proofs) == 3 and min(gaps[1:]) >= PROVEN_AGAIN - 3 * HOUR
 
