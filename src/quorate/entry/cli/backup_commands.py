@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from quorate.entry.cli import backup_run_commands
+
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
 
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
     )
     backup.command("plan")(plan)
     backup.command("estimate")(estimate)
+    backup_run_commands.add(backup)
     app.add_typer(backup, name="backup")
 
 
