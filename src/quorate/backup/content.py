@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +19,13 @@ MANIFEST = "quorate-manifest.json"
 NAMED = 5
 
 
-def measured(root: Path, paths: Iterable[str]) -> dict[str, int]:
+def measured(
+    root: Path, paths: Iterable[str], left_out: Collection[str] = ()
+) -> dict[str, int]:
     """Sizes of all files below `root` in `paths`, by path below `root`; no link is followed.
+
+    A file that vanishes meanwhile is not there. `left_out`: paths below `root` that are not
+    to be stored.
 
     Raises:
         RepositoryError: a path is not there.
@@ -35,8 +41,22 @@ def measured(root: Path, paths: Iterable[str]) -> dict[str, int]:
                 todo="check where the source is now",
             )
         for file in _files(top):
-            found[str(file.relative_to(root))] = file.lstat().st_size
-    return found
+            with suppress(FileNotFoundError):
+                found[_below(file, root)] = file.lstat().st_size
+    return {path: size for path, size in found.items() if path not in left_out}
+
+
+def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """Of files that are in use, those that were as large after they were stored as before. Pure.
+
+    Of the others nobody can say how large they were in the moment they were read.
+    """
+    return {path: size for path, size in before.items() if after.get(path) == size}
+
+
+def _below(path: Path, root: Path) -> str:
+    """A path as it is stored: below the root; of one elsewhere, all of it."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path).lstrip("/")
 
 
 def _files(top: Path) -> Iterator[Path]:
@@ -61,7 +81,8 @@ def lacking(
     there = Counter((node.path.lstrip("/"), node.size) for node in listed)
     wanted = Counter((as_listed(path), size) for path, size in expected.items())
     names = {path for path, _ in there}
-    gone = [path for path in paths if path != "." and as_listed(path) not in names]
+    tops = [path for path in paths if path != "."]
+    gone = [path for path in tops if as_listed(path.lstrip("/")) not in names]
     return (*gone, *(f"{path} ({size} bytes)" for path, size in sorted(wanted - there)))
 
 
@@ -97,7 +118,15 @@ def read_manifest(text: str) -> Manifest:
     said = json.loads(text)
     if not isinstance(said, dict) or not isinstance(said.get("parts"), dict):
         raise ValueError("no manifest")
-    parts = {str(name): str(part) for name, part in said["parts"].items()}
     return Manifest(
-        kind=Kind(str(said.get("kind"))), version=str(said.get("version", "")), parts=parts
+        kind=Kind(str(said.get("kind"))),
+        version=str(said.get("version", "")),
+        parts=_texts(said["parts"]),
+        findings=tuple(map(str, said.get("findings") or ())),
+        put=_texts(said.get("put")),
+        live=bool(said.get("live")),
     )
+
+
+def _texts(said: object) -> dict[str, str]:
+    return {str(name): str(value) for name, value in said.items()} if isinstance(said, dict) else {}

@@ -13,45 +13,71 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from quorate.backup.model import Kind, Manifest
 
 CHUNK = 2**20
 
 
-def manifest_of(root: Path, kind: Kind = Kind.VOLUME, version: str = "") -> Manifest:
+def manifest_of(
+    root: Path,
+    kind: Kind = Kind.VOLUME,
+    version: str = "",
+    *,
+    left_out: Collection[str] = (),
+    live: bool = False,
+) -> Manifest:
     """Read every file below `root` (which itself is the part `.`).
+
+    Args:
+        root: the top of the tree.
+        kind: what the tree is of.
+        version: that of what wrote it, if it is known.
+        left_out: names below `root` that are not looked at.
+        live: the tree is in use: what vanishes meanwhile is left out, too.
 
     Raises:
         OSError: something cannot be read; a manifest of half a tree would be none.
     """
     names: dict[tuple[int, int], str] = {}
     parts = {}
-    for path in _all(root):
-        state = path.lstat()
-        if stat.S_ISSOCK(state.st_mode):
-            continue
+    for path in _all(root, live):
         name = str(path.relative_to(root))
-        first = name
-        if state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode):
-            first = names.setdefault((state.st_dev, state.st_ino), name)
-        parts[name] = _part(path, state, first if first != name else "")
-    return Manifest(kind=kind, version=version, parts=parts)
+        if name in left_out:
+            continue
+        try:
+            state = path.lstat()
+            if stat.S_ISSOCK(state.st_mode):
+                continue
+            first = name
+            if state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode):
+                first = names.setdefault((state.st_dev, state.st_ino), name)
+            parts[name] = _part(path, state, first if first != name else "")
+        except FileNotFoundError:
+            if not live:
+                raise
+    return Manifest(kind=kind, version=version, parts=parts, live=live)
 
 
-def _all(root: Path) -> Iterator[Path]:
+def part_of(path: Path) -> str:
+    """One file as a part, as if it had no other name."""
+    return _part(path, path.lstat(), "")
+
+
+def _all(root: Path, live: bool) -> Iterator[Path]:
     """Every path below `root` and itself, sorted, so that first names are always the same."""
+
+    def told(error: OSError) -> None:
+        if not (live and isinstance(error, FileNotFoundError)):
+            raise error
+
     yield root
-    for directory, inner, files in os.walk(root, onerror=_raise):
+    for directory, inner, files in os.walk(root, onerror=told):
         inner.sort()
         yield from (Path(directory, name) for name in sorted([*inner, *files]))
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _part(path: Path, state: os.stat_result, linked: str) -> str:
@@ -99,12 +125,19 @@ def _hidden(value: bytes) -> str:
 
 
 def differences(was: Manifest, now: Manifest) -> tuple[str, ...]:
-    """How `now` is not what was, in words, by name. Pure."""
-    return tuple(_differences(was.parts, now.parts))
+    """How `now` is not what was, in words, by name. Pure.
+
+    Of a tree that was in use, what changed between its manifest and the reading of it is no
+    difference. A copy tells so by itself: the file has a later time of change, or its
+    directory has, if the file came or went. Damage changes no time.
+    """
+    return tuple(_differences(was.parts, now.parts, was.live))
 
 
-def _differences(was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
+def _differences(was: dict[str, str], now: dict[str, str], live: bool) -> Iterator[str]:
     for name in sorted(was.keys() | now.keys()):
+        if live and was.get(name) != now.get(name) and _in_motion(name, was, now):
+            continue
         shown = name.encode("utf-8", "backslashreplace").decode()
         if name not in now:
             yield f"{shown} is missing"
@@ -112,6 +145,23 @@ def _differences(was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
             yield f"{shown} was not in the source"
         elif was[name] != now[name]:
             yield f"{shown}: {', '.join(_changed(was[name], now[name]))}"
+
+
+def _in_motion(name: str, was: dict[str, str], now: dict[str, str]) -> bool:
+    """Whether a name that differs was written, made or removed after its manifest was."""
+    if name in was and name in now:
+        return _time(now[name]) > _time(was[name])
+    above = str(PurePath(name).parent)
+    if above == name:
+        return False
+    if above in was and above in now:
+        return _time(now[above]) > _time(was[above])
+    return _in_motion(above, was, now)
+
+
+def _time(part: str) -> int:
+    """When it was changed last, in nanoseconds."""
+    return next((int(said[8:]) for said in part.split(";") if said.startswith("changed=")), 0)
 
 
 def _changed(was: str, now: str) -> Iterator[str]:

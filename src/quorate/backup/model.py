@@ -44,13 +44,18 @@ class Manifest:
 
     `version` is the server's. `parts` maps each part (`database.schema.table`,
     a Redis database, a path) to its count and digest, as `COUNT:DIGEST`.
-    `findings` are what a copy does not keep exactly, in words.
+    `findings` are what a copy does not keep exactly, in words. `put` says of files
+    that lie elsewhere in the copy where they belong: path they belong at → path they
+    lie at. `live`: files were read while they were in use, so that those which have
+    changed since are not compared.
     """
 
     kind: Kind
     version: str = ""
     parts: dict[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
+    put: dict[str, str] = field(default_factory=dict)
+    live: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

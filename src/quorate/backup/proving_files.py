@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def prove(
     """
     with _empty(scratch) as into:
         started = clock.monotonic()
-        wrong = _restore(repository.restic, copy, into, watch)
+        wrong = bring_back(repository.restic, copy, into, watch)
         seconds = clock.monotonic() - started
         found = wrong or compare(repository.restic, copy, into, path)
     proof = Proof(
@@ -64,8 +65,14 @@ def prove(
     return proof
 
 
-def _restore(door: Restic, copy: Snapshot, into: Path, watch: Watch | None) -> tuple[str, ...]:
-    """Restore, from the repository itself: a cache here would hide damage there."""
+def bring_back(door: Restic, copy: Snapshot, into: Path, watch: Watch | None) -> tuple[str, ...]:
+    """Restore from the repository itself (a cache here would hide damage there).
+
+    Returns what is damaged, in words.
+
+    Raises:
+        RepositoryError: it is not known whether the copy is good.
+    """
     honest = replace(door, access=replace(door.access, cache=None))
     try:
         honest.restore(copy.id, into, watch=watch)
@@ -83,7 +90,28 @@ def compare(door: Restic, copy: Snapshot, restored: Path, path: str) -> tuple[st
         return wrong
     if not (restored / path).exists():
         return (f"{path} was not restored",)
+    lacking = put_in_place(restored, manifest)
+    if lacking:
+        return lacking
     return differences(manifest, manifest_of(restored / path))
+
+
+def put_in_place(restored: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Move files that lie elsewhere in the copy to where they belong; what is not there, in words.
+
+    Times of directories stay as they were restored. Done a second time, nothing is left to do.
+    """
+    lacking = []
+    for belongs, lies in sorted(manifest.put.items()):
+        place, found = restored / belongs, restored / lies
+        if not os.path.lexists(found):
+            if not os.path.lexists(place):
+                lacking.append(f"{lies}, which belongs at {belongs}, was not restored")
+            continue
+        times = place.parent.stat()
+        found.replace(place)
+        os.utime(place.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return tuple(lacking)
 
 
 def restored_manifest(

@@ -27,9 +27,13 @@ from quorate.tools.restic_errors import Reason
 class Payload:
     """What is to be stored of a source: `paths` below the directory `root`, in one state.
 
+    A path that is given in full lies elsewhere, and is stored below the names it has.
     `manifest` is what the source said of itself in that state. `sizes` are bytes by
     path below `root`, where somebody knows better than the files themselves: how much
     a dump should have written, say. Without it, the files are measured before.
+    `left_out`: paths below `root` that are not to be stored. Where the manifest says
+    that the files are in use (`live`), those that change or vanish meanwhile are not
+    measured.
     """
 
     source: Source
@@ -40,6 +44,7 @@ class Payload:
     root: Path
     paths: tuple[str, ...]
     sizes: Mapping[str, int] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def store(repository: Repository, payload: Payload, *, watch: Watch | None = None) -> Snapshot:
@@ -52,9 +57,9 @@ def store(repository: Repository, payload: Payload, *, watch: Watch | None = Non
         RepositoryError: nothing that counts was stored; its `reason` says why.
     """
     copies = catalogue.read(repository)
-    if (known := _of_run(copies, payload.source.id, payload.run)) is not None:
+    if (known := of_run(copies, payload.source.id, payload.run)) is not None:
         return known
-    measured = content.measured(payload.root, payload.paths)
+    measured = content.measured(payload.root, payload.paths, payload.left_out)
     expected = {**measured, **(payload.sizes or {})}
     manifest = content.written(payload.manifest)
     (payload.root / MANIFEST).write_text(manifest)
@@ -65,7 +70,12 @@ def store(repository: Repository, payload: Payload, *, watch: Watch | None = Non
         host=payload.server,
         parent=_parent(copies, payload.source.id, payload.server),
         watch=watch,
+        exclude=tuple(str(payload.root.absolute() / path) for path in payload.left_out),
+        live=payload.manifest.live,
     )
+    if payload.manifest.live:
+        after = content.measured(payload.root, payload.paths, payload.left_out)
+        expected = content.unchanged(measured, after) | dict(payload.sizes or {})
     listing = repository.restic.listing(summary.snapshot)
     expected[MANIFEST] = len(manifest)
     content.require_whole(repository.name, content.lacking(expected, payload.paths, listing.nodes))
@@ -103,7 +113,7 @@ def _label(payload: Payload, manifest: str, size: int) -> Label:
     )
 
 
-def _of_run(copies: Iterable[Snapshot], source: str, run: str) -> Snapshot | None:
+def of_run(copies: Iterable[Snapshot], source: str, run: str) -> Snapshot | None:
     """A complete copy of the same source by the same run, if there is one."""
     same = [copy for copy in copies if (copy.source, copy.run) == (source, run)]
     return next((copy for copy in same if run and copy.complete), None)

@@ -6,13 +6,15 @@ it happens on first use.
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from quorate.errors import EngineError
 from quorate.tools import command, ssh
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from docker import DockerClient as DockerClient
 
 API_TIMEOUT_SECONDS = 30
+PIECE = 1 << 20
 
 
 def connect_socket(path: Path | str, *, timeout: float = API_TIMEOUT_SECONDS) -> DockerClient:
@@ -179,8 +182,14 @@ def update_service(
     spec: Mapping[str, Any],
     auth: Mapping[str, str] | None = None,
 ) -> None:
-    """Replace a service's spec, as `create_service`; `version` is the index it was read with."""
-    _send(client, f"/services/{identity}/update", {"version": str(version)}, spec, auth)
+    """Give a service a spec as the engine itself has it; `version` is the index it was read with.
+
+    The SDK's own call takes a service apart and loses what it does not know. Without `auth`,
+    credentials of the registry stay those of the service. Raises what `engine_errors` names;
+    status 404 when the service is gone.
+    """
+    params = {"version": str(version), "registryAuthFrom": "spec"}
+    _send(client, f"/services/{identity}/update", params, spec, auth)
 
 
 def _send(
@@ -275,3 +284,78 @@ def cli(
         check=check,
         secrets=secrets,
     )
+
+
+def execute(
+    client: DockerClient, container: str, argv: Sequence[str], *, user: str = ""
+) -> tuple[int, str]:
+    """Run a program in a container to its end: its exit code, and all that it printed.
+
+    As long as it prints nothing for the client's own time limit, it counts as hanging; it
+    goes on in the container all the same.
+
+    Raises:
+        EngineError: the container is gone or not running, or the time is over.
+    """
+    with translated(f"`{argv[0]}` could not be run in the container {container[:40]}"):
+        made = client.api.exec_create(container, list(argv), user=user)
+        pieces = [
+            piece.decode(errors="replace") for piece in client.api.exec_start(made, stream=True)
+        ]
+        code = client.api.exec_inspect(made["Id"]).get("ExitCode")
+    return (-1 if code is None else int(code)), "".join(pieces)
+
+
+def take_out(client: DockerClient, container: str, path: str, into: Path) -> None:
+    """Copy a file out of a container, to a file here.
+
+    Raises:
+        EngineError: there is no such file, or the container is gone.
+        OSError: there is no room here.
+    """
+    import tarfile
+
+    with translated(f"{path} could not be taken out of the container {container[:40]}"):
+        chunks, _ = client.api.get_archive(container, path)
+        with tarfile.open(fileobj=_Pieces(chunks), mode="r|") as archive:
+            member = next((one for one in archive if one.isfile()), None)
+            found = archive.extractfile(member) if member is not None else None
+            if member is None or found is None:
+                raise EngineError(f"{path} is no file in the container {container[:40]}")
+            with into.open("wb") as out:
+                shutil.copyfileobj(found, out, PIECE)
+    if into.stat().st_size != member.size:
+        raise EngineError(
+            f"only a part of {path} came out of the container {container[:40]}",
+            cause="the connection to the engine broke",
+        )
+
+
+class _Pieces(io.RawIOBase):
+    """What comes piece by piece, as a file that can be read once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self._left = iter(pieces), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while size < 0 or len(self._left) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._left += piece
+        size = len(self._left) if size < 0 else size
+        given, self._left = self._left[:size], self._left[size:]
+        return given
+
+
+def put_in(client: DockerClient, container: str, directory: str, archive: IO[bytes]) -> None:
+    """Unpack a tar archive into a directory of a container.
+
+    Raises:
+        EngineError: the directory is not there, or there is no room.
+    """
+    with translated(f"nothing could be put into {directory} in the container {container[:40]}"):
+        client.api.put_archive(container, directory, archive)

@@ -270,6 +270,35 @@ def restore(
     _run(server, [*argv, "--exit-on-error", str(directory)], timeout=timeout)
 
 
+def restore_into(
+    server: Server,
+    database: str,
+    programs: Programs,
+    directory: Path,
+    *,
+    jobs: int,
+    timeout: float,
+) -> None:
+    """Fill an empty database from a dump, whatever it was called there.
+
+    Raises:
+        CommandError: pg_restore failed or did not end in time; also where it only warns.
+    """
+    argv = [programs.argv("pg_restore"), "-d", conninfo(server, database), "--no-password"]
+    argv += ["--no-tablespaces", f"--jobs={jobs}", "--exit-on-error", str(directory)]
+    _run(server, argv, timeout=timeout)
+
+
+def schema_of(programs: Programs, directory: Path, into: Path) -> None:
+    """Write the SQL that makes a dump's database and everything in it but rows.
+
+    Raises:
+        CommandError: the dump cannot be read.
+    """
+    argv = [programs.argv("pg_restore"), "--create", "--schema-only", f"--file={into}"]
+    command.run([*argv, str(directory)], env={"LC_ALL": "C.UTF-8"})
+
+
 def execute(server: Server, database: str, script: Path, programs: Programs) -> None:
     """Run a file of SQL, ending at the first error.
 

@@ -64,6 +64,19 @@ def dump(server: Server, into: Path, *, timeout: float) -> None:
     _run(server, [*server.argv(), "--no-auth-warning", "--rdb", str(into)], timeout=timeout)
 
 
+def pipe(server: Server, commands: Path, *, timeout: float) -> None:
+    """Have the server do the commands of a file, as Redis itself writes them.
+
+    Raises:
+        CommandError: it refused one, does not answer, or took longer than `timeout` seconds.
+    """
+    argv = [*server.argv(), "--no-auth-warning", "--pipe"]
+    done = _run(server, argv, timeout=timeout, feed=commands)
+    if "errors: 0," not in done.stdout:
+        said = command.mask(command.last_lines(done.stdout + done.stderr), [server.password])
+        raise CommandError(f"the Redis on {server.host} refused some commands", cause=said)
+
+
 def check(path: Path, *, timeout: float) -> None:
     """See that an RDB file is whole: every length in it, and its checksum.
 
@@ -102,9 +115,11 @@ def version_in(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _run(server: Server, argv: list[str], *, timeout: float) -> command.Result:
+def _run(
+    server: Server, argv: list[str], *, timeout: float, feed: Path | None = None
+) -> command.Result:
     done = command.run(
-        argv, env=server.environment or None, timeout=timeout, check=False,
+        argv, feed=feed, env=server.environment or None, timeout=timeout, check=False,
         secrets=[server.password],
     )  # fmt: skip
     said = command.mask(command.last_lines(done.stderr or done.stdout), [server.password])

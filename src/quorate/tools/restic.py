@@ -8,6 +8,7 @@ who calls reads again what became of it (`backup/repository.py`, `backup/pruning
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ OLDEST = (0, 14)
 QUICK_SECONDS = 300.0  # looks, tags, locks: a far repository with many snapshots takes minutes
 LONG_SECONDS = 24 * 3600.0
 LOCK_POLL_SECONDS = 1.0
+UNREAD = 3
+"""restic's exit code when a backup was made and some of the source could not be read."""
 
 # What a person's shell may hold must not reach another repository than the one meant.
 FOREIGN = (
@@ -106,17 +109,25 @@ class Restic:
         host: str,
         parent: str | None = None,
         watch: Watch | None = None,
+        exclude: Sequence[str] = (),
+        live: bool = False,
         timeout: float = LONG_SECONDS,
     ) -> Summary:
-        """Back up `paths` below `cwd`.
+        """Back up `paths` below `cwd`, all but the absolute paths in `exclude`.
+
+        `live`: files that vanish while restic reads are no error.
 
         Only a `parent` that is given spares the reading of files: restic by itself
         takes the last snapshot of the same host and paths, which in containers, all
         alike, may be another volume's.
         """
         known = ["--parent", parent] if parent else ["--force"]
+        known += [f"--exclude={_literally(path)}" for path in exclude]
         argv = ["backup", "--json", *_tagged(tags, host), *known, "--", *paths]
-        said = self._follow("back up to", argv, watch, timeout=timeout, cwd=cwd)
+        said = self._follow(
+            "back up to", argv, watch, timeout=timeout, cwd=cwd,
+            bearable=lambda done: live and _only_vanished(done),
+        )  # fmt: skip
         return self._summary(said)
 
     def backup_stream(
@@ -263,6 +274,7 @@ class Restic:
         timeout: float,
         cwd: Path | None = None,
         input: IO[bytes] | None = None,
+        bearable: Callable[[command.Result], bool] = lambda done: False,
     ) -> command.Result:
         """Run and tell `watch` of progress; a lock is not waited for, as a stream comes once."""
         started = clock.monotonic()
@@ -281,7 +293,7 @@ class Restic:
             cwd=cwd,
             secrets=self._secrets(),
         )
-        if not done.ok:
+        if not done.ok and not bearable(done):
             raise self._error(what, done)
         return done
 
@@ -307,6 +319,19 @@ class Restic:
 
     def _secrets(self) -> tuple[str, ...]:
         return tuple(self.access.environment.values())
+
+
+def _literally(path: str) -> str:
+    """A pattern that is this path and no other."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", path)
+
+
+def _only_vanished(done: command.Result) -> bool:
+    """Whether all that restic could not read is no longer there, in a backup that it finished."""
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    items = restic_answers.unread(said)
+    named = len(said) < command.KEPT_LINES and None not in items
+    return done.code == UNREAD and named and not any(item and os.path.lexists(item) for item in items)
 
 
 def _tagged(tags: Sequence[str], host: str) -> list[str]:

@@ -15,6 +15,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
+CLOSING = "at least one source file could not be read"
+
+
+
+def unread(lines: Iterable[str]) -> tuple[str | None, ...]:
+    """The paths that a backup could not read, by its error lines; None for one that names none.
+
+    restic's closing words, which say only that there was something, are no such line.
+    """
+    found = []
+    for line in lines:
+        said = whole(line)
+        if isinstance(said, dict) and said.get("message_type") == "error":
+            found.append(str(said["item"]) if said.get("item") else None)
+        elif CLOSING not in line:
+            found.append(None)
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,10 +93,15 @@ class Job(Model):
 
     `run` is the key of the run: the same one again does nothing twice. `server` is where the job
     runs, by the fleet's name. `snapshot` is the copy to prove or restore, by its id in
-    `repository`. `origin` is where copies come from (`copy`). `container` is a pattern for the
-    name of the source's container on this server, where commands must run in it. `deadline`:
-    seconds after which the job ends itself. `keeps` by source, for `forget`. `target` is where
-    a restore goes (`Reach` for databases, `target_path` for files). `moment`: the point in time.
+    `repository` (or its beginning); empty: the newest. `origin` is where copies come from
+    (`copy`). `container` is a pattern for the name of the source's container on this server,
+    where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
+    services were stopped. `deadline`: seconds after which the job ends itself. `keeps`
+    by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
+    `target_path` for files). `only`: the one database of a copy to restore, under the name in
+    `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
+    with the reason. `newest`: seconds that the newest copy may be old when one is proven.
+    `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
     """
 
     work: Work
@@ -109,6 +114,7 @@ class Job(Model):
     reach: Reach | None = None
     volumes: tuple[Mounted, ...] = ()
     sqlite: tuple[str, ...] = ()
+    still: bool = False
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     container: str = ""
@@ -117,9 +123,13 @@ class Job(Model):
     snapshot: str = ""
     target: Reach | None = None
     target_path: str = ""
+    only: str = ""
     in_place: bool = False
     moment: datetime | None = None
     keeps: dict[str, Keep] = Field(default_factory=dict)
+    held: dict[str, str] = Field(default_factory=dict)
+    newest: float | None = None
+    read: str = ""
     timezone: str = "UTC"
     deadline: float = 6 * 3600.0
 
@@ -135,7 +145,12 @@ class Progress(Model):
 
 
 class Trouble(Model):
-    """Why a job failed, in the words of `quorate.errors.QuorateError`, secrets redacted."""
+    """Why a job failed, in the words of `quorate.errors.QuorateError`, secrets redacted.
+
+    `reason` is one of `quorate.tools.restic_errors.Reason`, or `deadline`, `ended` (it was told
+    to), `locked-source` (another run is at it), `different` (a copy is not what it was made of),
+    `defect`; empty: none of these.
+    """
 
     what: str
     cause: str = ""
@@ -170,7 +185,8 @@ class Answer(Model):
     """The last thing a job says. `trouble` is None when it did what it was told.
 
     `seconds` it took, `peak` bytes of memory at most (its programs included). `findings` are
-    what people should know although it went well.
+    what people should know although it went well. `forgotten` are ids, `freed` bytes. A job that
+    failed has the copies that it came to before.
     """
 
     event: Literal["answer"] = "answer"
@@ -183,4 +199,6 @@ class Answer(Model):
     size: int = 0
     added: int = 0
     findings: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    freed: int = 0
     trouble: Trouble | None = None

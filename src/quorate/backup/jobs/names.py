@@ -17,7 +17,7 @@ JOB_PREFIX = "quorate-job"
 STORE_PREFIX = "quorate-store"
 SECRET_PREFIX = "quorate-backup"
 MAX_SERVICE = 63
-MAX_SECRET = 58
+MAX_SECRET = 57
 """Of Swarm's 64, less `-v` and the version's number."""
 HASH_LENGTH = 10
 

@@ -17,7 +17,7 @@ from quorate.backup.model import Kind, Manifest
 from quorate.backup.policy.manifests import Restored
 from quorate.backup.sources import base
 from quorate.backup.sources import mariadb_look as look
-from quorate.backup.sources.mariadb_check import read_back
+from quorate.backup.sources.mariadb_check import databases_in, read_back
 from quorate.backup.sources.mariadb_seen import Seen, see
 from quorate.errors import MachineError, RefusedError
 from quorate.tools import clock, mariadb
@@ -124,6 +124,28 @@ class MariaDB:
             mariadb.execute(self.server, directory / DUMP, programs, timeout=self.seconds)
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
+
+    def clear(self, directory: Path) -> None:
+        """Drop the databases that a dump has, so that it can be restored in their place.
+
+        Raises:
+            RefusedError: there are tables in others, too; nothing was changed.
+            MachineError: the dump is not whole, or a right is lacking.
+        """
+        base.manifest(directory)
+        programs = mariadb.installed(self.place)
+        dumped = databases_in(directory / DUMP)
+        there = mariadb.query(self.server, look.TABLES, programs)
+        others = sorted({str(row[0]) for row in there} - dumped)
+        if others:
+            raise RefusedError(
+                f"the server has databases that the copy does not have: {', '.join(others)}; "
+                "nothing was changed",
+                todo="move them elsewhere first, or restore into an empty server",
+            )
+        present = set(mariadb.query(self.server, look.DATABASES, programs))
+        script = "\n".join(f"DROP DATABASE {look.identifier(name)};" for name in dumped & present)
+        mariadb.lines(self.server, script, programs)
 
     def inspect(self) -> Manifest:
         """What is in this server now. Exact only where nobody writes to it.

@@ -52,6 +52,20 @@ def read_back(path: Path) -> Heads:
     return Heads(tables=frozenset(tables), sequences=sequences)
 
 
+def databases_in(path: Path) -> frozenset[str]:
+    """The databases that a dump has; none where it was not made, as nothing was there.
+
+    Raises:
+        MachineError: it ends before its end.
+    """
+    if not path.exists():
+        return frozenset()
+    read_back(path)
+    with path.open("rb") as file:
+        heads = (HEADS.match(line.rstrip(b"\n")) for line in file if line.startswith(b"-- Cur"))
+        return frozenset(_name(head["database"]) for head in heads if head)
+
+
 def _name(quoted: bytes) -> str:
     return quoted.decode().replace("``", "`")
 

@@ -10,6 +10,8 @@ checksum, and by the number of keys before and after.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,6 +108,30 @@ def restore(directory: Path, data: Path) -> None:
         raise MachineError(f"the dump could not be put into {data}: {error.strerror}") from error
 
 
+def fill(
+    server: red.Server, directory: Path, *, place: Path | None, seconds: float, over: bool
+) -> None:
+    """Fill a running Redis from a dump, by the commands that make it anew.
+
+    Args:
+        over: whether what is in it may be removed first.
+
+    Raises:
+        RefusedError: there are keys in it; nothing was changed.
+        MachineError: the dump is not complete, does not load, or the server refuses something.
+    """
+    base.manifest(directory)
+    red.check(directory / DUMP, timeout=seconds)
+    if keys(server) and not over:
+        raise RefusedError(
+            f"the Redis on {server.host} has keys; nothing was changed",
+            todo="restore into an empty one, or say that it is to be over the source",
+        )
+    with as_commands(directory / DUMP, place, seconds) as written:
+        red.ask(server, "FLUSHALL", timeout=seconds)
+        red.pipe(server, written, timeout=seconds)
+
+
 def sum_of(parts: dict[str, str]) -> int:
     """How many keys there are; a Redis without any says so too."""
     return redis_digest.keys_in(parts)
@@ -138,6 +164,20 @@ def digested(path: Path, place: Path | None, seconds: float) -> dict[str, str]:
     Raises:
         MachineError: it does not load it, or cannot write what it has.
     """
+    with (
+        as_commands(path, place, seconds) as written,
+        written.open("rb", buffering=1 << 20) as file,
+    ):
+        return redis_digest.parts(file)
+
+
+@contextmanager
+def as_commands(path: Path, place: Path | None, seconds: float) -> Iterator[Path]:
+    """What is in an RDB file as commands that make it anew, by a scratch server that loads it.
+
+    Raises:
+        MachineError: it does not load it, or cannot write what it has.
+    """
     with scratch.redis(path, place, patience=seconds) as server:
         red.ask(server, "CONFIG", "SET", "appendonly", "yes")
         deadline = clock.monotonic() + seconds
@@ -147,8 +187,7 @@ def digested(path: Path, place: Path | None, seconds: float) -> dict[str, str]:
             clock.sleep(POLL_SECONDS)
         data = Path(red.ask(server, "CONFIG", "GET", "dir").splitlines()[1])
         (written,) = [*data.glob("appendonlydir/*.base.aof"), *data.glob("appendonly.aof")]
-        with written.open("rb", buffering=1 << 20) as file:
-            return redis_digest.parts(file)
+        yield written
 
 
 def _written(persistence: dict[str, str]) -> bool:

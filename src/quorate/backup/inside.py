@@ -1,0 +1,127 @@
+"""Inside a container of the source: commands run there (hooks, gitlab-backup), files taken out.
+
+Through the engine of the container's server, so that nothing has to be installed in it.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from quorate.errors import CommandError, MachineError
+from quorate.tools import command, docker
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
+
+TASK_LABEL = "com.docker.swarm.service.name"
+
+
+class Inside(Protocol):
+    """A container that runs."""
+
+    def run(self, argv: Sequence[str]) -> tuple[int, str]:
+        """Run a program to its end: its exit code and what it printed.
+
+        Raises:
+            MachineError: it cannot be run, or says nothing for too long.
+        """
+        ...
+
+    def take(self, path: str, into: Path) -> None:
+        """Copy a file out.
+
+        Raises:
+            MachineError: there is no such file.
+        """
+        ...
+
+    def put(self, file: Path, path: str) -> None:
+        """Copy a file in, owned by root and private.
+
+        Raises:
+            MachineError: its directory is not there, or there is no room.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container by its id, through its engine; the client's time limit is how long a command
+    may print nothing."""
+
+    client: DockerClient
+    id: str
+
+    def run(self, argv: Sequence[str]) -> tuple[int, str]:
+        return docker.execute(self.client, self.id, argv)
+
+    def take(self, path: str, into: Path) -> None:
+        docker.take_out(self.client, self.id, path, into)
+
+    def put(self, file: Path, path: str) -> None:
+        place = PurePosixPath(path)
+        entry = tarfile.TarInfo(place.name)
+        entry.size, entry.mode = file.stat().st_size, 0o600
+        with file.open("rb") as content:
+            # The engine wants a tar archive: its head, the file, and two empty blocks.
+            docker.put_in(self.client, self.id, str(place.parent), _Archive(entry, content))
+
+
+class _Archive(io.RawIOBase):
+    """One file as a tar archive, made while it is read, however large it is."""
+
+    def __init__(self, entry: tarfile.TarInfo, content: io.BufferedReader) -> None:
+        padding = -entry.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE
+        self._parts = [io.BytesIO(entry.tobuf()), content, io.BytesIO(b"\0" * padding)]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while self._parts:
+            if piece := self._parts[0].read(size):
+                return piece
+            self._parts.pop(0)
+        return b""
+
+
+def running(client: DockerClient, service: str) -> Container:
+    """The container of a service that runs on the server of this engine; the newest of several.
+
+    Raises:
+        MachineError: none runs there.
+    """
+    with docker.translated(f"the containers of {service} cannot be listed"):
+        found = client.api.containers(filters={"label": f"{TASK_LABEL}={service}"})
+    alive = [one for one in found if one.get("State") == "running"]
+    if not alive:
+        raise MachineError(
+            f"no container of {service} runs on this server",
+            cause="it was moved or stopped meanwhile",
+            todo=f"`quorate status` says where {service} runs; run the backup again",
+        )
+    return Container(client=client, id=str(max(alive, key=lambda one: one.get("Created", 0))["Id"]))
+
+
+def hooks(inside: Inside, commands: Sequence[str], *, when: str) -> None:
+    """Run commands, by the container's own shell, one after the other; the first that fails ends it.
+
+    `when` is `before` or `after`, for the error.
+
+    Raises:
+        CommandError: one failed; its last words are the cause.
+    """
+    for line in commands:
+        code, said = inside.run(["sh", "-c", line])
+        if code != 0:
+            raise CommandError(
+                f"the hook `{line}` {when} the backup ended with exit code {code}",
+                cause=command.last_lines(said) or None,
+                todo="run it by hand in the container; hooks are `hooks:` of the source in the "
+                "fleet file",
+            )

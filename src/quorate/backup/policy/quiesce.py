@@ -1,0 +1,210 @@
+"""Keeping a service still while its volumes are read: what is recorded, and what is to be done. Pure.
+
+The record lies in the service's own labels. It is written by the very update that scales the
+service down and removed by the very update that scales it up, so that there is no moment at which
+a service is down and nothing says who did it, how many replicas it had, and until when.
+
+Specs are the engine's own (`Spec` of GET /services): they go back as they came, but for what is
+changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+PREFIX = "quorate.quiesce."
+RUN, SOURCE = f"{PREFIX}run", f"{PREFIX}source"
+REPLICAS, DEADLINE = f"{PREFIX}replicas", f"{PREFIX}deadline"
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Who keeps a service still: the key of the run, its source, until when (UTC).
+
+    `replicas`: how many the service had before.
+    """
+
+    run: str
+    source: str
+    replicas: int
+    deadline: datetime
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {
+            RUN: self.run,
+            SOURCE: self.source,
+            REPLICAS: str(self.replicas),
+            DEADLINE: self.deadline.astimezone(UTC).isoformat(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stale:
+    """A service that is kept still by nobody any more: its id and name, and why."""
+
+    id: str
+    name: str
+    run: str
+    why: str
+
+
+def labels_of(spec: Spec) -> dict[str, str]:
+    """A service's own labels."""
+    return {str(key): str(value) for key, value in (spec.get("Labels") or {}).items()}
+
+
+def marked(spec: Spec) -> bool:
+    """Whether anything says that the service is kept still, readable or not."""
+    return any(key.startswith(PREFIX) for key in labels_of(spec))
+
+
+def record_of(spec: Spec) -> Record | None:
+    """The record; None where there is none, or none that can be read."""
+    labels = labels_of(spec)
+    try:
+        deadline = datetime.fromisoformat(labels[DEADLINE])
+        replicas = int(labels[REPLICAS])
+        if deadline.tzinfo is None or replicas < 0 or not labels[RUN]:
+            return None
+        return Record(
+            run=labels[RUN],
+            source=labels.get(SOURCE, ""),
+            replicas=replicas,
+            deadline=deadline.astimezone(UTC),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def replicas_of(spec: Spec) -> int | None:
+    """How many replicas a service is to have; None where it has no such number (global, jobs)."""
+    replicated = (spec.get("Mode") or {}).get("Replicated")
+    if replicated is None:
+        return None
+    count = replicated.get("Replicas")
+    return 1 if count is None else int(count)
+
+
+def why_not(method: str, spec: Spec, *, undoing: bool = False) -> str | None:
+    """Why a service cannot be kept still by a method; None where it can.
+
+    Args:
+        method: as `quorate.fleet.backup.Quiesce` has them.
+        spec: the service's.
+        undoing: something on the server itself undoes a pause when whoever made it is gone.
+    """
+    if method == "freeze":
+        return (
+            "a file system that is frozen stays so when whoever froze it is killed, and the "
+            "server's engine with it; nothing could undo that. Use `stop`"
+        )
+    if method == "pause" and not undoing:
+        return (
+            "a paused container stays so when whoever paused it is killed: nothing on its server "
+            "would undo it. Use `stop`"
+        )
+    if method == "stop" and replicas_of(spec) is None:
+        return (
+            "only services with a number of replicas can be scaled to 0; this one is global, or "
+            "a job. Use `none`, with `sqlite:` for its databases"
+        )
+    return None
+
+
+def kept_by_other(spec: Spec, run: str, now: datetime, active: Collection[str] | None) -> bool:
+    """Whether another run keeps the service still now, and is not dead."""
+    record = record_of(spec)
+    return record is not None and record.run != run and _why_stale(record, now, active) is None
+
+
+def stopped(spec: Spec, record: Record) -> dict[str, Any]:
+    """The spec that scales a service to 0 and says who did.
+
+    Where the service is down by an earlier record, the replicas are those of that record.
+    """
+    earlier = record_of(spec)
+    current = replicas_of(spec) or 0
+    if earlier is not None and current == 0:
+        current = earlier.replicas
+    labels = {**_without(spec), **_with_replicas(record, current).labels}
+    return {**spec, "Labels": labels, "Mode": _mode(spec, 0)}
+
+
+def resumed(spec: Spec, previous: Spec | None = None) -> dict[str, Any]:
+    """The spec that ends it: no record, and as many replicas as before.
+
+    A service that somebody has scaled meanwhile stays as that person wants. Where the record
+    cannot be read, the replicas are those of the spec before (`PreviousSpec`), or 1.
+    """
+    record, current = record_of(spec), replicas_of(spec)
+    if current == 0:
+        before = (replicas_of(previous) if previous else None) or 1
+        current = record.replicas if record is not None else before
+    mode = spec.get("Mode") if current is None else _mode(spec, current)
+    return {**spec, "Labels": _without(spec), "Mode": mode}
+
+
+def held(spec: Spec, run: str) -> bool:
+    """Whether the service is still kept still by this run: nobody scaled or deployed it."""
+    record = record_of(spec)
+    return record is not None and record.run == run and replicas_of(spec) == 0
+
+
+def stale(
+    services: Iterable[Mapping[str, Any]], now: datetime, active: Collection[str] | None = None
+) -> tuple[Stale, ...]:
+    """The services that must be let go, of those that an engine lists.
+
+    Args:
+        services: as GET /services has them.
+        now: by the swarm's own clock, which the deadlines are of.
+        active: keys of the runs that are going on; None: nobody knows, deadlines count alone.
+    """
+    return tuple(_stale(services, now, active))
+
+
+def _stale(
+    services: Iterable[Mapping[str, Any]], now: datetime, active: Collection[str] | None
+) -> Iterator[Stale]:
+    for service in services:
+        spec = service.get("Spec") or {}
+        if not marked(spec):
+            continue
+        record = record_of(spec)
+        why = "its record cannot be read" if record is None else _why_stale(record, now, active)
+        if why is not None:
+            yield Stale(
+                id=str(service.get("ID") or ""),
+                name=str(spec.get("Name") or ""),
+                run=record.run if record else "",
+                why=why,
+            )
+
+
+def _why_stale(record: Record, now: datetime, active: Collection[str] | None) -> str | None:
+    if active is not None and record.run not in active:
+        return f"the run {record.run} has ended"
+    if now > record.deadline:
+        return f"the run {record.run} should have ended by {record.deadline:%Y-%m-%d %H:%M:%S} UTC"
+    return None
+
+
+def _without(spec: Spec) -> dict[str, str]:
+    return {key: value for key, value in labels_of(spec).items() if not key.startswith(PREFIX)}
+
+
+def _with_replicas(record: Record, replicas: int) -> Record:
+    return Record(
+        run=record.run, source=record.source, replicas=replicas, deadline=record.deadline
+    )
+
+
+def _mode(spec: Spec, replicas: int) -> dict[str, Any]:
+    mode = dict(spec.get("Mode") or {})
+    return {**mode, "Replicated": {**(mode.get("Replicated") or {}), "Replicas": replicas}}

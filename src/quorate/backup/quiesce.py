@@ -1,0 +1,279 @@
+"""Keep services still while their volumes are read, and never leave one down.
+
+Everything is derived from the services' labels (`policy/quiesce.py`): whoever began may be
+killed, or its server lost; whoever comes next finds what is stale and ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from quorate.backup.policy import quiesce as policy
+from quorate.backup.policy.quiesce import Record, Stale
+from quorate.errors import EngineError, LockedError, MachineError, QuorateError, UsageError
+from quorate.tools import clock, docker
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
+
+ATTEMPTS = 20
+POLL_SECONDS = 0.3
+STOP_SECONDS = 120.0
+"""How long tasks may take to end; Swarm kills them after their own grace period."""
+GONE = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Which services are to be kept still, in what order, for whom and for how long (s).
+
+    `active`: keys of the runs that are going on, where they are known.
+    """
+
+    services: tuple[str, ...]
+    run: str
+    source: str
+    seconds: float
+    method: str = "stop"
+    active: Collection[str] | None = None
+    patience: float = STOP_SECONDS
+
+
+@dataclass
+class Kept:
+    """What is kept still. `broken`: services that somebody deployed or scaled meanwhile."""
+
+    services: tuple[str, ...] = ()
+    broken: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def still(client: DockerClient, wish: Wish) -> Iterator[Kept]:
+    """Keep services still for the block; they run again however it ends.
+
+    Look at `broken` after the block: a copy of what was not still all the time is none.
+
+    Raises:
+        UsageError: a service cannot be kept still in this way.
+        LockedError: another run keeps one of them still.
+        MachineError: one does not stop, or the swarm refuses; all run again.
+    """
+    kept = Kept()
+    if wish.method == "none" or not wish.services:
+        yield kept
+        return
+    try:
+        begin(client, wish)
+        kept.services = wish.services
+        yield kept
+        kept.broken.extend(broken(client, wish.services, wish.run))
+    finally:
+        end(client, wish.run)
+
+
+def begin(client: DockerClient, wish: Wish) -> None:
+    """Scale the services to 0, each with its record, and wait until no task of theirs runs.
+
+    The same run may do so again: what is still stays so, with a new deadline.
+
+    Raises:
+        UsageError, LockedError, MachineError: as `still`; what was begun is for `end`.
+    """
+    now = swarm_time(client)
+    record = Record(
+        run=wish.run,
+        source=wish.source,
+        replicas=0,
+        deadline=now + timedelta(seconds=wish.seconds),
+    )
+    found = {name: service(client, name) for name in wish.services}
+    for name, one in found.items():
+        _require(name, one["Spec"], wish, now)
+    for name in wish.services:
+        change(client, name, lambda one: policy.stopped(one["Spec"], record))
+    for name in wish.services:
+        _wait(client, name, wish.patience)
+
+
+def _require(name: str, spec: Mapping[str, Any], wish: Wish, now: datetime) -> None:
+    why = policy.why_not(wish.method, spec)
+    if why is not None:
+        raise UsageError(f"{name} cannot be kept still by `quiesce: {wish.method}`", cause=why)
+    if policy.kept_by_other(spec, wish.run, now, wish.active):
+        record = policy.record_of(spec)
+        raise LockedError(
+            f"another backup keeps {name} still",
+            cause=f"the run {record.run} of {record.source}" if record else None,
+            todo="wait for it to end; one that is dead is ended by `quorate backup doctor` and "
+            "by `quorate serve`",
+        )
+
+
+def broken(client: DockerClient, services: Sequence[str], run: str) -> list[str]:
+    """Those that are no longer kept still by this run.
+
+    Raises:
+        EngineError: the swarm does not answer.
+    """
+    return [name for name in services if not _held(client, name, run)]
+
+
+def _held(client: DockerClient, name: str, run: str) -> bool:
+    try:
+        return policy.held(service(client, name)["Spec"], run)
+    except MachineError:
+        return False
+
+
+def end(client: DockerClient, run: str) -> tuple[str, ...]:
+    """Let everything go that a run keeps still, the last that was stopped first; its names.
+
+    Raises:
+        EngineError: the swarm does not answer, or refuses one; the others are let go.
+    """
+    mine = [one for one in _marked(client) if _run_of(one) == run]
+    return _let_go(client, [(str(one["ID"]), _name(one)) for one in reversed(mine)])
+
+
+def converge(
+    client: DockerClient,
+    active: Collection[str] | None = None,
+    *,
+    say: Callable[[Stale], None] = lambda stale: None,
+) -> tuple[Stale, ...]:
+    """Find what nobody keeps still any more, and end it.
+
+    Args:
+        client: of a manager.
+        active: keys of the runs that are going on; None: only deadlines count.
+        say: told of each before it is ended.
+
+    Raises:
+        EngineError: the swarm does not answer, or refuses one; the others are let go.
+    """
+    found = policy.stale(_marked(client), swarm_time(client), active)
+    for one in found:
+        say(one)
+    _let_go(client, [(one.id, one.name) for one in found])
+    return found
+
+
+def _let_go(client: DockerClient, services: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    failed: QuorateError | None = None
+    done = []
+    for identity, name in services:
+        try:
+            change(client, identity, _resumed)
+            done.append(name)
+        except QuorateError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return tuple(done)
+
+
+def _resumed(one: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not policy.marked(one["Spec"]):
+        return None  # somebody deployed it meanwhile
+    return policy.resumed(one["Spec"], one.get("PreviousSpec"))
+
+
+def change(
+    client: DockerClient,
+    name: str,
+    decide: Callable[[Mapping[str, Any]], dict[str, Any] | None],
+) -> None:
+    """Change a service, deciding anew when somebody else has changed it meanwhile.
+
+    `decide` makes the new spec of the service as it is; None: nothing is to be changed. A
+    service that is gone needs nothing.
+
+    Raises:
+        EngineError: the swarm refuses.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            one = client.api.inspect_service(name)
+            spec = decide(one)
+            if spec is not None and spec != one["Spec"]:
+                docker.update_service(client, one["ID"], one["Version"]["Index"], spec)
+            return
+        except docker.engine_errors() as error:
+            if docker.status_of(error) == 404:
+                return
+            said = docker.words(error)
+            if "out of sequence" not in said or attempt == ATTEMPTS - 1:
+                raise EngineError(f"the service {name} could not be changed", cause=said) from error
+        clock.sleep(POLL_SECONDS)
+
+
+def service(client: DockerClient, name: str) -> Mapping[str, Any]:
+    """A service as the engine has it.
+
+    Raises:
+        MachineError: there is none of that name, or the swarm does not answer.
+    """
+    with docker.translated(
+        f"the service {name} cannot be looked at",
+        todo="`quorate status` says whether it is deployed, and which managers answer",
+    ):
+        return dict(client.api.inspect_service(name))
+
+
+def swarm_time(client: DockerClient) -> datetime:
+    """The time by the clock of the engine that is asked, UTC.
+
+    Raises:
+        EngineError: it does not answer.
+    """
+    with docker.translated("the engine does not tell the time"):
+        said = str(client.api.info().get("SystemTime") or "")
+    try:
+        return datetime.fromisoformat(said)
+    except ValueError:
+        return clock.now()
+
+
+def _wait(client: DockerClient, name: str, patience: float) -> None:
+    """Until no task of a service runs on a server that is there."""
+    deadline = clock.monotonic() + patience
+    while True:
+        with docker.translated(f"the tasks of {name} cannot be looked at"):
+            ready = {
+                node["ID"]
+                for node in client.api.nodes()
+                if (node.get("Status") or {}).get("State") == "ready"
+            }
+            tasks = client.api.tasks(filters={"service": name})
+        left = [task for task in tasks if task.get("NodeID") in ready and _runs(task)]
+        if not left:
+            return
+        if clock.monotonic() > deadline:
+            raise MachineError(
+                f"{name} has not stopped within {patience:.0f} s",
+                cause="its program does not end when it is told to, or its server hangs",
+                todo="give it a shorter `stop_grace_period`, or back it up with `quiesce: none`",
+            )
+        clock.sleep(POLL_SECONDS)
+
+
+def _runs(task: Mapping[str, Any]) -> bool:
+    return str((task.get("Status") or {}).get("State") or "").lower() not in GONE
+
+
+def _marked(client: DockerClient) -> list[Mapping[str, Any]]:
+    """All services that anything says of that they are kept still."""
+    with docker.translated("the swarm's services cannot be listed"):
+        return [one for one in client.api.services() or () if policy.marked(one.get("Spec") or {})]
+
+
+def _run_of(one: Mapping[str, Any]) -> str:
+    return policy.labels_of(one["Spec"]).get(policy.RUN, "")
+
+
+def _name(one: Mapping[str, Any]) -> str:
+    return str((one.get("Spec") or {}).get("Name") or one.get("ID") or "")

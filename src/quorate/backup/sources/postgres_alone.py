@@ -1,0 +1,162 @@
+"""One database of a Postgres dump, restored into a server in use: under a free name, or in place.
+
+In place, the database that is there gets another name first and stays under it, so that nothing
+is lost whatever happens; a restore that fails gives it its name back. Roles are the server's:
+the dump's are not made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quorate.backup.sources import base
+from quorate.backup.sources import postgres_look as look
+from quorate.backup.sources.postgres import Postgres, directory_of
+from quorate.backup.sources.postgres_seen import View
+from quorate.errors import MachineError, RefusedError, UsageError
+from quorate.tools import clock, pg
+from quorate.tools.passfile import private_file
+
+ADMIN = "template1"
+"""Nobody else is connected to it, so that every other database may be renamed from there."""
+LONGEST = 63
+"""Bytes of a name (NAMEDATALEN)."""
+CREATE = re.compile(r'^CREATE DATABASE "(?:[^"]|"")*"( WITH .*;)$', re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """What came of it: `seconds` of the restore, what is not as it was, the former's new name."""
+
+    seconds: float
+    differences: tuple[str, ...]
+    former: str
+
+
+def restore(
+    source: Postgres, directory: Path, database: str, name: str, *, in_place: bool, aside: str
+) -> Alone:
+    """Restore a database of a dump under a name.
+
+    Args:
+        source: the server that it goes to.
+        directory: the dump.
+        database: which one of it.
+        name: what it is to be called.
+        in_place: whether a database of that name may be replaced.
+        aside: the end of the name that such a one gets.
+
+    Raises:
+        UsageError: the dump has no such database.
+        RefusedError: there is one of that name; nothing was changed.
+        MachineError: it cannot be restored; what was there is there again.
+    """
+    dumped = base.manifest(directory)
+    programs = pg.programs_for(source.server, source.places)
+    path = directory / directory_of(database)
+    if not path.is_dir():
+        raise UsageError(f"the copy has no database {database}")
+    server, former = source.server, ""
+    if pg.version(server, programs) // 10000 < int(dumped.version) // 10000:
+        raise MachineError(
+            f"the dump is of Postgres {int(dumped.version) // 10000}, the server is older",
+            todo="restore into a server of the same major version, or a newer one",
+        )
+    if _exists(server, name, programs):
+        if not in_place:
+            raise RefusedError(
+                f"there is a database {name} on {server.host}; nothing was changed",
+                todo="name another one, or say that it is to be replaced",
+            )
+        former = former_name(name, aside)
+        _rename(server, name, former, programs)
+    began = clock.monotonic()
+    try:
+        if name == database:
+            pg.restore(server, programs, path, jobs=source.jobs, timeout=source.seconds)
+        else:
+            _create(server, path, name, programs)
+            pg.restore_into(server, name, programs, path, jobs=source.jobs, timeout=source.seconds)
+    except BaseException:
+        _drop(server, name, programs)
+        if former:
+            _rename(server, former, name, programs)
+        raise
+    seconds = clock.monotonic() - began
+    view = View(
+        server=server, database=name, programs=programs, snapshot=None, seconds=source.seconds
+    )
+    found = view.see(view.tables(), source.jobs).parts | view.sequence_states()
+    differences = compare(dumped.parts, database, found, name)
+    return Alone(seconds=seconds, differences=differences, former=former)
+
+
+def former_name(name: str, aside: str) -> str:
+    """The name that a database gets which makes room. Pure."""
+    end = f"_before_{aside}".encode()
+    return (name.encode()[: LONGEST - len(end)] + end).decode(errors="ignore")
+
+
+def compare(
+    dumped: Mapping[str, str], database: str, found: Mapping[str, str], name: str
+) -> tuple[str, ...]:
+    """What is not as it was in a database that may have another name now. Pure."""
+    was, now = parts_of(dumped, database), parts_of(found, name)
+    return tuple(
+        f"{part}: {was.get(part, 'nothing')} when dumped, {now.get(part, 'nothing')} restored"
+        for part in sorted(was.keys() | now.keys())
+        if was.get(part) != now.get(part)
+    )
+
+
+def parts_of(parts: Mapping[str, str], database: str) -> dict[str, str]:
+    """The parts of one database, without its name. Pure."""
+    named = look.part(database)
+    found = {}
+    for part, state in parts.items():
+        kind = "sequence " if part.startswith("sequence ") else ""
+        rest = part.removeprefix(kind)
+        if part.endswith(f" of {named}"):
+            found[part.removesuffix(f" of {named}")] = state
+        elif rest.startswith(f"{named}."):
+            found[kind + rest.removeprefix(f"{named}.")] = state
+    return found
+
+
+def _exists(server: pg.Server, name: str, programs: pg.Programs) -> bool:
+    script = f"SELECT count(*) FROM pg_database WHERE datname = {look.literal(name)};"
+    return pg.query(server, ADMIN, script, programs) != [0]
+
+
+def _rename(server: pg.Server, name: str, other: str, programs: pg.Programs) -> None:
+    """Give a database another name; whoever is connected to it is cut off."""
+    was, new = look.identifier(name), look.identifier(other)
+    pg.query(server, ADMIN, f"ALTER DATABASE {was} WITH ALLOW_CONNECTIONS false;", programs)
+    try:
+        end = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            f"WHERE datname = {look.literal(name)} AND pid <> pg_backend_pid();"
+        )
+        pg.query(server, ADMIN, end, programs)
+        # Who was cut off is gone within a moment; ALTER waits five seconds for that.
+        pg.query(server, ADMIN, f"ALTER DATABASE {was} RENAME TO {new};", programs)
+        was = new
+    finally:
+        pg.query(server, ADMIN, f"ALTER DATABASE {was} WITH ALLOW_CONNECTIONS true;", programs)
+
+
+def _drop(server: pg.Server, name: str, programs: pg.Programs) -> None:
+    pg.query(server, ADMIN, f"DROP DATABASE IF EXISTS {look.identifier(name)};", programs)
+
+
+def _create(server: pg.Server, path: Path, name: str, programs: pg.Programs) -> None:
+    """Make an empty database like the dumped one: its encoding and locale."""
+    with private_file("", "script") as into:
+        pg.schema_of(programs, path, into)
+        match = CREATE.search(into.read_text())
+    if match is None:
+        raise MachineError(f"the dump {path.name} does not say how its database is made")
+    pg.query(server, ADMIN, f"CREATE DATABASE {look.identifier(name)}{match[1]}", programs)

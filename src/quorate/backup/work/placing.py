@@ -1,0 +1,132 @@
+"""Files of a copy brought to where they belong: all of them beside it first, then swapped in.
+
+Whatever ends it early leaves the directory as it was, and what was begun in a directory of its
+own in it, which the next restore removes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from quorate.backup.model import Manifest
+from quorate.backup.work.setting import Fetch, Setting, Tried
+from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
+from quorate.tools import clock
+from quorate.tools.restic_errors import Reason
+
+STAGE = ".quorate-restore-"
+
+Compare = Callable[[Setting, Path, Manifest], Tried]
+
+
+def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
+    """Restore a copy of volumes, compare it, and put it into its places.
+
+    One volume goes into `target_path` itself, several into directories of their names in it. In
+    place, each goes into the directory that the job has mounted under its name.
+
+    Raises:
+        RefusedError: something is there already; nothing was changed.
+        RepositoryError: the copy is not what it was made of; nothing was changed.
+        MachineError: a directory cannot be written.
+    """
+    began = clock.monotonic()
+    try:
+        with _stage(_above(setting)) as stage:
+            manifest = fetch(stage)
+            wrong = compare(setting, stage, manifest).differences
+            if wrong:
+                raise RepositoryError(
+                    "the copy is not what the source was; nothing was changed",
+                    reason=Reason.DAMAGED,
+                    cause="\n".join(wrong[:5]),
+                    todo="restore another copy, and prove this one",
+                )
+            names = sorted({path.partition("/")[0] for path in manifest.parts})
+            for name, target in _targets(setting, names).items():
+                swap(stage / name, target, stage / f".former-{name}")
+    except OSError as error:
+        raise MachineError(
+            f"the copy could not be put into its place: {error.strerror} ({error.filename})",
+            todo="see that the disk has room and the directory may be written, then run it again",
+        ) from error
+    return Tried(seconds=clock.monotonic() - began)
+
+
+def _above(setting: Setting) -> Path:
+    """The directory that is restored into first: on the disk that the files go to."""
+    job = setting.job
+    if job.target_path:
+        target = Path(job.target_path)
+        if any(target == Path(one.path) for one in job.volumes) and not job.in_place:
+            raise RefusedError(
+                f"{target} is where the data come from; nothing was changed",
+                todo="restore into another directory, or say that it is to be over the source",
+            )
+        target.mkdir(parents=True, exist_ok=True)
+        _require_free(target, in_place=job.in_place)
+        return target
+    if not job.in_place:
+        raise UsageError("files are restored into a directory: name it (`target_path`)")
+    if not job.volumes:
+        raise UsageError("a restore in place needs the volumes of the source (`volumes`)")
+    return Path(job.volumes[0].path)
+
+
+def _targets(setting: Setting, names: Sequence[str]) -> dict[str, Path]:
+    """Where each tree of a copy goes."""
+    job = setting.job
+    if job.target_path:
+        target = Path(job.target_path)
+        return {names[0]: target} if len(names) == 1 else {name: target / name for name in names}
+    there = {Path(one.path).name: Path(one.path) for one in job.volumes}
+    if lost := [name for name in names if name not in there]:
+        raise RefusedError(
+            f"the copy has {', '.join(lost)}, and the job has no such volume; nothing was changed",
+            todo="restore it into a directory, and see what has become of that volume",
+        )
+    return {name: there[name] for name in names}
+
+
+def _require_free(target: Path, *, in_place: bool) -> None:
+    there = [path.name for path in target.iterdir() if not path.name.startswith(STAGE)]
+    if there and not in_place:
+        raise RefusedError(
+            f"{target} is not empty ({there[0]}); nothing was changed",
+            todo="restore into an empty directory",
+        )
+
+
+@contextmanager
+def _stage(above: Path) -> Iterator[Path]:
+    """A private directory in another one; what killed restores left there goes first."""
+    for left in above.glob(f"{STAGE}*"):
+        shutil.rmtree(left)
+    stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=above))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage)
+
+
+def swap(new: Path, target: Path, former: Path) -> None:
+    """Move what is in `new` into `target`, and what was there into `former`.
+
+    Where both lie on one disk these are renames. `target` itself becomes as `new` is.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    former.mkdir(mode=0o700)
+    for path in list(target.iterdir()):
+        if not path.name.startswith(STAGE):
+            shutil.move(path, former / path.name)
+    for path in list(new.iterdir()):
+        shutil.move(path, target / path.name)
+    state = new.stat()
+    if os.geteuid() == 0:
+        os.chown(target, state.st_uid, state.st_gid)
+    shutil.copystat(new, target)

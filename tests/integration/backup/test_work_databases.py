@@ -1,0 +1,268 @@
+"""Jobs of databases: backed up, proven, restored into another server, and all that goes wrong."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.backup import catalogue, scratch
+from quorate.backup.jobs.model import Job, Reach
+from quorate.backup.place import Repository
+from quorate.tools import command, mariadb, pg
+from quorate.tools import redis as red
+from tests import real_databases
+from tests.integration.backup import test_faults, working
+
+pytestmark = pytest.mark.timeout(1800)
+
+PASSWORD = "pass:w'ö\"rd"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A running server with some data, as jobs are told of it."""
+
+    kind: str
+    reach: Reach
+    place: Path
+
+    def job(self, work: str, near: Repository, **more: Any) -> Job:
+        about = {"source": f"shop/{self.kind}", "kind": self.kind, "reach": self.reach}
+        return working.job(work, working.at(near.place), **{**about, **more})
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with real_databases.place() as made:
+        (made / "password").write_text(PASSWORD + "\n")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def postgres(place: Path) -> Iterator[Source]:
+    real_databases.need("postgresql")
+    programs = pg.installed()[-1]
+    with scratch.postgres(programs.major, place) as server:
+        quoted = PASSWORD.replace("'", "''")
+        script = (
+            "CREATE DATABASE shop; CREATE ROLE plain LOGIN PASSWORD 'plain-secret';"
+            f"CREATE ROLE keeper SUPERUSER LOGIN PASSWORD '{quoted}';"
+        )
+        pg.query(server, "postgres", script, programs)
+        rows = "CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 20000) i;"
+        pg.query(server, "shop", rows, programs)
+        hba = f"local all {scratch.ADMIN} trust\nlocal all all scram-sha-256\n"
+        (Path(server.host) / "data" / "pg_hba.conf").write_text(hba)
+        pg.query(server, "postgres", "SELECT to_json(pg_reload_conf())", programs)
+        secret = str(place / "password")
+        reach = Reach(host=server.host, port=server.port, user="keeper", password_file=secret)
+        yield Source(kind="postgres", reach=reach, place=place)
+
+
+@pytest.fixture(scope="module")
+def maria(place: Path) -> Iterator[Source]:
+    real_databases.need("mariadb-server")
+    programs = mariadb.installed()
+    with scratch.mariadb(place) as server:
+        secret = PASSWORD.replace("'", "''")
+        script = f"""
+        CREATE DATABASE shop; USE shop; CREATE TABLE shop.t (a INT PRIMARY KEY, b TEXT);
+        INSERT INTO shop.t SELECT seq, MD5(seq) FROM seq_1_to_5000;
+        CREATE USER keeper@localhost IDENTIFIED BY '{secret}';
+        GRANT ALL PRIVILEGES ON *.* TO keeper@localhost;
+        """
+        mariadb.lines(server, script, programs)
+        reach = Reach(
+            host=server.host, port=0, user="keeper", password_file=str(place / "password")
+        )
+        yield Source(kind="mariadb", reach=reach, place=place)
+
+
+@pytest.fixture(scope="module")
+def redis(place: Path) -> Iterator[Source]:
+    real_databases.need("redis-server")
+    with scratch.redis(place=place) as server:
+        script = "".join(f"SET key:{number} {number}\n" for number in range(3000))
+        command.run(server.argv(), input=script)
+        red.ask(server, "CONFIG", "SET", "requirepass", PASSWORD)
+        reach = Reach(host=server.host, port=0, password_file=str(place / "password"))
+        yield Source(kind="redis", reach=reach, place=place)
+
+
+@pytest.fixture(params=["postgres", "maria", "redis"])
+def source(request: pytest.FixtureRequest) -> Source:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Source)
+    return found
+
+
+@pytest.fixture
+def spool(place: Path) -> Iterator[Path]:
+    made = place / "spool"
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_a_database_is_backed_up_and_proven(source: Source, near: Repository, spool: Path) -> None:
+    said = working.done(source.job("backup", near), spool)
+    (copy,) = said.answer.copies
+    assert copy.complete and copy.proven is None and copy.run == "run-1"
+    assert copy.source == f"shop/{source.kind}" and copy.server == "box1"
+    assert said.answer.size == copy.size > 10_000
+    assert said.answer.added > 0
+    assert said.answer.peak > 10_000_000 and said.answer.seconds > 0
+    assert any(step.step.startswith("dump") for step in said.progress)
+    assert any(step.step.startswith("store") for step in said.progress)
+    assert working.empty(spool)
+    told = source.job("prove", near, snapshot=copy.id[:12], server="box2", reach=None)
+    proven = working.done(told, spool)
+    (after,) = proven.answer.copies
+    assert after.proven and after.differences == ()
+    assert after.proof_seconds > 0 and after.proof_server == "box2"
+    (again,) = catalogue.read(near)
+    assert again.proven
+    assert working.empty(spool)
+
+
+def test_a_run_that_is_complete_is_answered_at_once(
+    redis: Source, near: Repository, spool: Path
+) -> None:
+    first = working.done(redis.job("backup", near), spool).answer.copies
+    gone = Reach(host="/nonexistent/socket", port=0)
+    again = working.done(redis.job("backup", near, reach=gone), spool)
+    assert again.answer.copies == first and again.answer.added == 0
+    other = working.run(redis.job("backup", near, reach=gone, run="run-2"), spool)
+    assert other.code == 6 and "/nonexistent/socket" in other.why
+    (copy,) = catalogue.read(near)
+    assert copy.id == first[0].id
+
+
+CUT = """\
+#!/bin/sh
+REAL={real}
+for each in "$@"; do case "$each" in --file=*) into=${{each#--file=}};; esac; done
+$REAL "$@" || exit
+case "$into" in *database-shop) truncate -s -9 "$(ls -S "$into"/[0-9]*.dat | head -1)";; esac
+exit 0
+"""
+
+
+def test_what_cannot_be_dumped_whole_never_counts(
+    postgres: Source, near: Repository, spool: Path, tmp_path: Path, place: Path
+) -> None:
+    """A wrong password, a role that may too little, a full disk, a dump cut short with exit 0."""
+    (tmp_path / "guessed").write_text("guessed-secret")
+    (tmp_path / "plain").write_text("plain-secret")
+    reach = postgres.reach
+    wrong = reach.model_copy(update={"password_file": str(tmp_path / "guessed")})
+    plain = reach.model_copy(update={"user": "plain", "password_file": str(tmp_path / "plain")})
+    lost = reach.model_copy(update={"password_file": str(tmp_path / "nothing")})
+    said = {
+        name: working.run(postgres.job("backup", near, run=name, reach=one), spool)
+        for name, one in {"wrong": wrong, "plain": plain, "lost": lost}.items()
+    }
+    assert "password authentication failed" in said["wrong"].why
+    assert "the role plain" in said["plain"].why and "as a superuser" in said["plain"].why
+    assert "cannot be read from" in said["lost"].why
+    with real_databases.small_disk("500k") as disk:
+        disk.chmod(0o711)
+        said["full"] = working.run(postgres.job("backup", near, run="full"), disk)
+        assert "No space left" in said["full"].why
+        assert working.empty(disk)
+    programs = fake_programs(tmp_path, "pg_dump", CUT)
+    said["cut"] = working.run(postgres.job("backup", near, run="cut"), spool, programs)
+    assert "cut short" in said["cut"].why
+    for name, each in said.items():
+        assert each.code == 6 and each.answer.copies == (), name
+        shown = each.stdout + each.log
+        assert "guessed-secret" not in shown and "plain-secret" not in shown
+        assert PASSWORD not in shown and "ö" not in shown
+    assert working.empty(spool)
+    assert catalogue.read(near) == ()
+
+
+def fake_programs(tmp_path: Path, name: str, script: str) -> Path:
+    """A directory with a fake program; what it starts by `$REAL` is the real one."""
+    made = tmp_path / "fake-programs"
+    made.mkdir()
+    real = pg.installed()[-1].argv(name)
+    for each in ("psql", "pg_dumpall", "pg_restore"):
+        (made / each).symlink_to(pg.installed()[-1].argv(each))
+    (made / name).write_text(script.format(real=real))
+    (made / name).chmod(0o755)
+    return made
+
+
+def test_restored_into_other_servers_and_never_over_the_source(
+    postgres: Source, near: Repository, spool: Path, place: Path
+) -> None:
+    """Whole into an empty server, alone under another name beside the source, in place."""
+    (copy,) = working.done(postgres.job("backup", near), spool).answer.copies
+    programs = pg.installed()[-1]
+    count = "SELECT count(*) FROM t"
+    refused = working.run(postgres.job("restore", near, target=postgres.reach), spool)
+    assert refused.code == 8 and "is where the data come from" in refused.why
+    with scratch.postgres(programs.major, place) as empty:
+        target = Reach(host=empty.host, port=empty.port, user=scratch.ADMIN)
+        restored = working.done(postgres.job("restore", near, target=target), spool)
+        assert restored.answer.copies[0].id == copy.id
+        assert pg.query(empty, "shop", count, programs) == [20000]
+        again = working.run(postgres.job("restore", near, target=target), spool)
+        assert again.code == 8 and "has tables" in again.why
+    beside = postgres.reach.model_copy(update={"database": "shop two"})
+    told = postgres.job("restore", near, target=beside, only="shop")
+    working.done(told, spool)
+    source = pg.Server(host=postgres.reach.host, user=scratch.ADMIN)
+    assert pg.query(source, "shop two", count, programs) == [20000]
+    pg.query(source, "shop", "DELETE FROM t WHERE i > 7", programs)
+    told = postgres.job("restore", near, target=postgres.reach, in_place=True)
+    said = working.done(told, spool)
+    assert pg.query(source, "shop", count, programs) == [20000]
+    (former,) = [text for text in said.answer.findings if "former database shop " in text]
+    name = former.partition("kept as ")[2].partition(":")[0]
+    assert pg.query(source, name, count, programs) == [7]
+
+
+def test_redis_and_mariadb_in_place(
+    redis: Source, maria: Source, near: Repository, spool: Path
+) -> None:
+    """Over a source only when told so; a MariaDB only from a copy that was proven."""
+    server = red.Server(host=redis.reach.host, password=PASSWORD)
+    working.done(redis.job("backup", near), spool)
+    red.ask(server, "SET", "key:1", "changed")
+    refused = working.run(redis.job("restore", near, target=redis.reach), spool)
+    assert refused.code == 8
+    told = redis.job("restore", near, target=redis.reach, in_place=True)
+    assert working.done(told, spool).answer.findings == ()
+    assert red.ask(server, "GET", "key:1") == "1" and red.ask(server, "DBSIZE") == "3000"
+    working.done(maria.job("backup", near), spool)
+    programs = mariadb.installed()
+    admin = mariadb.Server(host=maria.reach.host, user=scratch.ADMIN)
+    count = "SELECT COUNT(*) FROM shop.t;"
+    mariadb.lines(admin, "DELETE FROM shop.t WHERE a > 9;", programs)
+    told = maria.job("restore", near, target=maria.reach, in_place=True)
+    refused = working.run(told, spool)
+    assert refused.code == 8 and "not proven" in refused.why
+    assert mariadb.query(admin, count, programs) == [9]
+    working.done(maria.job("prove", near), spool)
+    working.done(told, spool)
+    assert mariadb.query(admin, count, programs) == [5000]
+
+
+def test_a_flipped_byte_turns_a_proof_red(redis: Source, near: Repository, spool: Path) -> None:
+    working.done(redis.job("backup", near), spool)
+    test_faults.flip(near, at=1000)
+    said = working.run(redis.job("prove", near, server="box2"), spool)
+    assert said.code == 4 and said.answer.trouble is not None
+    assert said.answer.trouble.reason == "different"
+    (told,) = said.answer.copies
+    assert told.proven is False and told.differences
+    (copy,) = catalogue.read(near)
+    assert copy.complete and not copy.proven
+    assert copy.proof is not None and copy.proof.server == "box2"
+    working.done(redis.job("backup", near, run="run-2"), spool)

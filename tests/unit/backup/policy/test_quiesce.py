@@ -1,0 +1,109 @@
+"""What is recorded of a service that is kept still, and what is done with the record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.backup.policy import quiesce
+from quorate.backup.policy.quiesce import Record
+
+NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+RECORD = Record(run="r1", source="volume/app", replicas=0, deadline=NOW + timedelta(hours=1))
+
+
+def spec(replicas: int = 3, **labels: str) -> dict[str, Any]:
+    return {
+        "Name": "shop_app",
+        "Labels": {"com.docker.stack.namespace": "shop", **labels},
+        "Mode": {"Replicated": {"Replicas": replicas}},
+        "TaskTemplate": {"ContainerSpec": {"Image": "app:1"}, "ForceUpdate": 2},
+        "UpdateConfig": {"Parallelism": 1},
+    }
+
+
+@given(
+    replicas=st.integers(0, 20),
+    labels=st.dictionaries(st.text(min_size=1).filter(lambda key: "quiesce" not in key), st.text()),
+)
+def test_ended_a_service_is_exactly_as_before(replicas: int, labels: dict[str, str]) -> None:
+    before = spec(replicas) | {"Labels": labels}
+    down = quiesce.stopped(before, RECORD)
+    assert quiesce.replicas_of(down) == 0 and quiesce.held(down, "r1")
+    assert down["TaskTemplate"] == before["TaskTemplate"]
+    assert quiesce.resumed(down) == before
+
+
+def test_begun_again_the_first_number_of_replicas_counts() -> None:
+    down = quiesce.stopped(quiesce.stopped(spec(3), RECORD), RECORD)
+    assert quiesce.replicas_of(quiesce.resumed(down)) == 3
+
+
+def test_a_dead_runs_record_is_taken_over_with_its_number() -> None:
+    down = quiesce.stopped(spec(3), RECORD)
+    other = Record(run="r2", source="volume/app", replicas=0, deadline=NOW + timedelta(hours=9))
+    taken = quiesce.stopped(down, other)
+    assert quiesce.held(taken, "r2") and not quiesce.held(taken, "r1")
+    assert quiesce.replicas_of(quiesce.resumed(taken)) == 3
+
+
+def test_what_somebody_scaled_meanwhile_stays() -> None:
+    down = quiesce.stopped(spec(3), RECORD)
+    by_hand = {**down, "Mode": {"Replicated": {"Replicas": 5}}}
+    assert not quiesce.held(by_hand, "r1")
+    assert quiesce.resumed(by_hand) == spec(5)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{quiesce.REPLICAS: "many"}, {quiesce.DEADLINE: "soon"}, {quiesce.DEADLINE: "2026-03-01T03:00"},
+     {quiesce.REPLICAS: "-1"}, {quiesce.RUN: ""}],
+)  # fmt: skip
+def test_a_record_that_cannot_be_read_is_ended_with_what_was_before(broken: dict[str, str]) -> None:
+    down = quiesce.stopped(spec(3), RECORD)
+    down["Labels"] = down["Labels"] | broken
+    assert quiesce.record_of(down) is None and quiesce.marked(down)
+    (found,) = quiesce.stale([{"ID": "i", "Spec": down}], NOW)
+    assert found.why == "its record cannot be read"
+    assert quiesce.resumed(down, spec(4)) == spec(4)
+    assert quiesce.replicas_of(quiesce.resumed(down, spec(0))) == 1
+
+
+def stale_at(hours: float, active: set[str] | None) -> tuple[str, ...]:
+    down = {"ID": "i", "Spec": quiesce.stopped(spec(), RECORD)}
+    untouched = {"ID": "j", "Spec": spec()}
+    found = quiesce.stale([down, untouched], NOW + timedelta(hours=hours), active)
+    return tuple(one.why for one in found)
+
+
+def test_stale_is_what_is_past_its_deadline_or_whose_run_has_ended() -> None:
+    assert stale_at(0.5, None) == () and stale_at(0.5, {"r1", "r2"}) == ()
+    assert stale_at(0.5, set()) == ("the run r1 has ended",)
+    past = ("the run r1 should have ended by 2026-03-01 04:00:00 UTC",)
+    assert stale_at(1.5, None) == past and stale_at(1.5, {"r1"}) == past
+
+
+def test_another_run_keeps_it_as_long_as_it_is_alive() -> None:
+    down = quiesce.stopped(spec(), RECORD)
+    assert quiesce.kept_by_other(down, "r2", NOW, None)
+    assert not quiesce.kept_by_other(down, "r1", NOW, None)
+    assert not quiesce.kept_by_other(down, "r2", NOW, {"r2"})
+    assert not quiesce.kept_by_other(down, "r2", NOW + timedelta(hours=2), {"r1", "r2"})
+
+
+def test_why_a_service_cannot_be_kept_still() -> None:
+    assert quiesce.why_not("stop", spec()) is None
+    assert quiesce.why_not("none", {"Mode": {"Global": {}}}) is None
+    assert "scaled to 0" in (quiesce.why_not("stop", {"Mode": {"Global": {}}}) or "")
+    assert "undo" in (quiesce.why_not("pause", spec()) or "")
+    assert quiesce.why_not("pause", spec(), undoing=True) is None
+    assert "frozen" in (quiesce.why_not("freeze", spec()) or "")
+
+
+def test_a_service_without_a_number_has_one_replica() -> None:
+    down = quiesce.stopped(spec() | {"Mode": {"Replicated": {}}}, RECORD)
+    assert quiesce.replicas_of(quiesce.resumed(down)) == 1

@@ -1,0 +1,174 @@
+"""Services are kept still and run again, whoever is killed at whatever moment; on FakeServices."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from quorate.backup import quiesce
+from quorate.backup.policy import quiesce as policy
+from quorate.backup.quiesce import Wish
+from quorate.errors import EngineError, LockedError, MachineError, UsageError
+from quorate.tools import clock
+from tests.fakes.services import FakeServices, Killed, later, refused
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
+
+WISH = Wish(services=("app", "worker"), run="r1", source="volume/app", seconds=3600)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time goes on by what is slept."""
+    slept = [0.0]
+    monkeypatch.setattr(clock, "sleep", lambda seconds: slept.__setitem__(0, slept[0] + seconds))
+    monkeypatch.setattr(clock, "monotonic", lambda: slept[0])
+
+
+def client(fake: FakeServices) -> DockerClient:
+    return cast("DockerClient", fake)
+
+
+def test_services_stop_and_run_again() -> None:
+    swarm = FakeServices(app=2, worker=3, other=1)
+    before = {name: raw["Spec"] for name, raw in swarm.raw.items()}
+    with quiesce.still(client(swarm), WISH) as kept:
+        assert (swarm.replicas("app"), swarm.replicas("worker"), swarm.replicas("other")) == (0, 0, 1)
+        assert policy.record_of(swarm.raw["app"]["Spec"]) == policy.Record(
+            run="r1", source="volume/app", replicas=2, deadline=later(3600)
+        )
+    assert kept.broken == []
+    assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
+
+
+def test_they_run_again_when_the_block_fails() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    with contextlib.suppress(ZeroDivisionError), quiesce.still(client(swarm), WISH):
+        raise ZeroDivisionError
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+
+
+@pytest.mark.parametrize("call", range(1, 40))
+def test_killed_at_any_call_nothing_stays_down(call: int) -> None:
+    """The invariant: a service that is down says so itself, and is found and ended."""
+    swarm = FakeServices(app=2, worker=3)
+    before = {name: raw["Spec"] for name, raw in swarm.raw.items()}
+    swarm.killed_at = call
+    try:
+        with quiesce.still(client(swarm), WISH):
+            pass
+    except Killed:
+        pass
+    swarm.killed_at = 0
+    for name in ("app", "worker"):
+        assert swarm.replicas(name) or policy.record_of(swarm.raw[name]["Spec"]) is not None
+    swarm.now = later(60)
+    assert quiesce.converge(client(swarm), {"r1"}) == (), "the run may still be going on"
+    quiesce.converge(client(swarm), {"r2"})
+    assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
+
+
+def test_the_worst_kill_without_anybody_who_knows_the_runs() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    told: list[str] = []
+    assert quiesce.converge(client(swarm), say=lambda one: told.append(one.name)) == ()
+    swarm.now = later(3601)
+    found = quiesce.converge(client(swarm), say=lambda one: told.append(one.name))
+    assert [one.name for one in found] == told == ["app", "worker"]
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+    assert quiesce.converge(client(swarm)) == ()
+
+
+@pytest.mark.parametrize("call", range(1, 20))
+def test_somebody_changes_a_service_meanwhile(call: int) -> None:
+    swarm = FakeServices(app=2, worker=3)
+    swarm.meddle_at = call
+    with quiesce.still(client(swarm), WISH):
+        assert swarm.replicas("app") == 0
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+    assert not policy.marked(swarm.raw["app"]["Spec"])
+    if swarm.calls >= call:
+        assert swarm.labels("app")["note"] == "somebody was here"
+
+
+def test_who_scales_or_deploys_it_meanwhile_is_obeyed_and_told_of() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    with quiesce.still(client(swarm), WISH) as kept:
+        swarm.scale("app", 5)
+    assert kept.broken == ["app"]
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (5, 3)
+    with quiesce.still(client(swarm), WISH) as kept:
+        swarm.add("worker", {"Replicated": {"Replicas": 1}})  # `docker stack deploy`
+    assert kept.broken == ["worker"] and swarm.replicas("worker") == 1
+    with quiesce.still(client(swarm), WISH) as kept:
+        del swarm.raw["app"]
+    assert kept.broken == ["app"] and swarm.replicas("worker") == 1
+
+
+def test_two_runs_at_once() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    other = Wish(services=("worker",), run="r2", source="volume/logs", seconds=60)
+    with pytest.raises(LockedError, match="another backup keeps worker still"):
+        quiesce.begin(client(swarm), other)
+    quiesce.end(client(swarm), "r2")
+    assert swarm.replicas("worker") == 0
+    swarm.now = later(3601)
+    quiesce.begin(client(swarm), other)
+    assert quiesce.end(client(swarm), "r1") == ("app",)
+    assert quiesce.end(client(swarm), "r2") == ("worker",)
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+
+
+def test_what_does_not_stop_runs_again() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    swarm.stuck.add("worker")
+    with pytest.raises(MachineError, match="has not stopped"), quiesce.still(client(swarm), WISH):
+        pytest.fail("the block began")
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+
+
+@pytest.mark.parametrize("method", ["stop", "pause", "freeze"])
+def test_what_cannot_be_kept_still_is_left_alone(method: str) -> None:
+    swarm = FakeServices(app=2)
+    swarm.add("worker", {"Global": {}})
+    wish = replace(WISH, method=method)
+    with pytest.raises(UsageError), quiesce.still(client(swarm), wish):
+        pytest.fail("the block began")
+    assert swarm.replicas("app") == 2 and not policy.marked(swarm.raw["app"]["Spec"])
+
+
+def test_nothing_is_kept_still_where_nothing_says_so() -> None:
+    swarm = FakeServices(app=2)
+    with quiesce.still(client(swarm), replace(WISH, method="none")) as kept:
+        assert swarm.replicas("app") == 2
+    assert kept.services == () and swarm.calls == 0
+
+
+def test_a_service_that_is_not_there_is_said() -> None:
+    swarm = FakeServices(app=2)
+    with pytest.raises(EngineError, match="worker cannot be looked at"):
+        quiesce.begin(client(swarm), WISH)
+    assert swarm.replicas("app") == 2
+
+
+def test_one_that_refuses_does_not_keep_the_others_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    put = swarm._put
+
+    def refuse(name: str, spec: dict[str, Any]) -> None:
+        if name == "worker":
+            raise refused("the disk is full")
+        put(name, spec)
+
+    monkeypatch.setattr(swarm, "_put", refuse)
+    with pytest.raises(EngineError, match="worker could not be changed"):
+        quiesce.end(client(swarm), "r1")
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 0)
+    assert policy.record_of(swarm.raw["worker"]["Spec"]) is not None
