@@ -106,6 +106,8 @@ class Memory:
                 del self.copies[place]
             self.listed[doing.repository] = now
             self.stale.discard(doing.repository)
+        for id in answer.forgotten:
+            self.copies.pop((doing.repository, id), None)
         for copied in answer.copies:
             self.copies[copied.repository, copied.id] = snapshot_of(copied)
 

@@ -133,7 +133,7 @@ def test_an_address_that_is_taken_is_said(tmp_path: Path) -> None:
 
     with (
         web.served({}, "127.0.0.1", 0) as port,
-        pytest.raises(MachineError, match="nothing can listen on 127.0.0.1"),
+        pytest.raises(MachineError, match=r"nothing can listen on 127\.0\.0\.1"),
         web.served({}, "127.0.0.1", port),
     ):
         pass

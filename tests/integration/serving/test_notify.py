@@ -103,7 +103,11 @@ def test_a_webhook_gets_it() -> None:
         notify.send("chat", url, title="office: 1 problem", body="- db", bad=True)
     ((path, body),) = receiver.got
     assert path == f"/{TOKEN}"
-    assert (body["title"], body["message"], body["type"]) == ("office: 1 problem", "- db", "failure")
+    assert (body["title"], body["message"], body["type"]) == (
+        "office: 1 problem",
+        "- db",
+        "failure",
+    )
 
 
 def test_mail_arrives() -> None:
@@ -148,7 +152,11 @@ def fleet_with(directory: Path, **urls: str) -> Fleet:
     for name, url in urls.items():
         (directory / name).write_text(url + "\n")
     to = ", ".join(f"{name}: {{file: {name}}}" for name in urls)
-    section = f"backup:\n  repositories:\n    near: {{local: {{server: one, path: /b}}, password: {{environment: P}}}}\n  notify: {{to: {{{to}}}}}\n"  # noqa: E501
+    section = f"""\
+backup:
+  repositories: {{near: {{local: {{server: one, path: /b}}, password: {{environment: P}}}}}}
+  notify: {{to: {{{to}}}}}
+"""
     compose = "services: {web: {image: nginx}}\n"
     return read_fleet(written(directory, {"fleet.yaml": FLEET + section, "compose.yaml": compose}))
 
