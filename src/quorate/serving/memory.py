@@ -42,7 +42,10 @@ class Checked:
 
 @dataclass
 class Memory:
-    """What is known. `failing`: each run that failed last, with the error's words."""
+    """What is known. `failing`: each task whose last run failed: its key, the error's words;
+    `well`: tasks that went well since this memory began. `taken_in`: when a job told of a copy,
+    which a list that was begun before does not have. `stale`: since when a list is out of date.
+    """
 
     since: datetime
     digest: datetime
@@ -50,7 +53,9 @@ class Memory:
     kept: dict[str, datetime] = field(default_factory=dict)
     copies: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     listed: dict[str, datetime] = field(default_factory=dict)
-    stale: set[str] = field(default_factory=set)
+    stale: dict[str, datetime] = field(default_factory=dict)
+    taken_in: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    well: set[str] = field(default_factory=set)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     running: tuple[Doing, ...] = ()
     results: dict[tuple[str, str], Result] = field(default_factory=dict)
@@ -71,8 +76,10 @@ class Memory:
         self.attempts[doing.run] = after(self.attempts.get(doing.run), ok=ok, ended=now, why=why)
         if ok:
             self.failing.pop(_task(doing), None)
+            self.well.add(_task(doing))
         elif one.error is not None:
             self.failing[_task(doing)] = (doing.run, "; ".join(one.error.lines()))
+            self.well.discard(_task(doing))
         if answer is not None:
             self._answered(doing, answer, now)
         if doing.work is Work.CHECK:
@@ -80,7 +87,7 @@ class Memory:
         if ok and doing.work in (Work.CHECK, Work.PRUNE):
             self.kept[f"{doing.work}:{doing.repository}"] = now
         if doing.work in ALONE or (not ok and doing.work is Work.COPY):
-            self.stale.add(doing.repository)  # what is there now nobody has said
+            self.stale[doing.repository] = now  # what is there now nobody has said
         if doing.work in (Work.BACKUP, Work.COPY):
             self._result(one, now)
 
@@ -100,16 +107,30 @@ class Memory:
 
     def _answered(self, doing: Doing, answer: Answer, now: datetime) -> None:
         if doing.work is Work.CATALOGUE:
-            if answer.trouble is not None:
-                return
-            for place in [place for place in self.copies if place[0] == doing.repository]:
-                del self.copies[place]
-            self.listed[doing.repository] = now
-            self.stale.discard(doing.repository)
+            if answer.trouble is None:
+                self._listed(doing, answer)
+            return
         for id in answer.forgotten:
             self.copies.pop((doing.repository, id), None)
         for copied in answer.copies:
-            self.copies[copied.repository, copied.id] = snapshot_of(copied)
+            place = copied.repository, copied.id
+            self.copies[place] = snapshot_of(copied)
+            self.taken_in[place] = now
+
+    def _listed(self, doing: Doing, answer: Answer) -> None:
+        """A whole list in place of what was known; what came since it was begun stays."""
+        newer = {place for place, when in self.taken_in.items() if when >= doing.began}
+        here = [place for place in self.copies if place[0] == doing.repository]
+        for place in here:
+            if place not in newer:
+                del self.copies[place]
+                self.taken_in.pop(place, None)
+        for copied in answer.copies:
+            if (copied.repository, copied.id) not in newer:
+                self.copies[copied.repository, copied.id] = snapshot_of(copied)
+        self.listed[doing.repository] = doing.began
+        if self.stale.get(doing.repository, doing.began) <= doing.began:
+            self.stale.pop(doing.repository, None)
 
     def _result(self, one: Ended, now: datetime) -> None:
         doing, answer = one.doing, one.answer

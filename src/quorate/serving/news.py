@@ -31,7 +31,7 @@ SAID = {
 
 
 def wrong(
-    memory: Memory, rows: Iterable[Row], unprotected: Iterable[Unprotected]
+    memory: Memory, rows: Sequence[Row], unprotected: Iterable[Unprotected]
 ) -> dict[str, str]:
     """All that is not as it should be: a name that stays the same → a line for people."""
     found: dict[str, str] = {}
@@ -40,6 +40,7 @@ def wrong(
         tries = attempt.tries if attempt else 1
         if not task.startswith("catalogue ") or tries >= UNREAD_TRIES:
             found[f"failed {task}"] = f"{task}: {why}"
+    found |= _still_failing(memory, rows)
     for row in rows:
         found |= _of_row(row)
     for one in unprotected:
@@ -91,6 +92,25 @@ def trial(fleet: str) -> Message:
     """What `notify --test` sends."""
     body = "A trial. Nothing is wrong; who reads this is told when backups fail."
     return Message(event="test", title=f"{fleet}: a trial of notifications", body=body)
+
+
+def _still_failing(memory: Memory, rows: Sequence[Row]) -> dict[str, str]:
+    """What a former controller told of and nobody has done since: it is not over.
+
+    Over is what went well, and what concerns a source that is as it should be, or is no more.
+    """
+    bad = {row.planned.source.id for row in rows if not row.good}
+    good = {row.planned.source.id for row in rows} - bad
+    found = {}
+    for name, text in memory.told.items():
+        first, _, task = name.partition(" ")
+        words = task.split(" ")
+        if first != "failed" or task in memory.well or task in memory.failing:
+            continue
+        of_source = len(words) == 3
+        if (of_source and words[1] in bad) or (not of_source and (bad or not good)):
+            found[name] = text
+    return found
 
 
 def _of_row(row: Row) -> dict[str, str]:

@@ -84,7 +84,7 @@ class Doing:
 class Known:
     """All that is decided from.
 
-    `snapshots`: every copy in the repositories in `listed`, which says when each was read;
+    `snapshots`: every copy in the repositories in `listed`, which says when reading each began;
     `stale` are to be read again. `attempts` by run. `kept`: when each repository was last checked
     and pruned, by `check:NAME` and `prune:NAME`. `up`: servers that take jobs. `since`: when
     whoever decides began to look.

@@ -147,13 +147,19 @@ class _Look:
         if policy is None or home is None or home.name not in self.known.listed:
             return None
         made = [one for one in self.sound.get(planned.source.id, ()) if one.original is None]
-        # A server's clock may be behind: a run counts for the time it was begun for.
-        runs = [max(one.taken, due_of(one.run) or one.taken) for one in made]
+        runs = [self._run_at(one) for one in made]
         # Whether it goes on is `arrange`'s: here it would hide that the next one waits.
         found = due(policy.schedule, self.known.zone, runs=runs, running=None, now=self.known.now)
         if not found.due or found.planned is None:
             return None
         return _Backup(planned=planned, moment=found.planned, rank=_rank(found))
+
+    def _run_at(self, copy: Snapshot) -> datetime:
+        """When the run began that made a copy; a server's clock may be behind the time it was for."""
+        planned_for = due_of(copy.run)
+        if planned_for is None or planned_for > self.known.now:
+            return copy.taken
+        return max(copy.taken, planned_for)
 
     def _newest_made(self, planned: Planned, moment: datetime) -> Snapshot | None:
         made = [
