@@ -46,7 +46,7 @@ def after(former: Attempt | None, *, ok: bool, ended: datetime, why: str = "") -
 
 def delay(tries: int) -> timedelta:
     """How long a run rests that failed so often."""
-    return min(FIRST_DELAY * 2 ** min(max(tries - 1, 0), 16), LONGEST_DELAY)
+    return min(FIRST_DELAY * (1 << min(max(tries - 1, 0), 16)), LONGEST_DELAY)
 
 
 def again(attempt: Attempt) -> datetime | None:
