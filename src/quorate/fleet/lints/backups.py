@@ -8,6 +8,7 @@ from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, cho
 from quorate.fleet.backup_policies import excluded, overrides, policies
 from quorate.fleet.datasets import DataSet, data_sets, ids_named
 from quorate.fleet.lints.context import Context
+from quorate.fleet.positions import Map
 from quorate.fleet.problems import did_you_mean
 from quorate.fleet.zones import known_zones, time_zone
 
@@ -52,9 +53,9 @@ def _time_zone(context: Context, backup: Backup) -> None:
 
 def _notify(context: Context, backup: Backup) -> None:
     said = (context.parts.mapping.get("backup") or {}).get("notify")
-    if said is None:
+    if not isinstance(said, Map):
         return
-    if not backup.notify.to:
+    if not said.get("to"):
         mark = context.parts.mark("backup", "notify")
         context.problems.add("Q731", mark, "`backup.notify` has nobody in `to`")
     elif "digest" in said and "digest" not in backup.notify.events:
