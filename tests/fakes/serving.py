@@ -94,7 +94,7 @@ class FakeStarter:
         return Looked(ended=tuple(self._end(item) for item in jobs))
 
     def _end(self, item: Item) -> Ended:
-        now = self.swarm.clock()
+        now = self.swarm.clock.moment
         doing = Doing(
             work=item.work,
             run=item.run,

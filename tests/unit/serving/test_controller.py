@@ -42,7 +42,7 @@ class Play:
     """A controller, and what it shows."""
 
     def __init__(self, fleet: Fleet, swarm: FakeSwarm | None = None) -> None:
-        # Two looks at the clock a round, and one for each job that ends.
+        # Two looks at the clock a round: ten minutes.
         clock = FakeClock(START, timedelta(minutes=5))
         self.swarm = swarm or FakeSwarm(fleet=fleet, clock=clock)
         self.shown: dict[tuple[str, ...], float] = {}
@@ -106,7 +106,7 @@ def test_nobody_is_told_while_all_is_well_but_for_the_digest(play: Play) -> None
 def test_a_failure_is_told_once_and_its_end_too(play: Play) -> None:
     play.rounds(4)
     play.swarm.errors["backup of db"] = RepositoryError("near is full", reason="full", todo="prune")
-    play.until(9)
+    play.until(8)
     assert play.shown["backup_last_exit_code", "db", "near", "original"] == 6
     assert play.shown["quorate_backup_failing", "backup db near"] == 1
     first, second = (one for one in play.swarm.told if one.event == "failure")
@@ -144,7 +144,7 @@ def test_whoever_comes_next_finds_it_all_and_does_nothing_twice(fleet: Fleet, pl
 def test_what_was_told_is_not_told_again_after_a_restart(fleet: Fleet, play: Play) -> None:
     play.rounds(4)
     play.swarm.errors["backup of db"] = MachineError("no")
-    play.until(9)
+    play.until(8)
     assert [message.event for message in play.swarm.told] == ["failure", "failure"]
     again = Play(fleet, play.swarm).rounds(2)  # it has listed the copies, and knows of no failure
     assert len(again.swarm.told) == 2
