@@ -28,6 +28,7 @@ from tests.unit.fleet.helpers import FLEET, written
 
 TOKEN = "planted-webhook-token"
 PASSWORD = "planted-mail-password"
+PLAIN = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # on loopback, no TLS
 MESSAGE = Message(event="failure", title="office: 1 problem", body="- db: no copy", bad=True)
 
 
@@ -110,6 +111,7 @@ def test_a_webhook_gets_it() -> None:
     )
 
 
+@PLAIN
 def test_mail_arrives() -> None:
     with mail() as (got, url):
         notify.send("mail", url, title="office: digest", body="all is well")
@@ -122,6 +124,7 @@ def test_mail_arrives() -> None:
     assert PASSWORD.encode() not in envelope.content
 
 
+@PLAIN
 def test_a_wrong_password_is_said_and_not_shown() -> None:
     with mail() as (got, url), pytest.raises(MachineError) as caught:
         notify.send("mail", url.replace(PASSWORD, "planted-wrong-one"), title="t", body="b")
@@ -154,7 +157,9 @@ def fleet_with(directory: Path, **urls: str) -> Fleet:
     to = ", ".join(f"{name}: {{file: {name}}}" for name in urls)
     section = f"""\
 backup:
-  repositories: {{near: {{local: {{server: one, path: /b}}, password: {{environment: P}}}}}}
+  repositories:
+    near: {{local: {{server: one, path: /b}}, password: {{environment: P}}}}
+    side: {{local: {{server: two, path: /b}}, password: {{environment: P}}}}
   notify: {{to: {{{to}}}}}
 """
     compose = "services: {web: {image: nginx}}\n"
