@@ -233,8 +233,11 @@ def codes(report: Report) -> set[tuple[int, str]]:
         ("  sources: {roams: {quiesce: halt}}\n", (17, "Q103"), "`halt` is not one of"),
         ("  to: [away, there]\n  copy: {to: away}\n", (18, "Q715"), "`away`"),
         ("  notify: {events: [failure]}\n", (17, "Q731"), "nobody in `to`"),
-        ("  notify: {to: {ops: {file: a}}, events: [failure], digest: {at: '09:00'}}\n",
-         (17, "Q732"), "not among `events`"),
+        (
+            "  notify: {to: {ops: {file: a}}, events: [failure], digest: {at: '09:00'}}\n",
+            (17, "Q732"),
+            "not among `events`",
+        ),
         ("  notify: {to: {ops: {file: a}}, events: [falure]}\n", (17, "Q103"), "`falure`"),
         ("  notify: {to: {ops: 'json://host/token'}}\n", (17, "Q103"), "ops"),
         ("  notify: {to: {ops: {file: a}}, digest: {day: someday}}\n", (17, "Q103"), "someday"),

@@ -155,7 +155,7 @@ class _Look:
         return _Backup(planned=planned, moment=found.planned, rank=_rank(found))
 
     def _run_at(self, copy: Snapshot) -> datetime:
-        """When the run began that made a copy; a server's clock may be behind the time it was for."""
+        """When a copy's run began; its server's clock may be behind the time that it was for."""
         planned_for = due_of(copy.run)
         if planned_for is None or planned_for > self.known.now:
             return copy.taken
