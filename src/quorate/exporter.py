@@ -5,10 +5,10 @@ Nothing of a fleet that does not work ends it: that is what the samples tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from quorate.alerts.metrics import FLEET, METRICS, Sample
+from quorate.alerts.metrics import FLEET, METRICS, Metric, Sample
 from quorate.deploy.record import known_homes
 from quorate.fleet.model import Fleet
 from quorate.observe.connect import Connections
@@ -104,7 +104,7 @@ def keep_observing(fleet: Fleet, *, every: float, show: Show, say: Say) -> None:
             clock.sleep(max(REST_SECONDS, every - (clock.monotonic() - started)))
 
 
-def families(found: Iterable[Sample]) -> tuple[Family, ...]:
+def families(found: Iterable[Sample], metrics: Sequence[Metric] = METRICS) -> tuple[Family, ...]:
     """Samples by metric, in the metrics' own order; those without a sample left out. Pure."""
     by_name: dict[str, list[tuple[tuple[str, ...], float]]] = {}
     for sample in found:
@@ -116,6 +116,6 @@ def families(found: Iterable[Sample]) -> tuple[Family, ...]:
             labels=(FLEET, *metric.labels),
             samples=tuple(by_name[metric.name]),
         )
-        for metric in METRICS
+        for metric in metrics
         if metric.name in by_name
     )

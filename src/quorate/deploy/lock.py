@@ -37,7 +37,8 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds the lock. `age` is seconds since it was last renewed."""
+    """Who holds the lock. `age` is seconds since it was last renewed; after `lasts`, as its holder
+    said, it may be taken over."""
 
     id: str
     token: str
@@ -47,6 +48,7 @@ class Holder:
     since: str
     age: float
     process: process.Process
+    lasts: float = STALE_SECONDS
 
     def describe(self) -> str:
         """For people: who, where, what, since when."""
@@ -60,24 +62,31 @@ class Holder:
         """Why the lock may be taken over; None while its holder may be alive."""
         if process.is_gone(self.process):
             return f"its process {self.process.pid} on this machine has ended"
-        if self.age > STALE_SECONDS:
+        if self.age > self.lasts:
             return f"it was not renewed for {self.age:.0f} s"
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to wait for the lock. `wait` in seconds; 0 leaves at once when it is held."""
+    """Which lock, and how to wait for it. `wait` in seconds; 0 leaves at once when it is held.
+
+    `lasts`: seconds after which it may be taken over unless it was renewed; renewed every `renew`.
+    """
 
     wait: float = 0.0
+    name: str = LOCK_NAME
+    lasts: float = STALE_SECONDS
+    renew: float = RENEW_SECONDS
     say: Callable[[str], None] = lambda text: None
 
 
 class FleetLock:
     """A lock that is held. `check` is for long verbs, before each step that changes something."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, name: str = LOCK_NAME) -> None:
         self.token = token
+        self.name = name
         self.lost: str | None = None
 
     def check(self) -> None:
@@ -90,15 +99,15 @@ class FleetLock:
             )
 
 
-def holder(client: DockerClient) -> Holder | None:
+def holder(client: DockerClient, name: str = LOCK_NAME) -> Holder | None:
     """Who holds the lock now; None when nobody does.
 
     Raises:
         EngineError: the swarm does not answer.
     """
     with docker.translated("the fleet's lock cannot be read"):
-        for raw in client.api.configs(filters={"name": LOCK_NAME}) or ():
-            if (raw.get("Spec") or {}).get("Name") == LOCK_NAME:
+        for raw in client.api.configs(filters={"name": name}) or ():
+            if (raw.get("Spec") or {}).get("Name") == name:
                 return _holder(raw, moment(client.api.info().get("SystemTime")))
     return None
 
@@ -119,18 +128,20 @@ def hold(
         EngineError: the swarm does not answer.
     """
     chosen = settings or Settings()
-    lock = FleetLock(uuid.uuid4().hex)
+    lock = FleetLock(uuid.uuid4().hex, chosen.name)
     stop = threading.Event()
     with _signals_as_interrupt():
         renewer: threading.Thread | None = None
         try:
             _acquire(client, lock.token, what, chosen)
-            renewer = threading.Thread(target=_renew, args=(client, lock, stop), daemon=True)
+            renewer = threading.Thread(
+                target=_renew, args=(client, lock, stop, chosen.renew), daemon=True
+            )
             renewer.start()
             yield lock
         finally:
             stop.set()
-            _release(client, lock.token)
+            _release(client, lock)
             if renewer is not None:
                 renewer.join()
 
@@ -138,8 +149,8 @@ def hold(
 def _acquire(client: DockerClient, token: str, what: str, settings: Settings) -> None:
     deadline = clock.monotonic() + settings.wait
     told = ""
-    while not _try_create(client, token, what):
-        found = holder(client)
+    while not _try_create(client, token, what, settings):
+        found = holder(client, settings.name)
         if found is None:
             continue
         stale = found.stale
@@ -152,7 +163,7 @@ def _acquire(client: DockerClient, token: str, what: str, settings: Settings) ->
                 "somebody else is changing this fleet",
                 cause=found.describe(),
                 todo="wait for it to end, or give `--wait`; a lock whose holder died "
-                f"is taken over after {STALE_SECONDS:.0f} s",
+                f"is taken over after {found.lasts:.0f} s",
             )
         if told != found.token:
             told = found.token
@@ -160,7 +171,7 @@ def _acquire(client: DockerClient, token: str, what: str, settings: Settings) ->
         clock.sleep(min(POLL_SECONDS, max(0.0, deadline - clock.monotonic())))
 
 
-def _try_create(client: DockerClient, token: str, what: str) -> bool:
+def _try_create(client: DockerClient, token: str, what: str, settings: Settings) -> bool:
     me = process.this_process()
     labels = {
         "quorate.lock.token": token,
@@ -171,10 +182,11 @@ def _try_create(client: DockerClient, token: str, what: str) -> bool:
         "quorate.lock.place": me.place,
         "quorate.lock.pid": str(me.pid),
         "quorate.lock.started": me.started,
+        "quorate.lock.lasts": f"{settings.lasts:g}",
         "quorate.lock.beat": "0",
     }
     try:
-        client.api.create_config(LOCK_NAME, b"held", labels=labels)
+        client.api.create_config(settings.name, b"held", labels=labels)
     except docker.engine_errors() as error:
         if docker.status_of(error) == CONFLICT:
             return False
@@ -182,13 +194,13 @@ def _try_create(client: DockerClient, token: str, what: str) -> bool:
     return True
 
 
-def _renew(client: DockerClient, lock: FleetLock, stop: threading.Event) -> None:
+def _renew(client: DockerClient, lock: FleetLock, stop: threading.Event, every: float) -> None:
     """Renew until stopped. A swarm that does not answer for a while is borne with."""
     beat = 0
-    while not stop.wait(RENEW_SECONDS):
+    while not stop.wait(every):
         beat += 1
         try:
-            raw = _own(client, lock.token)
+            raw = _own(client, lock)
             if raw is None:
                 lock.lost = "it was taken over, or removed by hand"
                 return
@@ -198,10 +210,10 @@ def _renew(client: DockerClient, lock: FleetLock, stop: threading.Event) -> None
             continue
 
 
-def _release(client: DockerClient, token: str) -> None:
+def _release(client: DockerClient, lock: FleetLock) -> None:
     """Remove the lock if it is ours; when the swarm is gone it goes stale by itself."""
     with contextlib.suppress(*docker.engine_errors()), _uninterrupted():
-        raw = _own(client, token)
+        raw = _own(client, lock)
         if raw is not None:
             client.api.remove_config(raw["ID"])
 
@@ -217,9 +229,9 @@ def _remove(client: DockerClient, identity: str) -> None:
             ) from error
 
 
-def _own(client: DockerClient, token: str) -> dict[str, Any] | None:
-    for raw in client.api.configs(filters={"name": LOCK_NAME}) or ():
-        if ((raw.get("Spec") or {}).get("Labels") or {}).get("quorate.lock.token") == token:
+def _own(client: DockerClient, lock: FleetLock) -> dict[str, Any] | None:
+    for raw in client.api.configs(filters={"name": lock.name}) or ():
+        if ((raw.get("Spec") or {}).get("Labels") or {}).get("quorate.lock.token") == lock.token:
             return dict(raw)
     return None
 
@@ -241,10 +253,19 @@ def _holder(raw: dict[str, Any], now: datetime | None) -> Holder:
         what=label("what") or "quorate",
         since=label("since"),
         age=age,
+        lasts=_seconds(label("lasts")),
         process=process.Process(
             place=label("place"), pid=int(pid) if pid.isdigit() else 0, started=label("started")
         ),
     )
+
+
+def _seconds(text: str) -> float:
+    """What a label says; a lock of a former Quorate's says nothing."""
+    try:
+        return float(text)
+    except ValueError:
+        return STALE_SECONDS
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ KINDS = ("postgres", "mariadb", "redis", "gitlab", "volume", "configs", "swarm",
 
 Quiesce = Literal["none", "stop", "pause", "freeze"]
 Place = Literal["local", "sftp", "s3", "rest"]
+Event = Literal["failure", "recovery", "digest"]
+EVENTS: tuple[Event, ...] = ("failure", "recovery", "digest")
 
 
 class Keep(Model):
@@ -143,6 +145,17 @@ class Proving(Model):
     servers: tuple[str, ...] = ()
 
 
+class Notify(Model):
+    """Who is told of backups: `to` are URLs as Apprise takes them, by a name to speak of them.
+
+    `digest`: when all is summed up. The URLs are secret: they hold passwords and tokens.
+    """
+
+    to: dict[str, SecretSource] = Field(default_factory=dict)
+    events: tuple[Event, ...] = EVENTS
+    digest: Schedule = Schedule(every="weekly", day="monday", at="08:00")
+
+
 class Spool(Model):
     """Where dumps lie on a server until they are in the repository; `room` in bytes."""
 
@@ -183,9 +196,12 @@ between its own. Swarm's state goes with the configs."""
 class Backup(Model):
     """The whole policy. `kinds` and `sources` are what the fleet file says beyond the defaults.
 
-    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`).
+    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`). `image`: what
+    jobs run; None: Quorate's own, by its version. `heartbeat`: a URL that is asked after each
+    round in which all went well; who watches it notices silence.
     """
 
+    image: str | None = None
     timezone: str = "UTC"
     repositories: tuple[Repository, ...] = ()
     to: tuple[str, ...] = ()
@@ -196,6 +212,8 @@ class Backup(Model):
     exclude: tuple[str, ...] = ()
     spool: Spool = Spool()
     bundle: Bundle | None = None
+    notify: Notify = Notify()
+    heartbeat: SecretSource | None = None
 
     def repository(self, name: str) -> Repository:
         """The repository of that name; KeyError when there is none."""

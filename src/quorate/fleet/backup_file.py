@@ -8,7 +8,17 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from quorate.fleet.backup import DEFAULTS, Backup, Copying, Proving, Quiesce, Spool
+from quorate.fleet.backup import (
+    DEFAULTS,
+    EVENTS,
+    Backup,
+    Copying,
+    Event,
+    Notify,
+    Proving,
+    Quiesce,
+    Spool,
+)
 from quorate.fleet.entries import Duration, Size, SourceEntry, Strict, Text, Words, http_url
 from quorate.fleet.schedules import Schedule, When
 
@@ -258,6 +268,28 @@ class BundleEntry(Strict):
         return self
 
 
+class DigestEntry(WhenEntry):
+    """When all is summed up: Mondays at 08:00 unless said otherwise."""
+
+    base = Notify().digest
+
+
+class NotifyEntry(Strict):
+    """Who is told of backups, and of what."""
+
+    to: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")], SourceEntry] = Field(
+        default_factory=dict,
+        description="Where each URL comes from, by a name to speak of it. The URL is one that "
+        "Apprise takes: `mailtos://USER:PASSWORD@HOST?to=…`, `slack://…`, `jsons://HOST/PATH`.",
+    )
+    events: tuple[Event, ...] = Field(
+        EVENTS,
+        description="`failure`: something is not as it should be. `recovery`: it is again. "
+        "`digest`: all of it, summed up.",
+    )
+    digest: DigestEntry = Field(default_factory=DigestEntry, description="When the digest comes.")
+
+
 class BackupEntry(Strict):
     """What is backed up, when, where to, for how long.
 
@@ -265,6 +297,12 @@ class BackupEntry(Strict):
     fleet's own files, Swarm's state, each server's settings.
     """
 
+    image: Text | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$",
+        description="Quorate's own image as the servers know it: `registry.example.com/quorate:1`; "
+        "`quorate:VERSION` when not given.",
+    )
     timezone: Text = Field(
         Backup().timezone, description="Of all times here, by its IANA name: `Europe/Berlin`."
     )
@@ -294,4 +332,12 @@ class BackupEntry(Strict):
     spool: SpoolEntry = Field(default_factory=SpoolEntry, description="Where dumps lie on the way.")
     bundle: BundleEntry | None = Field(
         None, description="What it takes to begin again on bare servers, encrypted."
+    )
+    notify: NotifyEntry = Field(
+        default_factory=NotifyEntry, description="Who is told when something fails."
+    )
+    heartbeat: SourceEntry | None = Field(
+        None,
+        description="Where a URL comes from that is asked after each good round of `quorate "
+        "serve`: a dead man's switch, which tells you when it falls silent.",
     )

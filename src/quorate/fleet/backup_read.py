@@ -12,12 +12,19 @@ from quorate.fleet.backup import (
     Copying,
     Hooks,
     Keep,
+    Notify,
     Override,
     Proving,
     Repository,
     Spool,
 )
-from quorate.fleet.backup_file import BackupEntry, BundleEntry, KindEntry, RepositoryEntry
+from quorate.fleet.backup_file import (
+    BackupEntry,
+    BundleEntry,
+    KindEntry,
+    NotifyEntry,
+    RepositoryEntry,
+)
 from quorate.fleet.base import Location, SecretSource
 from quorate.fleet.entries import SourceEntry
 from quorate.fleet.model import Disk, Server
@@ -31,6 +38,7 @@ def read_backup(
 ) -> Backup:
     """The policy; `location` gives the place of a path in the fleet file."""
     return Backup(
+        image=entry.image,
         timezone=entry.timezone,
         repositories=tuple(
             _repository(name, one, servers, secret, location("backup", "repositories", name))
@@ -55,6 +63,16 @@ def read_backup(
         exclude=entry.exclude,
         spool=Spool(path=entry.spool.path, room=entry.spool.room),
         bundle=_bundle(entry.bundle, secret, location("backup", "bundle")),
+        notify=_notify(entry.notify, secret),
+        heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
+    )
+
+
+def _notify(entry: NotifyEntry, secret: Secret) -> Notify:
+    return Notify(
+        to={name: secret(one) for name, one in entry.to.items()},
+        events=entry.events,
+        digest=Notify().digest.changed(entry.digest.when()),
     )
 
 

@@ -470,6 +470,14 @@ _BACKUPS = {
         "Swarm never gives a secret back: with the machine this file is on, they would be gone",
         "say under `backup.bundle` who may open one: `recipients: [age1…]`, or a passphrase",
     ),
+    "Q731": Code(
+        "nobody is told of backups that fail", _E,
+        "the section does nothing", "name an address under `backup.notify.to`, or leave it out",
+    ),
+    "Q732": Code(
+        "a digest that is never sent", _W,
+        "its time does nothing", "add `digest` to `backup.notify.events`, or remove its time",
+    ),
 }  # fmt: skip
 
 CODES: dict[str, Code] = {

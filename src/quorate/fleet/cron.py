@@ -11,7 +11,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 _MONTHS = tuple(name.lower() for name in calendar.month_abbr[1:])
@@ -57,6 +57,7 @@ class Cron:
         return by_month or by_week
 
 
+@cache
 def parse_cron(text: str) -> Cron:
     """The five fields of a crontab line.
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from quorate.errors import LabError
 from quorate.fleet.model import Fleet, Model
+from quorate.image import recipe
+from quorate.image.recipe import image_name
 from quorate.lab import standin
 from quorate.lab.images_debian import PATH, Program, program
 from quorate.lab.images_names import HUB, Reference, parse
@@ -16,17 +18,22 @@ LABEL_STAND_IN = "quorate.lab.stand-in"
 LABEL_SOURCE = "quorate.lab.source"
 
 
+SERVICES, QUORATE = "services", "quorate"
+
+
 class LabImage(Model):
     """One name in the lab's registry.
 
     `configuration` is the image's own (`Entrypoint`, `Cmd`, `Env` …, as in an
     engine's `inspect`); `links` are paths in it that lead to the stand-ins'
-    health check.
+    health check. `base` says whose layers it has: `SERVICES` (all that stands in
+    the place of a fleet's images) or `QUORATE` (what backup jobs run).
     """
 
     reference: Reference
     configuration: dict[str, Any]
     links: tuple[str, ...] = ()
+    base: str = SERVICES
 
 
 class Holdings(Model):
@@ -43,6 +50,11 @@ class Holdings(Model):
     def hosts(self) -> tuple[str, ...]:
         names = {image.reference.host for image in self.images} - {HUB}
         return tuple(sorted(names))
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The bases its images have, the services' always."""
+        return tuple(sorted({SERVICES, *(image.base for image in self.images)}, reverse=True))
 
 
 def plan_images(fleet: Fleet) -> dict[str, ImageSource]:
@@ -85,7 +97,25 @@ def holdings(fleet: Fleet) -> Holdings:
             image = LabImage(reference=variant, configuration=configuration, links=links)
             if mode == "ok" or _key(variant) not in images:
                 _add(images, image)
+    if fleet.backup.repositories:
+        own = _own(fleet)
+        sources[image_name(fleet.backup)] = ImageSource(
+            kind="debian", detail="Quorate itself, with Debian's restic, rclone and databases"
+        )
+        _add(images, own)
     return Holdings(sources=sources, images=tuple(images.values()))
+
+
+def _own(fleet: Fleet) -> LabImage:
+    """Quorate's own image, under the name that the fleet's servers know it by."""
+    reference = parse(image_name(fleet.backup)).model_copy(update={"digest": ""})
+    environment = {"PATH": PATH, **recipe.ENVIRONMENT}
+    configuration = {
+        "Cmd": list(recipe.COMMAND),
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Labels": _labels(reference, "Quorate, from Debian's packages"),
+    }
+    return LabImage(reference=reference, configuration=configuration, base=QUORATE)
 
 
 def stand_in_configuration(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,12 +41,14 @@ def build(
     script: str,
     changes: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Make image `tag`: run `script` (sh) in a container from `base` and commit it.
 
     The container shares the machine's network. `$APT_CONFIG` points at the
     machine's apt settings and `$BUILD` at a directory that holds `files`
-    (name → text) and, as `ca.crt`, the machine's certificate bundle.
+    (name → text), a copy of `folder` as `folder` and, as `ca.crt`, the
+    machine's certificate bundle.
 
     Args:
         changes: Dockerfile instructions for the image (`CMD […]`, `ENV …`).
@@ -56,6 +59,8 @@ def build(
     with tempfile.TemporaryDirectory(prefix="quorate-build-") as made:
         directory = Path(made)
         _prepare(directory, script=script, files=files or {})
+        if folder is not None:
+            shutil.copytree(folder, directory / "folder")
         name = f"quorate-build-{hashlib.sha256(tag.encode()).hexdigest()[:12]}"
         docker.cli(socket, "rm", "-f", name, check=False)
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from quorate.errors import CommandError, LabError
 from quorate.fleet.model import Fleet
 from quorate.lab import images, images_build
 from quorate.lab.engine import LabEngine
-from quorate.lab.images import Holdings
+from quorate.lab.images import SERVICES, Holdings
 from quorate.lab.images_debian import LIBRARY
 from quorate.lab.node_options import LABEL_LAB, LABEL_SPEC
 from quorate.lab.progress import Progress, step
@@ -48,9 +49,9 @@ def supply(lab: Lab, fleet: Fleet, engine: LabEngine, *, progress: Progress) -> 
         sources = images.upstream_images(fleet)
         return lab.model_copy(update={"images": sources, "registry": None})
     held = images.holdings(fleet)
-    services = images_build.ensure_services(engine, progress=progress)
+    built = {name: images_build.BUILDERS[name](engine, progress=progress) for name in held.bases}
     with step(progress, "fill the lab's registry") as details:
-        trust = ensure(lab, held, socket=engine.socket, services=services)
+        trust = ensure(lab, held, socket=engine.socket, built=built)
         details.append(f"{len(held.images)} names")
     return lab.model_copy(update={"images": held.sources, "registry": trust})
 
@@ -76,8 +77,11 @@ def announce(lab: Lab, fleet: Fleet) -> Lab:
     return lab.model_copy(update={"registry": trust})
 
 
-def ensure(lab: Lab, held: Holdings, *, socket: Path, services: str) -> RegistryTrust:
+def ensure(lab: Lab, held: Holdings, *, socket: Path, built: Mapping[str, str]) -> RegistryTrust:
     """Fill the storage, start the registry where it does not run; what nodes must know of it.
+
+    Args:
+        built: the engine's image for each base of what is held.
 
     Raises:
         LabError: filling or starting failed.
@@ -86,8 +90,8 @@ def ensure(lab: Lab, held: Holdings, *, socket: Path, services: str) -> Registry
     volume = ("volume", "create", "--label", f"{LABEL_SHARED}=registry", VOLUME)
     try:
         docker.cli(socket, *volume)
-        filled = _fill(lab, held, socket=socket, services=services, names=names)
-        _serve(lab, socket=socket, services=services, names=names)
+        filled = _fill(lab, held, socket=socket, built=built, names=names)
+        _serve(lab, socket=socket, services=built[SERVICES], names=names)
     except CommandError as error:
         raise LabError(
             "the lab's registry cannot be set up",
@@ -111,17 +115,20 @@ def container_name(lab: Lab) -> str:
     return f"quorate.{lab.name}.registry"
 
 
-def fill_plan(lab: Lab, held: Holdings, services: str, names: tuple[str, ...]) -> dict[str, Any]:
+def fill_plan(
+    lab: Lab, held: Holdings, built: Mapping[str, str], names: tuple[str, ...]
+) -> dict[str, Any]:
     """What the filling program is told; see its head for the shape."""
     return {
-        "image": services,
-        "library": f"{STORE}/library/{services.rpartition(':')[2]}",
+        "images": dict(built),
+        "library": f"{STORE}/library",
         "root": f"{STORE}/labs/{lab.name}",
         "hosts": list(names),
-        "images": [
+        "names": [
             {
                 "repository": image.reference.path,
                 "tag": image.reference.tag,
+                "base": image.base,
                 "configuration": image.configuration,
                 "links": list(image.links),
             }
@@ -131,15 +138,15 @@ def fill_plan(lab: Lab, held: Holdings, services: str, names: tuple[str, ...]) -
 
 
 def _fill(
-    lab: Lab, held: Holdings, *, socket: Path, services: str, names: tuple[str, ...]
+    lab: Lab, held: Holdings, *, socket: Path, built: Mapping[str, str], names: tuple[str, ...]
 ) -> dict[str, Any]:
     done = docker.cli(
         socket,
         *("run", "--rm", "-i", "--network", "none", "--user", "0", "--entrypoint", "python3"),
         *("--security-opt", "label=disable"),
         *("-v", f"{VOLUME}:{STORE}", "-v", f"{socket}:/run/engine.sock"),
-        *(services, f"{LIBRARY}/fill.py"),
-        input=json.dumps(fill_plan(lab, held, services, names)),
+        *(built[SERVICES], f"{LIBRARY}/fill.py"),
+        input=json.dumps(fill_plan(lab, held, built, names)),
         timeout=FILL_SECONDS,
     )
     answer: dict[str, Any] = json.loads(done.stdout)

@@ -7,6 +7,7 @@ it happens on first use.
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -164,6 +165,88 @@ def update_config_labels(client: DockerClient, identity: str, labels: Mapping[st
         raise APIError(f"config {identity} was not updated", response=answer)
 
 
+def create_service(
+    client: DockerClient, spec: Mapping[str, Any], auth: Mapping[str, str] | None = None
+) -> str:
+    """Create a service from a spec in the engine's own form; its id.
+
+    `auth`: user and password for the image's registry. The SDK's own call would send those of
+    the person's configuration. Raises what `engine_errors` names.
+    """
+    return str(_send(client, "/services/create", {}, spec, auth).get("ID") or "")
+
+
+def update_service(
+    client: DockerClient,
+    identity: str,
+    version: int,
+    spec: Mapping[str, Any],
+    auth: Mapping[str, str] | None = None,
+) -> None:
+    """Give a service a spec as the engine itself has it; `version` is the index it was read with.
+
+    The SDK's own call takes a service apart and loses what it does not know. Without `auth`,
+    credentials of the registry stay those of the service. Raises what `engine_errors` names;
+    status 404 when the service is gone.
+    """
+    params = {"version": str(version), "registryAuthFrom": "spec"}
+    _send(client, f"/services/{identity}/update", params, spec, auth)
+
+
+def _send(
+    client: DockerClient,
+    path: str,
+    params: Mapping[str, str],
+    body: Mapping[str, Any],
+    auth: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    from docker.auth import encode_header
+    from docker.errors import APIError
+
+    api = client.api
+    headers = {"X-Registry-Auth": encode_header(dict(auth))} if auth else {}
+    answer = api.post(
+        f"{api.base_url}/v{api.api_version}{path}",
+        params=dict(params),
+        json=dict(body),
+        headers=headers,
+        timeout=API_TIMEOUT_SECONDS,
+    )
+    if not answer.ok:
+        raise APIError(f"{path} was refused", response=answer, explanation=_message(answer.text))
+    found = answer.json()
+    return found if isinstance(found, dict) else {}
+
+
+def _message(text: str) -> str:
+    """What an engine's refusal says: its `message`, or all of it."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip()
+
+
+def log_lines(
+    client: DockerClient, service: str, *, lines: int | None, errors: bool = False
+) -> list[str]:
+    """The last lines a service wrote to standard output, or to standard error.
+
+    `lines` None: all. A line longer than 16 KiB counts as several. Raises what `engine_errors`
+    names, also when the engine of a task's server does not answer.
+    """
+    stream = client.api.service_logs(
+        service,
+        stdout=not errors,
+        stderr=errors,
+        tail="all" if lines is None else str(lines),
+        follow=False,
+        timestamps=False,
+        is_tty=False,
+    )
+    text = b"".join(stream).decode(errors="replace")
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
+
+
 def log_tail(client: DockerClient, service: str, lines: int) -> tuple[str, ...]:
     """The last log lines of a service; a note in their place when the engine cannot give them."""
     try:
@@ -202,23 +285,6 @@ def cli(
         check=check,
         secrets=secrets,
     )
-
-
-def update_service(
-    client: DockerClient, identity: str, version: int, spec: Mapping[str, object]
-) -> None:
-    """Give a service a spec as the engine itself has it, whatever is in it.
-
-    The SDK's own call takes a service apart and loses what it does not know. Credentials of
-    the registry stay those of the service. Raises what `engine_errors` names; status 404 when
-    the service is gone.
-    """
-    api = client.api
-    url = f"{api.base_url}/v{api.api_version}/services/{identity}/update"
-    parameters = {"version": str(version), "registryAuthFrom": "spec"}
-    answer = api.post(url, params=parameters, json=dict(spec), timeout=API_TIMEOUT_SECONDS)
-    if not answer.ok:
-        raise _refusal(f"service {identity}", answer)
 
 
 def execute(

@@ -9,11 +9,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from quorate.errors import MachineError
+
+KIND = CONTENT_TYPE_LATEST
+"""What the text form is called in HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -232,6 +232,16 @@ def codes(report: Report) -> set[tuple[int, str]]:
         ("  sources: {roams: {sqlite: [../a]}}\n", (17, "Q103"), "leaves the volume"),
         ("  sources: {roams: {quiesce: halt}}\n", (17, "Q103"), "`halt` is not one of"),
         ("  to: [away, there]\n  copy: {to: away}\n", (18, "Q715"), "`away`"),
+        ("  notify: {events: [failure]}\n", (17, "Q731"), "nobody in `to`"),
+        (
+            "  notify: {to: {ops: {file: a}}, events: [failure], digest: {at: '09:00'}}\n",
+            (17, "Q732"),
+            "not among `events`",
+        ),
+        ("  notify: {to: {ops: {file: a}}, events: [falure]}\n", (17, "Q103"), "`falure`"),
+        ("  notify: {to: {ops: 'json://host/token'}}\n", (17, "Q103"), "ops"),
+        ("  notify: {to: {ops: {file: a}}, digest: {day: someday}}\n", (17, "Q103"), "someday"),
+        ("  heartbeat: 'https://example.org/token'\n", (17, "Q103"), "heartbeat"),
         ("  retention: 7d\n", (17, "Q101"), "unknown key `retention`"),
         ("  keeps: {}\n", (17, "Q101"), "unknown key `keeps`"),
         ("  copy: {every: hourly, at: '15', day: '1'}\n", (17, "Q103"), "the minute only"),
@@ -245,6 +255,27 @@ def test_mistakes(tmp_path: Path, more: str, place: tuple[int, str], words: str)
     assert codes(report) == {place}, [str(p) for p in report.problems]
     (found,) = (p for p in report.problems if p.code == place[1])
     assert words in found.what, found.what
+
+
+def test_who_is_told(tmp_path: Path) -> None:
+    more = """\
+  notify:
+    to: {ops: {file: ops-url}, chat: {environment: CHAT}}
+    events: [failure, digest]
+    digest: {day: friday}
+  heartbeat: {command: [pass, heartbeat]}
+"""
+    report = report_of(tmp_path, SOUND + more)
+    assert codes(report) == set() and report.fleet is not None
+    said = report.fleet.backup.notify
+    assert list(said.to) == ["ops", "chat"]
+    assert said.events == ("failure", "digest")
+    assert said.digest.words == "Fridays at 08:00"
+    assert report.fleet.backup.heartbeat is not None
+    plain = report_of(tmp_path, SOUND)
+    assert plain.fleet is not None
+    assert plain.fleet.backup.notify.events == ("failure", "recovery", "digest")
+    assert plain.fleet.backup.notify.digest.words == "Mondays at 08:00"
 
 
 REPOSITORY = "backup:\n  repositories:\n"

@@ -105,11 +105,19 @@ def test_the_plan_names_every_image(lab: Lab) -> None:
             ),
         ),
     )
-    plan = registry.fill_plan(lab, held, "quorate-lab/services:abc", ("hub.lab", "quay.io"))
-    assert plan["images"] == [
-        {"repository": "a/b", "tag": "1", "configuration": {"User": "x"}, "links": ["/y"]}
+    built = {"services": "quorate-lab/services:abc"}
+    plan = registry.fill_plan(lab, held, built, ("hub.lab", "quay.io"))
+    assert plan["names"] == [
+        {
+            "repository": "a/b",
+            "tag": "1",
+            "base": "services",
+            "configuration": {"User": "x"},
+            "links": ["/y"],
+        }
     ]
-    assert plan["library"] == "/store/library/abc"
+    assert plan["images"] == built and held.bases == ("services",)
+    assert plan["library"] == "/store/library"
     assert plan["root"] == "/store/labs/office"
     assert registry.address(lab) == "198.18.7.2"
 

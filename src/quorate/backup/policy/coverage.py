@@ -178,7 +178,8 @@ class _Grid:
             repository=repository.name,
             offsite=repository.offsite,
             state=state,
-            proof=self._proven(mine) if mine else nothing,
+            # What is still to be copied there cannot have been proven there.
+            proof=self._proven(mine) if mine else (state if state is State.WAITING else nothing),
             newest=mine[-1] if mine else None,
             proven=next((one for one in reversed(mine) if one.proven), None),
             count=len(mine),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from quorate.fleet.cron import Cron
@@ -59,6 +60,7 @@ def occurrences(
         day += DAY
 
 
+@lru_cache(maxsize=1024)  # many sources share a schedule, and are asked about in one moment
 def next_after(schedule: Schedule, zone: tzinfo, moment: datetime) -> datetime | None:
     """The first time after a moment; None: it never comes."""
     begin = moment.astimezone(UTC)
@@ -69,6 +71,7 @@ def next_after(schedule: Schedule, zone: tzinfo, moment: datetime) -> datetime |
     return None
 
 
+@lru_cache(maxsize=1024)
 def last_until(schedule: Schedule, zone: tzinfo, moment: datetime) -> datetime | None:
     """The last time until a moment, included; None: it never came."""
     end = moment.astimezone(UTC)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli.bundle_commands import bundle
+from quorate.entry.cli import backup_run_commands, backup_watch_commands
 from quorate.entry.cli.backup_job import job
+from quorate.entry.cli.bundle_commands import bundle
 
 if TYPE_CHECKING:
     from quorate.fleet.model import Fleet
@@ -35,6 +36,8 @@ def register(app: typer.Typer) -> None:
     backup.command("plan")(plan)
     backup.command("estimate")(estimate)
     backup.command("bundle")(bundle)
+    backup_watch_commands.register(backup)
+    backup_run_commands.add(backup)
     backup.command("job", hidden=True)(job)
     app.add_typer(backup, name="backup")
 

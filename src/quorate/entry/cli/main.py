@@ -30,6 +30,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.deploy_commands",
     "quorate.entry.cli.observe_commands",
     "quorate.entry.cli.backup_commands",
+    "quorate.entry.cli.serve_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

@@ -8,6 +8,7 @@ from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, cho
 from quorate.fleet.backup_policies import excluded, overrides, policies
 from quorate.fleet.datasets import DataSet, data_sets, ids_named
 from quorate.fleet.lints.context import Context
+from quorate.fleet.positions import Map
 from quorate.fleet.problems import did_you_mean
 from quorate.fleet.zones import known_zones, time_zone
 
@@ -20,6 +21,7 @@ def lint(context: Context) -> None:
         _without(context, sets)
         return
     _time_zone(context, backup)
+    _notify(context, backup)
     _repositories(context, backup)
     _named_repositories(context, backup)
     _named_sources(context, backup, sets)
@@ -51,6 +53,18 @@ def _time_zone(context: Context, backup: Backup) -> None:
     except ValueError as error:
         what = f"{error}{did_you_mean(backup.timezone, known_zones())}"
         context.problems.add("Q703", context.parts.mark("backup", "timezone"), what)
+
+
+def _notify(context: Context, backup: Backup) -> None:
+    said = (context.parts.mapping.get("backup") or {}).get("notify")
+    if not isinstance(said, Map):
+        return
+    if not said.get("to"):
+        mark = context.parts.mark("backup", "notify")
+        context.problems.add("Q731", mark, "`backup.notify` has nobody in `to`")
+    elif "digest" in said and "digest" not in backup.notify.events:
+        mark = context.parts.mark("backup", "notify", "digest")
+        context.problems.add("Q732", mark, "`digest` has a time, and is not among `events`")
 
 
 def _repositories(context: Context, backup: Backup) -> None:

@@ -3,14 +3,16 @@
 Reads a plan from standard input, writes blobs and manifests where
 docker-registry looks for them, and prints what came of it as JSON:
 
-    {"image": "the engine's image whose layers all names share",
-     "library": "/store/library/<hash>", "root": "/store/labs/<name>",
+    {"images": {"services": "the engine's image whose layers its names share", …},
+     "library": "/store/library", "root": "/store/labs/<name>",
      "hosts": ["hub.lab", …],
-     "images": [{"repository", "tag", "configuration": {…}, "links": ["/path", …]}, …]}
+     "names": [{"repository", "tag", "base": "services",
+                "configuration": {…}, "links": ["/path", …]}, …]}
 
-All images are the same layers under different configurations, so a hundred names
-cost one upload. Layers are packed once (`library`) and hard-linked into the
-storage of each lab. Running it again writes only what is missing.
+All names of one image are the same layers under different configurations, so a
+hundred names cost one upload. Layers are packed once (`library`), also when
+several images share them, and hard-linked into the storage of each lab. Running
+it again writes only what is missing.
 
 Labs may be filled at the same time: a lock guards what they share.
 """
@@ -56,71 +58,102 @@ class EngineConnection(http.client.HTTPConnection):
         self.sock.connect(ENGINE)
 
 
-def pack(source: Any, directory: Path) -> dict[str, Any]:
-    """Compress one layer into `directory`; its description for manifests."""
-    draft = directory / "draft"
-    plain = hashlib.sha256()
-    packed = hashlib.sha256()
-    with draft.open("wb") as out:
-        zstd = subprocess.Popen(["zstd", "-q", "-3", "-T2", "-c"], stdin=-1, stdout=out)
-        assert zstd.stdin is not None
-        while chunk := source.read(CHUNK):
-            plain.update(chunk)
-            zstd.stdin.write(chunk)
-        zstd.stdin.close()
-        if zstd.wait() != 0:
-            raise SystemExit("zstd failed: is the disk full?")
-    with draft.open("rb") as back:
-        while chunk := back.read(CHUNK):
-            packed.update(chunk)
-    size = draft.stat().st_size
-    if size == 0:
-        raise SystemExit("a layer came out empty: is the disk full?")
-    draft.rename(directory / packed.hexdigest())
-    return {
-        "mediaType": f"{LAYER}+zstd",
-        "size": size,
-        "digest": f"sha256:{packed.hexdigest()}",
-        "plain": f"sha256:{plain.hexdigest()}",
-    }
+class Library:
+    """Packed layers by their own digest, and which images have which; shared by all labs."""
 
+    def __init__(self, root: Path) -> None:
+        self.blobs = root / "blobs"
+        self.images = root / "images"
+        self.draft = root / "draft"
+        for folder in (self.blobs, self.images):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.packed: dict[str, dict[str, Any]] = {
+            layer["plain"]: layer
+            for path in self.images.glob("*.json")
+            for layer in json.loads(path.read_text())["layers"]
+        }
 
-def export(image: str, directory: Path) -> dict[str, Any]:
-    """Take the layers of an image out of the engine; ready ones are used again.
+    def of(self, name: str, image: str) -> dict[str, Any]:
+        """The layers of an image, taken out of the engine unless `name` had that image before."""
+        known = self.images / f"{name}.json"
+        found = json.loads(known.read_text()) if known.exists() else {}
+        if found.get("image") != image:
+            found = {"image": image, **self._export(image)}
+            draft = known.with_suffix(".draft")
+            draft.write_text(json.dumps(found))
+            draft.rename(known)
+        return dict(found)
 
-    Layers of other images are dropped: labs that still use them have links.
-    """
-    known = directory / "layers.json"
-    if known.exists():
-        return dict(json.loads(known.read_text()))
-    shutil.rmtree(directory.parent, ignore_errors=True)
-    directory.mkdir(parents=True)
-    connection = EngineConnection("engine")
-    connection.request("GET", f"/images/{image}/get")
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise SystemExit(f"the engine does not give {image}: {answer.status} {answer.read(300)!r}")
-    packed: dict[str, dict[str, Any]] = {}
-    small: dict[str, bytes] = {}
-    with tarfile.open(fileobj=answer, mode="r|") as archive:
-        for member in archive:
-            if not member.isfile():
-                continue
-            content = archive.extractfile(member)
-            assert content is not None
-            if member.name.endswith(".json") or member.size < 65536:
-                small[member.name] = content.read()
-            else:
-                packed[member.name] = pack(content, directory)
-    manifest = json.loads(small["manifest.json"])[0]
-    engine = json.loads(small[manifest["Config"]])
-    for name in manifest["Layers"]:
-        if name not in packed:  # a layer of a few files
-            packed[name] = pack(io.BytesIO(small[name]), directory)
-    layers = [packed[name] for name in manifest["Layers"]]
-    out = {"layers": layers, "architecture": engine["architecture"]}
-    known.write_text(json.dumps(out))
-    return out
+    def path(self, layer: dict[str, Any]) -> Path:
+        return self.blobs / str(layer["digest"]).partition(":")[2]
+
+    def tidy(self) -> None:
+        """Drop what no name has any more: labs that still use it have links."""
+        kept = [
+            self.path(layer)
+            for path in self.images.glob("*.json")
+            for layer in json.loads(path.read_text())["layers"]
+        ]
+        for path in set(self.blobs.iterdir()) - set(kept):
+            path.unlink()
+
+    def _export(self, image: str) -> dict[str, Any]:
+        connection = EngineConnection("engine")
+        connection.request("GET", f"/images/{image}/get")
+        answer = connection.getresponse()
+        if answer.status != 200:
+            said = answer.read(300)
+            raise SystemExit(f"the engine does not give {image}: {answer.status} {said!r}")
+        found: dict[str, dict[str, Any]] = {}
+        small: dict[str, bytes] = {}
+        with tarfile.open(fileobj=answer, mode="r|") as archive:
+            for member in archive:
+                if not member.isfile():
+                    continue
+                content = archive.extractfile(member)
+                assert content is not None
+                if member.name.endswith(".json") or member.size < 65536:
+                    small[member.name] = content.read()
+                else:
+                    found[member.name] = self._pack(content)
+        manifest = json.loads(small["manifest.json"])[0]
+        engine = json.loads(small[manifest["Config"]])
+        for name in manifest["Layers"]:
+            if name not in found:  # a layer of a few files
+                found[name] = self._pack(io.BytesIO(small[name]))
+        layers = [found[name] for name in manifest["Layers"]]
+        return {"layers": layers, "architecture": engine["architecture"]}
+
+    def _pack(self, source: Any) -> dict[str, Any]:
+        """Compress a layer that is not here yet; its description for manifests."""
+        digest = hashlib.sha256()
+        with self.draft.open("wb") as out:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+        plain = f"sha256:{digest.hexdigest()}"
+        if plain not in self.packed or not self.path(self.packed[plain]).exists():
+            self.packed[plain] = {**self._compressed(), "plain": plain}
+        self.draft.unlink()
+        return self.packed[plain]
+
+    def _compressed(self) -> dict[str, Any]:
+        out = self.draft.with_suffix(".zst")
+        argv = ["zstd", "-q", "-f", "-3", "-T2", str(self.draft), "-o", str(out)]
+        size = out.stat().st_size if subprocess.run(argv, check=False).returncode == 0 else 0
+        if size == 0:
+            raise SystemExit("a layer could not be compressed: is the disk full?")
+        digest = hashlib.sha256()
+        with out.open("rb") as back:
+            while chunk := back.read(CHUNK):
+                digest.update(chunk)
+        layer = {
+            "mediaType": f"{LAYER}+zstd",
+            "size": size,
+            "digest": f"sha256:{digest.hexdigest()}",
+        }
+        out.rename(self.path(layer))
+        return layer
 
 
 def link_layer(links: list[str]) -> bytes:
@@ -243,19 +276,25 @@ def certify(directory: Path, hosts: list[str]) -> str:
 
 def main() -> None:
     plan = json.load(sys.stdin)
-    root = Path(plan["root"])
-    library = Path(plan["library"])
+    root, place = Path(plan["root"]), Path(plan["library"])
     storage = Storage(root)
-    with alone(library.parent.parent):
-        base = export(plan["image"], library)
-        for layer in base["layers"]:
-            storage.link_blob(layer["digest"], library / layer["digest"].partition(":")[2])
+    place.mkdir(parents=True, exist_ok=True)
+    with alone(place.parent):
+        for path in place.iterdir():  # as older versions kept it
+            if path.name not in ("blobs", "images"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        library = Library(place)
+        bases = {name: library.of(name, image) for name, image in plan["images"].items()}
+        library.tidy()
+        layers = {layer["digest"]: layer for base in bases.values() for layer in base["layers"]}
+        for layer in layers.values():
+            storage.link_blob(layer["digest"], library.path(layer))
     digests = {
-        f"{image['repository']}:{image['tag']}": put(storage, image, base)
-        for image in plan["images"]
+        f"{image['repository']}:{image['tag']}": put(storage, image, bases[image["base"]])
+        for image in plan["names"]
     }
     certificate = certify(root / "tls", plan["hosts"])
-    size = sum(layer["size"] for layer in base["layers"])
+    size = sum(layer["size"] for layer in layers.values())
     json.dump({"certificate": certificate, "digests": digests, "bytes": size}, sys.stdout)
 
 

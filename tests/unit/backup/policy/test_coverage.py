@@ -186,3 +186,11 @@ def test_what_is_excluded_is_said_to_be(fleet: Fleet) -> None:
     other = next(one for one in rows if one.planned.source.id == "other")
     assert (other.backed_up, other.offsite, other.proven) == (State.EXCLUDED,) * 3
     assert len(rows) == len(planned(fleet))
+
+
+def test_what_is_still_to_be_copied_waits_for_its_proof_too(fleet: Fleet) -> None:
+    """A new policy's first night: nothing is off-site before 04:00."""
+    now = MIDNIGHT + HOUR
+    found = row(fleet, copy(MIDNIGHT, proven=None), now=now, since=MIDNIGHT - HOUR)
+    assert (found.offsite, found.proven) == (State.WAITING, State.WAITING)
+    assert found.good

@@ -1,0 +1,299 @@
+"""Which jobs to start: for backups of sources, and for lists of copies. Pure.
+
+From the fleet, its policy and what is seen of the swarm. What cannot be started is refused by
+itself, with its reason, and holds up nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TypeVar
+
+from quorate.backup.jobs.databases import opened
+from quorate.backup.jobs.model import DATA, ENGINE, SPOOL, Job, Mounted, Work
+from quorate.backup.jobs.names import run_key
+from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.repositories import Reached, reached, start_of
+from quorate.backup.jobs.whereabouts import Scene, live_service, server_of, task_on
+from quorate.backup.model import Kind, Source
+from quorate.backup.policy.sources import Planned, planned
+from quorate.errors import MachineError, QuorateError, UsageError
+from quorate.fleet.backup import Repository, SourcePolicy, chosen
+from quorate.fleet.datasets import Homes, data_sets, ids_named
+from quorate.fleet.model import Engine, Fleet, Service
+from quorate.fleet.observed import ObservedService
+from quorate.observe.whereabouts import where_now
+
+DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
+ON_A_MANAGER = (Kind.CONFIGS, Kind.SWARM)
+Item = TypeVar("Item")
+
+LIST_SECONDS = 900.0
+"""A list of copies is read in seconds; a repository far away may take some minutes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A source or repository for which nothing can be started, and why."""
+
+    what: str
+    error: QuorateError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to start, and what not."""
+
+    starts: tuple[Start, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+def backups(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision:
+    """A backup of each source named (all of the policy when none is).
+
+    Args:
+        due: when the run was due: with the source it is the run's key.
+
+    Raises:
+        UsageError: a name that is no source's, or one that the policy leaves out.
+    """
+    wanted = _named(scene.fleet, where_now(scene.fleet, scene.snapshot), names)
+    return _each(wanted, lambda one: one.source.id, lambda one: _backup(scene, one, due))
+
+
+def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision:
+    """A list of the copies in each repository named (all when none is).
+
+    Raises:
+        UsageError: a name that is no repository's, or the fleet has none.
+    """
+    wanted = repositories_named(scene.fleet, names)
+    return _each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
+
+
+def repositories_named(fleet: Fleet, names: Sequence[str]) -> tuple[Repository, ...]:
+    """The fleet's repositories, or those named.
+
+    Raises:
+        UsageError: there is none of that name, or none at all.
+    """
+    every = {one.name: one for one in fleet.backup.repositories}
+    if not every:
+        raise UsageError(
+            "the fleet file names no repository",
+            todo="say under `backup.repositories` where copies are to lie",
+        )
+    for name in names:
+        if name not in every:
+            raise UsageError(f"the fleet has no repository {name}", todo=_near(name, every))
+    return tuple(one for name, one in every.items() if not names or name in names)
+
+
+def _each(
+    items: Iterable[Item], name: Callable[[Item], str], start: Callable[[Item], Start]
+) -> Decision:
+    starts, refused = [], []
+    for item in items:
+        try:
+            starts.append(start(item))
+        except QuorateError as error:
+            refused.append(Refused(what=name(item), error=error))
+    return Decision(starts=tuple(starts), refused=tuple(refused))
+
+
+def _named(fleet: Fleet, homes: Homes, names: Sequence[str]) -> list[Planned]:
+    every = {one.source.id: one for one in planned(fleet, homes)}
+    if not names:
+        return [one for one in every.values() if one.policy is not None]
+    known = ids_named(data_sets(fleet, homes))
+    found: dict[str, Planned] = {}
+    for name in names:
+        ids = [one for one in known.get(name, ()) if one in every]
+        if not ids:
+            raise UsageError(f"the fleet has no source {name}", todo=_near(name, known))
+        for one in ids:
+            found[one] = every[one]
+        if all(every[one].policy is None for one in ids):
+            raise UsageError(
+                f"{name} is not backed up",
+                cause="it is under `exclude:` in `backup:`",
+                todo="take it out there first",
+            )
+    return [one for one in found.values() if one.policy is not None]
+
+
+def _backup(scene: Scene, one: Planned, due: datetime) -> Start:
+    source, policy = one.source, one.policy
+    assert policy is not None  # those that are left out were sorted out
+    server = server_of(scene, source)
+    node = scene.node(server)
+    repository = reached(_repository(scene.fleet, source, policy, server), server)
+    job = Job(
+        work=Work.BACKUP,
+        run=run_key(source.id, due),
+        fleet=scene.fleet.name,
+        server=server,
+        source=source.id,
+        kind=source.kind,
+        sqlite=policy.sqlite,
+        before=policy.hooks.before,
+        after=policy.hooks.after,
+        repository=repository.at,
+        timezone=scene.fleet.backup.timezone,
+        deadline=policy.deadline,
+    )
+    start = start_of(job, node.id, repository)
+    spool = Mount(source=str(scene.fleet.backup.spool.path), target=SPOOL, made=True)
+    start = replace(start, mounts=(*start.mounts, spool))
+    return _with_data(scene, source, start)
+
+
+def _repository(fleet: Fleet, source: Source, policy: SourcePolicy, server: str) -> Repository:
+    """Where it goes from this server.
+
+    Raises:
+        QuorateError: every repository for it is on the same server.
+    """
+    candidates = fleet.backup.candidates(policy)
+    beside = () if source.kind in ON_A_MANAGER else (server,)
+    found = chosen(candidates, beside)
+    if found is not None:
+        return found
+    names = ", ".join(one.name for one in candidates)
+    raise QuorateError(
+        f"{source.id} has no repository to go to",
+        cause=f"it is on {server} now, and so is every repository for it: {names}"
+        if candidates
+        else "the fleet file names none",
+        todo="add a repository on another server under `backup.repositories`",
+    )
+
+
+def _with_data(scene: Scene, source: Source, start: Start) -> Start:
+    """The start with what reaches the source's data."""
+    service = scene.fleet.service(source.service) if source.service else None
+    if source.kind in DATABASES and service is not None:
+        start = _with_database(scene, source, service, start)
+    elif source.kind is Kind.VOLUME:
+        start = _with_volumes(scene, source, start)
+    elif source.kind is Kind.SYSTEM:
+        start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
+    reaches_in = source.kind in (Kind.GITLAB, *ON_A_MANAGER, Kind.SYSTEM)
+    if reaches_in or start.job.before or start.job.after:
+        start = replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
+    if service is not None:
+        start = replace(start, job=start.job.model_copy(update={"container": pattern(service)}))
+    return start
+
+
+def pattern(service: Service) -> str:
+    """What the names of the service's containers match: `STACK_NAME.SLOT.TASK`, or compose's."""
+    if service.engine is Engine.COMPOSE:
+        return rf"^{re.escape(service.stack)}[-_]{re.escape(service.name)}[-_]\d+$"
+    return rf"^{re.escape(service.swarm_name)}\."
+
+
+def _with_database(scene: Scene, source: Source, service: Service, start: Start) -> Start:
+    """In a network of its service, with the password that has.
+
+    Raises:
+        QuorateError: it runs by compose, is in no network that jobs can join, or its password
+            cannot be told.
+    """
+    if service.engine is Engine.COMPOSE:
+        raise QuorateError(
+            f"{source.id} cannot be reached by a job",
+            cause=f"its stack {service.stack} runs by compose, in a network of its server alone",
+            todo="back it up with a hook of one of its volumes, or move it into the swarm",
+        )
+    live = live_service(scene, service)
+    network, identity = _network(scene, service, live)
+    host = f"tasks.{service.swarm_name}"
+    if "@" in source.id:  # one of several, which are not the same
+        task = task_on(scene, live, start.job.server)
+        addresses = task.addresses.get(identity, ()) if task else ()
+        if not addresses:
+            raise QuorateError(
+                f"no task of {service.id} runs on {start.job.server}",
+                todo=f"see `quorate status` and `quorate logs {service.id}`",
+            )
+        host = addresses[0]
+    way = opened(source.kind, host, service.swarm_name, live.spec)
+    return replace(
+        start,
+        job=start.job.model_copy(update={"reach": way.reach}),
+        networks=(network, *start.networks),
+        secrets=(*way.secrets, *start.secrets),
+        mounts=(*start.mounts, *way.mounts),
+    )
+
+
+def _network(scene: Scene, service: Service, live: ObservedService) -> tuple[str, str]:
+    """The first of a service's networks that others can join, its name and id."""
+    template = live.spec.get("TaskTemplate") or {}
+    targets = [str(item.get("Target")) for item in template.get("Networks") or ()]
+    for target in targets:
+        for name, network in scene.snapshot.networks.items():
+            if target in (network["id"], name) and network["driver"] == "overlay":
+                return name, str(network["id"])
+    raise QuorateError(
+        f"{service.id} cannot be reached by a job",
+        cause="it is in no overlay network",
+        todo="give it a network of its stack beside the one it has",
+    )
+
+
+def _with_volumes(scene: Scene, source: Source, start: Start) -> Start:
+    """With its volumes mounted read-only.
+
+    Raises:
+        QuorateError: one is not on that server (the engine would make an empty one).
+    """
+    server = start.job.server
+    seen: Collection[str] | None = scene.volumes.get(server)
+    mounts, mounted = [], []
+    for number, name in enumerate(source.volumes):
+        path = f"{DATA}/{number}"
+        in_engine = not name.startswith("/")
+        if in_engine and seen is not None and name not in seen:
+            raise MachineError(
+                f"the volume {name} of {source.id} is not on {server}",
+                cause="it was removed, or its service has never started there",
+                todo="look for it with `docker volume ls` on each server; a copy brings it back",
+            )
+        mounts.append(Mount(source=name, target=path, read_only=True, volume=in_engine))
+        mounted.append(Mounted(name=name, path=path))
+    job = start.job.model_copy(update={"volumes": tuple(mounted)})
+    return _mounting(replace(start, job=job), tuple(mounts))
+
+
+def _mounting(start: Start, mounts: tuple[Mount, ...]) -> Start:
+    return replace(start, mounts=(*start.mounts, *mounts))
+
+
+def _catalogue(scene: Scene, repository: Repository, due: datetime) -> Start:
+    """On its own server, where it is on one of the fleet's."""
+    local = repository.place == "local" and repository.server is not None
+    node = scene.node(str(repository.server)) if local else scene.any_node()
+    way: Reached = reached(repository, node.hostname)
+    job = Job(
+        work=Work.CATALOGUE,
+        run=run_key(repository.name, due),
+        fleet=scene.fleet.name,
+        server=node.hostname,
+        repository=way.at,
+        timezone=scene.fleet.backup.timezone,
+        deadline=LIST_SECONDS,
+    )
+    return start_of(job, node.id, way)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return "`quorate backup plan` lists them"

@@ -1,0 +1,136 @@
+"""A round of jobs as its visible steps: look for leftovers, make ready, start, follow.
+
+Used by `quorate backup run` on a person's machine and by whoever starts jobs on schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from quorate.backup.jobs import leftovers, secrets
+from quorate.backup.jobs.decide import Decision, Refused
+from quorate.backup.jobs.door import Door
+from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.names import NETWORK
+from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.repositories import served_secret
+from quorate.backup.jobs.secrets import Deployed
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.stores import Image, ensure_network, ensure_store
+from quorate.backup.jobs.watching import Outcome, Watcher
+from quorate.backup.jobs.whereabouts import Scene
+from quorate.deploy.images import Resolved, look_up
+from quorate.deploy.registries import Credential, auth_for
+from quorate.errors import QuorateError
+from quorate.image.recipe import image_name
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a round works on.
+
+    `encrypt`: whether the network of backup work is encrypted; `known`: credentials by registry
+    host; `environment`: where secrets of the fleet file come from; None: this process's own.
+    """
+
+    scene: Scene
+    door: Door
+    watcher: Watcher
+    encrypt: bool = True
+    known: Mapping[str, Credential] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What came of it. `earlier`: jobs of starters that were killed, which had ended meanwhile."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    earlier: tuple[Outcome, ...] = ()
+
+
+def run(ground: Ground, decision: Decision) -> Round:
+    """Start what was decided and follow it to its end.
+
+    What is under way already is followed instead of being started a second time.
+
+    Raises:
+        CheckError: secrets of the fleet file without a value.
+        EngineError, MachineError: the swarm refuses, or does not answer any more.
+    """
+    fleet = ground.scene.fleet
+    swept = leftovers.sweep(ground.door, fleet.name)
+    found = [(start, leftovers.under_way(start.job, swept.going)) for start in decision.starts]
+    fresh = [start for start, job in found if job is None]
+    joined = [job for _, job in found if job is not None]
+    refused: tuple[Refused, ...] = ()
+    image, deployed = Image(deployed=""), Deployed()
+    if fresh:
+        image = ground.door.ask("the image cannot be looked up", lambda c: _image(ground, c))
+        deployed = _secrets(ground, fresh)
+        fresh, refused = _with_stores(ground, fresh, image, deployed)
+    launcher = Launcher(door=ground.door, image=image, secrets=deployed, watcher=ground.watcher)
+    return Round(
+        outcomes=launcher.run(fresh, _each_once(joined)),
+        refused=(*decision.refused, *refused),
+        earlier=swept.ended,
+    )
+
+
+def _each_once(jobs: Sequence[Begun]) -> list[Begun]:
+    return list({job.id: job for job in jobs}.values())
+
+
+def _image(ground: Ground, client: DockerClient) -> Image:
+    """By its digest where a registry knows it: then servers that have it need no registry."""
+    name = image_name(ground.scene.fleet.backup)
+    found = look_up(client, name, ground.known)
+    deployed = found.deployed if isinstance(found, Resolved) else name
+    return Image(deployed=deployed, auth=auth_for(name, ground.known))
+
+
+def _secrets(ground: Ground, starts: Sequence[Start]) -> Deployed:
+    wanted = [secret for start in starts for secret in start.secrets]
+    wanted += [served_secret(store) for start in starts for store in start.stores]
+    return ground.door.ask(
+        "the secrets of backups cannot be put into the swarm",
+        lambda client: secrets.ensure(client, ground.scene.fleet, wanted, ground.environment),
+    )
+
+
+def _with_stores(
+    ground: Ground, starts: Sequence[Start], image: Image, deployed: Deployed
+) -> tuple[list[Start], tuple[Refused, ...]]:
+    """The starts whose stores answer; those that have to do without one are refused."""
+    scene = ground.scene
+    if any(NETWORK in start.networks for start in starts):
+        ensure_network(ground.door, scene.snapshot, fleet=scene.fleet.name, encrypt=ground.encrypt)
+    failed: dict[str, QuorateError] = {}
+    for name in sorted({store for start in starts for store in start.stores}):
+        ground.watcher.note(f"looking after the store of {name}")
+        try:
+            ensure_store(
+                ground.door,
+                scene.fleet.backup.repository(name),
+                fleet=scene.fleet.name,
+                image=image,
+                secrets=deployed,
+            )
+        except QuorateError as error:
+            failed[name] = error
+    ready: list[Start] = []
+    refused: list[Refused] = []
+    for start in starts:
+        why = next((failed[store] for store in start.stores if store in failed), None)
+        if why is None:
+            ready.append(start)
+        else:
+            what = start.job.source or start.job.repository.name
+            refused.append(Refused(what=what, error=why))
+    return ready, tuple(refused)

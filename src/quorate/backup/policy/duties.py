@@ -1,0 +1,286 @@
+"""What backup work is due, from the copies there are and the time. Pure.
+
+Nothing is due because somebody remembers that it was not done, but because the repositories do
+not show it: so nothing is forgotten when whoever decides begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.names import run_key
+from quorate.backup.model import Snapshot
+from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
+from quorate.backup.policy.retention import decide, wrong_time
+from quorate.backup.policy.runs import due_of, expected
+from quorate.backup.policy.sources import Planned
+from quorate.backup.policy.times import Due, due, last_until
+from quorate.fleet.backup import Repository
+from quorate.fleet.schedules import Schedule
+
+PROVEN_AGAIN = timedelta(days=7)
+"""A copy that still is the newest is proven anew after so long: disks spoil what nobody reads."""
+
+TIDYING = Schedule(every="weekly", day="sunday", at="08:00")
+"""When repositories are checked and pruned: ours, after the document's proofs at 06:00."""
+
+
+def agenda(known: Known) -> Agenda:
+    """What begins now, and what is due and waits."""
+    return arrange(duties(known), known)
+
+
+def duties(known: Known) -> tuple[Item, ...]:
+    """All that is due, what is to begin first before the rest."""
+    look = _Look(known)
+    proofs = sorted(look.proofs(), key=lambda pair: pair[0])
+    proving = [item for _, item in proofs]
+    return (
+        *look.catalogues(),
+        *look.backups(),
+        *look.copies(),
+        *proving,
+        *look.upkeep(proving),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Backup:
+    """A source that is due; `rank` is how soon it is due again, in seconds."""
+
+    planned: Planned
+    moment: datetime
+    rank: float
+
+
+class _Look:
+    """One look at all that is known."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.backup = known.fleet.backup
+        self.names = tuple(server.name for server in known.fleet.servers)
+        self._last: dict[str, datetime | None] = {}
+        copies = known.snapshots
+        originals = {one.id: one.taken for one in copies if one.original is None}
+        self.sound: dict[str, list[Snapshot]] = {}
+        for one in sorted(copies, key=lambda copy: (copy.taken, copy.id)):
+            if one.complete and not wrong_time(one, known.now, originals):
+                self.sound.setdefault(one.source, []).append(one)
+
+    def catalogues(self) -> Iterator[Item]:
+        """Repositories to be listed: each hour, at first, and after what changed them unseen."""
+        hour = self.known.now.replace(minute=0, second=0, microsecond=0)
+        for one in self.backup.repositories:
+            read = self.known.listed.get(one.name)
+            if read is None or read < hour or one.name in self.known.stale:
+                # When it was read last is in the key: each reading is a run of its own.
+                moment = max(read, hour) if read else hour
+                yield self._item(Work.CATALOGUE, f"catalogue:{one.name}", moment, one)
+
+    def backups(self) -> Iterator[Item]:
+        """Sources that are due; a group together, what comes round oftenest first."""
+        found = [one for planned in self.known.planned if (one := self._backup(planned))]
+
+        def together(one: _Backup) -> tuple[float, datetime, str]:
+            return one.rank, one.moment, one.planned.source.group or one.planned.source.id
+
+        for one in sorted(found, key=together):
+            source, home = one.planned.source, one.planned.repository
+            if home is not None:
+                # The repository was chosen to lie elsewhere than on the first of its servers.
+                servers = source.servers[:1] or self._managers()
+                yield self._item(
+                    Work.BACKUP, source.id, one.moment, home, source=source.id, servers=servers
+                )
+
+    def copies(self) -> Iterator[Item]:
+        """From each repository to each other one, when the newest copies are not there."""
+        moment = self._last_until(self.backup.copying.schedule)
+        if moment is None:
+            return
+        for target in self.backup.copies:
+            lacking = {
+                newest.repository
+                for planned in self.known.planned
+                if target in planned.copies
+                and (newest := self._newest_made(planned, moment))
+                and not self._is_in(newest, target)
+            }
+            for name in sorted(lacking):
+                if name != target.name and {name, target.name} <= self.known.listed.keys():
+                    what = f"copy:{name}>{target.name}"
+                    origin = self.backup.repository(name)
+                    servers = self._beside(origin) or self._beside(target) or self.names
+                    yield self._item(Work.COPY, what, moment, target, origin=name, servers=servers)
+
+    def proofs(self) -> Iterator[tuple[tuple[float, str], Item]]:
+        """Copies to be proven; with what they are sorted by, the longest unproven first."""
+        moment = self._last_until(self.backup.proving.schedule)
+        if moment is None:
+            return
+        for planned in self.known.planned:
+            for repository in planned.repositories:
+                mine = self._in(planned.source.id, repository)
+                there = [one for one in mine if one.received <= moment]
+                if there and self._to_prove(there[-1], moment):
+                    times = [one.proof.at.timestamp() for one in mine if one.proof]
+                    item = self._proof(planned, there[-1], repository, moment)
+                    yield (max(times, default=0.0), item.run), item
+
+    def upkeep(self, proofs: Sequence[Item]) -> Iterator[Item]:
+        """Checks, retention and pruning, each after what has to be before it."""
+        for one in self.backup.repositories:
+            if one.name not in self.known.listed:
+                continue
+            yield from self._tidying(Work.CHECK, one)
+            if one.append_only and one.place != "local":
+                continue  # the far side lets nobody delete
+            yield from self._forget(one, proofs)
+            yield from self._tidying(Work.PRUNE, one)
+
+    def _backup(self, planned: Planned) -> _Backup | None:
+        policy, home = planned.policy, planned.repository
+        if policy is None or home is None or home.name not in self.known.listed:
+            return None
+        made = [one for one in self.sound.get(planned.source.id, ()) if one.original is None]
+        runs = [self._run_at(one) for one in made]
+        # Whether it goes on is `arrange`'s: here it would hide that the next one waits.
+        found = due(policy.schedule, self.known.zone, runs=runs, running=None, now=self.known.now)
+        if not found.due or found.planned is None:
+            return None
+        return _Backup(planned=planned, moment=found.planned, rank=_rank(found))
+
+    def _run_at(self, copy: Snapshot) -> datetime:
+        """When a copy's run began; its server's clock may be behind the time that it was for."""
+        planned_for = due_of(copy.run)
+        if planned_for is None or planned_for > self.known.now:
+            return copy.taken
+        return max(copy.taken, planned_for)
+
+    def _newest_made(self, planned: Planned, moment: datetime) -> Snapshot | None:
+        made = [
+            one
+            for one in self.sound.get(planned.source.id, ())
+            if one.original is None and one.received <= moment
+        ]
+        return made[-1] if made else None
+
+    def _is_in(self, copy: Snapshot, target: Repository) -> bool:
+        there = self._in(copy.source, target)
+        return any((one.original or one.id) == copy.id for one in there)
+
+    def _in(self, source: str, repository: Repository) -> list[Snapshot]:
+        """The sound copies of a source in a repository, the oldest first."""
+        return [one for one in self.sound.get(source, ()) if one.repository == repository.name]
+
+    def _to_prove(self, copy: Snapshot, moment: datetime) -> bool:
+        proof = copy.proof
+        if proof is None:
+            return True
+        if proof.ok:
+            return moment - proof.at >= PROVEN_AGAIN
+        return proof.at < moment
+
+    def _proof(
+        self, planned: Planned, copy: Snapshot, repository: Repository, moment: datetime
+    ) -> Item:
+        """On another server than the source's, where there is one that may be used."""
+        allowed = self.backup.proving.servers or self.names
+        own = {copy.server, *planned.source.servers[:1]}
+        others = tuple(name for name in allowed if name not in own)
+        return self._item(
+            Work.PROVE,
+            f"prove:{repository.name}:{copy.id[:16]}",
+            moment,
+            repository,
+            source=copy.source,
+            snapshot=copy.id,
+            servers=others or allowed,
+        )
+
+    def _forget(self, repository: Repository, proofs: Sequence[Item]) -> Iterator[Item]:
+        """When retention lets anything go, once after the proofs of each proving time."""
+        moment = self._last_until(self.backup.proving.schedule)
+        if moment is None or any(self._may_come(one, repository) for one in proofs):
+            return
+        item = self._item(Work.FORGET, f"forget:{repository.name}", moment, repository)
+        for planned in self.known.planned:
+            mine = [
+                one
+                for one in self.known.snapshots
+                if (one.source, one.repository) == (planned.source.id, repository.name)
+            ]
+            if planned.policy is None or not mine:
+                continue
+            kept = decide(mine, planned.policy.keep, self.known.zone, now=self.known.now)
+            if kept.forgotten:
+                yield item
+                return
+
+    def _may_come(self, proof: Item, repository: Repository) -> bool:
+        """Whether a proof in the repository is still to be expected."""
+        attempt = self.known.attempts.get(proof.run)
+        return proof.repository == repository.name and expected(attempt)
+
+    def _tidying(self, work: Work, repository: Repository) -> Iterator[Item]:
+        """Once a week where there is anything; pruning only what was found whole."""
+        moment = self._last_until(TIDYING)
+        if moment is None or not any(
+            one.repository == repository.name for one in self.known.snapshots
+        ):
+            return
+        name = f"{work}:{repository.name}"
+        if (last := self.known.kept.get(name)) is not None and last >= moment:
+            return
+        checked = self.known.kept.get(f"{Work.CHECK}:{repository.name}")
+        if work is Work.PRUNE and (checked is None or checked < moment):
+            return
+        yield self._item(work, name, moment, repository)
+
+    def _item(
+        self,
+        work: Work,
+        what: str,
+        moment: datetime,
+        repository: Repository,
+        *,
+        servers: Iterable[str] | None = None,
+        source: str = "",
+        origin: str = "",
+        snapshot: str = "",
+    ) -> Item:
+        where = tuple(servers) if servers is not None else self._beside(repository) or self.names
+        return Item(
+            work=work,
+            run=run_key(what, moment),
+            due=moment,
+            repository=repository.name,
+            servers=where,
+            source=source,
+            origin=origin,
+            snapshot=snapshot,
+            late=lateness(moment, self.known),
+        )
+
+    def _beside(self, repository: Repository) -> tuple[str, ...]:
+        """The repository's own server, where it is a directory on one."""
+        local = repository.place == "local" and repository.server
+        return (repository.server,) if local and repository.server else ()
+
+    def _managers(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.known.fleet.managers)
+
+    def _last_until(self, schedule: Schedule) -> datetime | None:
+        if schedule.fields not in self._last:
+            self._last[schedule.fields] = last_until(schedule, self.known.zone, self.known.now)
+        return self._last[schedule.fields]
+
+
+def _rank(found: Due) -> float:
+    if found.planned is None or found.next is None:
+        return float("inf")
+    return (found.next - found.planned).total_seconds()

@@ -1,0 +1,145 @@
+"""Command: serve, the controller of backups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from quorate.entry.cli.alert_commands import parse_listen
+
+if TYPE_CHECKING:
+    from quorate.fleet.model import Fleet, Server
+    from quorate.observe.connect import Connections
+    from quorate.serving.loop import Settings
+    from quorate.serving.swarm import Swarm
+    from quorate.tools.docker import DockerClient
+
+PATIENCE_SECONDS = 5.0
+VOLUMES_SECONDS = 600.0
+"""Between two questions to every server which volumes it has."""
+
+FLEET = typer.Argument(Path("fleet.yaml"), help="The fleet file.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("serve")(serve)
+
+
+def serve(
+    fleet: Path = FLEET,
+    listen: str | None = typer.Option(
+        None,
+        "--listen",
+        help="Serve /metrics and /healthz at ADDRESS:PORT; 127.0.0.1:9912 when not given.",
+    ),
+    every: str = typer.Option("15s", "--every", help="Look so often what is due."),
+    socket: Path | None = typer.Option(
+        None, "--socket", help="The socket of a manager's engine here, in place of ssh."
+    ),
+    lab: bool = typer.Option(False, "--lab", help="Work on the lab of this fleet."),
+) -> None:
+    """Back up, copy off-site, prove and tidy up when it is due, until Ctrl-C or SIGTERM.
+
+    One at a time decides for a swarm; another one waits. Exit code 7: it was taken over.
+    """
+    from quorate.serving.heartbeat import heartbeat_of
+    from quorate.serving.loop import serve as loop
+    from quorate.serving.messenger import Post
+    from quorate.serving.parts import Parts
+    from quorate.serving.swarm import SwarmNotes, SwarmStarter, holding
+    from quorate.tools import clock
+    from quorate.workflows import open_fleet
+
+    settings = _settings(listen, every)
+    opened = open_fleet(fleet, lab=lab)
+    encrypt = opened.fleet.swarm.encrypt_networks and (
+        opened.lab is None or opened.lab.features.encrypted_overlay
+    )
+    with _swarm(opened.fleet, socket, encrypt) as swarm:
+        parts = Parts(
+            starter=SwarmStarter(swarm),
+            sight=swarm,
+            notes=SwarmNotes(swarm),
+            messenger=Post(opened.fleet, _say),
+            now=clock.now,
+            say=_say,
+            heartbeat=heartbeat_of(opened.fleet),
+            chores={"quiesce": swarm.end_stale_quiesces},
+        )
+        loop(opened.fleet, parts, holding(swarm.manager, opened.fleet.name), settings)
+
+
+def _say(text: str) -> None:
+    """A line of the log, with the time."""
+    from quorate.tools import clock
+
+    typer.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} {text}", err=True)
+
+
+def _settings(listen: str | None, every: str) -> Settings:
+    from quorate.errors import UsageError
+    from quorate.fleet.quantities import parse_duration
+    from quorate.serving.loop import Settings
+
+    try:
+        seconds = parse_duration(every)
+    except ValueError as error:
+        raise UsageError(f"--every: {error}", todo="write 15s") from None
+    if not 1 <= seconds <= 3600:
+        raise UsageError(f"--every {every}: from 1s to 1h", todo="write 15s")
+    made = Settings(every=seconds, stands=max(Settings().stands, 6 * seconds))
+    if listen is None:
+        return made
+    host, port = parse_listen(listen)
+    return replace(made, host=host, port=port)
+
+
+@contextmanager
+def _swarm(fleet: Fleet, socket: Path | None, encrypt: bool) -> Iterator[Swarm]:
+    """The swarm: by an engine beside us, or by any manager over ssh."""
+    from quorate.observe.connect import Connections
+    from quorate.serving.swarm import Swarm
+    from quorate.tools import docker
+
+    if socket is not None:
+        client = docker.connect_socket(socket)
+        try:
+            yield Swarm(fleet=fleet, manager=lambda: client, say=_say, encrypt=encrypt)
+        finally:
+            client.close()
+        return
+    with Connections(fleet, patience=PATIENCE_SECONDS) as connections:
+
+        def manager() -> DockerClient:
+            connections.renew()
+            return connections.manager().client
+
+        volumes = _volumes(connections)
+        yield Swarm(fleet=fleet, manager=manager, say=_say, encrypt=encrypt, volumes=volumes)
+
+
+def _volumes(connections: Connections) -> Callable[[], Mapping[str, Collection[str]]]:
+    """What asks every server for its volumes now and then, and tells what it was told last."""
+    from quorate.tools import clock
+
+    last: float | None = None
+    found: Mapping[str, Collection[str]] = {}
+
+    def ask(server: Server, client: DockerClient) -> frozenset[str]:
+        del server
+        listed = client.api.volumes().get("Volumes") or ()
+        return frozenset(str(volume["Name"]) for volume in listed)
+
+    def volumes() -> Mapping[str, Collection[str]]:
+        nonlocal last, found
+        if last is None or clock.monotonic() - last >= VOLUMES_SECONDS:
+            found, last = connections.each(ask).results, clock.monotonic()
+        return found
+
+    return volumes

@@ -1,0 +1,152 @@
+"""`quorate backup status`: the grid, its JSON, its exit code; from copies that are given."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from quorate.backup.model import Kind, Snapshot
+from quorate.entry.cli import backup_watch_commands
+from quorate.entry.cli.backup_status_view import render_status
+from quorate.entry.cli.main import build
+from quorate.entry.schemas import schema
+from quorate.serving import reading
+from quorate.serving.reading import Catalogue
+from quorate.tools import clock
+from tests.unit.backup.policy.made import DAY, HOUR, NOW, copy, proof
+from tests.unit.fleet.helpers import FLEET, written
+
+SECTION = """\
+backup:
+  repositories:
+    near: {local: {server: two, path: /b}, password: {environment: P}}
+    far: {sftp: {host: box.example.org, path: /b}, password: {environment: P}, offsite: true}
+  exclude: [system/one, system/two, system/three, swarm, configs]
+"""
+COMPOSE = """\
+services:
+  db: {image: postgres, volumes: ["d:/var/lib/postgresql"], x-quorate: {state: postgres, pin: one}}
+volumes: {d: }
+"""
+MIDNIGHT = NOW.replace(hour=0)
+
+
+def copies() -> list[Snapshot]:
+    """Three days, here and off-site, all proven."""
+    here = [
+        copy(MIDNIGHT - back * DAY, proof=proof(at=MIDNIGHT - back * DAY + 6 * HOUR))
+        for back in range(3)
+    ]
+    away = [
+        replace(
+            one,
+            id=f"far-{one.id}",
+            repository="far",
+            original=one.id,
+            received=one.taken + 4 * HOUR,
+        )
+        for one in here
+    ]
+    return [*here, *away]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> str:
+    return str(written(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": COMPOSE}))
+
+
+def status(monkeypatch: pytest.MonkeyPatch, found: Catalogue, *words: str) -> Result:
+    monkeypatch.setattr(reading, "read", lambda fleet: found)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    return CliRunner().invoke(build(), ["backup", "status", *words])
+
+
+def as_json(result: Result) -> Any:
+    made = json.loads(result.stdout)
+    jsonschema.validate(made, schema("backup-status"))
+    return made
+
+
+def test_all_is_well(monkeypatch: pytest.MonkeyPatch, fleet: str) -> None:
+    result = status(monkeypatch, Catalogue(snapshots=tuple(copies())), fleet, "--json")
+    assert result.exit_code == 0, result.output
+    made = as_json(result)
+    (db,) = (one for one in made["sources"] if one["id"] == "db")
+    assert made["good"] and db["good"]
+    assert (db["backed_up"], db["offsite"], db["proven"]) == ("ok", "ok", "ok")
+    assert (db["age"], db["size"], db["rpo"], db["rto"]) == (43200, 1000, 86400, 60)
+    assert [(one["repository"], one["copies"]) for one in db["copies"]] == [("near", 3), ("far", 3)]
+    assert db["copies"][0]["restore_seconds"] == 60
+    text = status(monkeypatch, Catalogue(snapshots=tuple(copies())), fleet).stdout
+    assert "1 source, all as they should be" in text
+    assert "12 h" in text and "Wed 01 Jul 00:00" in text
+
+
+def test_a_copy_that_does_not_restore_is_exit_code_4(
+    monkeypatch: pytest.MonkeyPatch, fleet: str
+) -> None:
+    bad = [
+        replace(one, proof=proof(False, at=NOW - HOUR)) if one.id == "far-0630-0000" else one
+        for one in copies()
+    ]
+    result = status(monkeypatch, Catalogue(snapshots=tuple(bad)), fleet)
+    assert result.exit_code == 4
+    assert "db: far: the newest copy does not restore: public.users: 10 rows" in result.stdout
+    assert "1 of 1 source not as it should be" in result.stdout
+
+
+def test_nothing_there_is_said_of_every_question(
+    monkeypatch: pytest.MonkeyPatch, fleet: str
+) -> None:
+    result = status(monkeypatch, Catalogue(), fleet, "--json")
+    assert result.exit_code == 4
+    (db,) = (one for one in as_json(result)["sources"] if one["id"] == "db")
+    assert {db["backed_up"], db["offsite"], db["proven"]} == {"never"}
+    assert db["missing"] == ["no copy at all"]
+
+
+def test_what_could_not_be_read_is_never_good(monkeypatch: pytest.MonkeyPatch, fleet: str) -> None:
+    found = Catalogue(snapshots=tuple(copies()), unread={"far": "it does not answer"})
+    result = status(monkeypatch, found, fleet)
+    assert result.exit_code == 4
+    assert "not read: far: it does not answer" in result.stdout
+    assert as_json(status(monkeypatch, found, fleet, "--json"))["good"] is False
+
+
+def test_what_nobody_backs_up_is_red(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compose = COMPOSE.replace('"d:/var/lib/postgresql"', '"d:/var/lib/postgresql", "/nameless"')
+    path = str(written(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": compose}))
+    found = Catalogue(snapshots=tuple(copies()))
+    result = status(monkeypatch, found, path)
+    assert result.exit_code == 4
+    assert "unprotected: db: /nameless: a volume without a name" in result.stdout
+
+
+def test_bad_is_red_and_good_is_green_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, fleet: str
+) -> None:
+    monkeypatch.setattr(reading, "read", lambda fleet: Catalogue())
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    from quorate.fleet.read import read_fleet
+
+    made = backup_watch_commands._status(read_fleet(Path(fleet)))
+    out = io.StringIO()
+    render_status(made, UTC, Console(file=out, force_terminal=True, width=160))
+    assert "\x1b[1;31mnever" in out.getvalue()
+
+
+def test_a_copy_of_another_kind_is_no_trouble(monkeypatch: pytest.MonkeyPatch, fleet: str) -> None:
+    """Copies of what the fleet no longer has are in the repositories for a while."""
+    old = replace(copies()[0], id="old", source="gone", kind=Kind.VOLUME,
+                  taken=NOW - timedelta(days=90), received=NOW - timedelta(days=90))  # fmt: skip
+    result = status(monkeypatch, Catalogue(snapshots=(*copies(), old)), fleet)
+    assert result.exit_code == 0, result.output

@@ -1,0 +1,92 @@
+"""The controller's lock and notes, with a fake of the swarm's configs."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from quorate.deploy import lock
+from quorate.errors import LockedError
+from quorate.serving.memory import recalled
+from quorate.serving.swarm import LASTS_SECONDS, LOCK, NOTES, Swarm, SwarmNotes, holding
+from quorate.tools import clock, process
+from tests.fakes.configs import FakeConfigs
+
+
+@pytest.fixture
+def engine() -> FakeConfigs:
+    return FakeConfigs()
+
+
+def settings(**more: Any) -> lock.Settings:
+    return lock.Settings(name=LOCK, lasts=LASTS_SECONDS, **more)
+
+
+def test_one_holds_the_lock_and_it_says_who_and_until_when(engine: FakeConfigs) -> None:
+    client = cast(Any, engine)
+    with holding(lambda: client, "office")(print) as check:
+        check()
+        found = lock.holder(client, LOCK)
+        assert found is not None
+        assert (found.what, found.host, found.lasts) == ("serve office", process.host_name(), 30)
+        with (
+            pytest.raises(LockedError, match="somebody else"),
+            lock.hold(client, what="serve office", settings=settings()),
+        ):
+            pass
+    assert engine.kept == {}
+
+
+def test_the_lock_of_deployments_is_another_one(engine: FakeConfigs) -> None:
+    client = cast(Any, engine)
+    with holding(lambda: client, "office")(print), lock.hold(client, what="up"):
+        assert len(engine.kept) == 2
+
+
+def test_a_controller_whose_server_is_lost_is_followed_half_a_minute_later(
+    engine: FakeConfigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = cast(Any, engine)
+    said: list[str] = []
+    with holding(lambda: client, "office")(print):
+        (raw,) = engine.kept.values()
+    raw["Spec"]["Labels"]["quorate.lock.place"] = "another machine"
+    engine.kept[raw["ID"]] = raw  # nobody gives it back
+    began = engine.now
+    monkeypatch.setattr(clock, "sleep", engine.later)
+    with holding(lambda: client, "office")(said.append) as check:
+        check()
+    assert said[0].startswith("waiting: ") and "`serve office`" in said[0]
+    assert said[1].startswith("taking over a stale lock") and "not renewed for 3" in said[1]
+    assert LASTS_SECONDS < (engine.now - began).total_seconds() < LASTS_SECONDS + 5
+
+
+def test_whoever_lost_the_lock_is_told(engine: FakeConfigs) -> None:
+    client = cast(Any, engine)
+    with lock.hold(client, what="serve office", settings=settings(renew=0.01)) as held:
+        engine.kept.clear()
+        for _ in range(500):
+            if held.lost:
+                break
+            clock.sleep(0.01)
+        with pytest.raises(LockedError, match="was lost while working"):
+            held.check()
+
+
+def test_notes_outlast_the_lock(engine: FakeConfigs) -> None:
+    swarm = Swarm(fleet=cast(Any, None), manager=lambda: cast(Any, engine), say=print)
+    notes = SwarmNotes(swarm)
+    assert notes.load() == {}
+    memory = recalled({}, engine.now)
+    memory.kept["check:nas"], memory.told["a"] = engine.now, "b"
+    notes.save(memory.notes())
+    notes.save(memory.notes())
+    assert [one["Spec"]["Name"] for one in engine.kept.values()] == [NOTES]
+    again = recalled(notes.load(), engine.now.replace(year=2030))
+    assert again.notes() == memory.notes()
+
+
+def test_notes_that_cannot_be_read_are_as_at_first(engine: FakeConfigs) -> None:
+    memory = recalled({"since": "x", "told": "[1]", "check:nas": "never"}, engine.now)
+    assert (memory.since, memory.told, memory.kept) == (engine.now, {}, {})
