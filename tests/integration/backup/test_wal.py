@@ -13,7 +13,7 @@ import pytest
 from quorate.backup.wal import recover
 from quorate.backup.wal.model import State
 from quorate.errors import MachineError, RefusedError
-from quorate.tools import pg
+from quorate.tools import command, pg
 from tests import real_databases
 from tests.integration.backup import ground, wal_ground
 from tests.integration.backup.wal_ground import Primary, Receiving, Writer, moment
@@ -96,6 +96,7 @@ def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receivi
     barman = receiver.barman()
     second = barman.backup(receiver.home / "second.log", fast=True)
     assert second.wait(wal_ground.PATIENCE) == 0
+    command.let_go(second, patience=1.0)
     receiver.until(f"h.until and h.until.timestamp() > {time.time()}")
     assert len(barman.bases()) == 2
     into = primary.where.directory.parent / "restored"
