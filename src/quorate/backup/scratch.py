@@ -49,16 +49,17 @@ class Room:
         """The command line that runs a program as the server's user."""
         if self.user is None:
             return list(argv)
-        return ["setpriv", f"--reuid={self.user}", f"--regid={_group(self.user)}",
+        return ["setpriv", f"--reuid={self.user}", f"--regid={group_of(self.user)}",
                 "--clear-groups", "--", *argv]  # fmt: skip
 
     def own(self, path: Path) -> None:
         """Give a file or directory to the server's user."""
         if self.user is not None:
-            shutil.chown(path, self.user, _group(self.user))
+            shutil.chown(path, self.user, group_of(self.user))
 
 
-def _group(user: str) -> int:
+def group_of(user: str) -> int:
+    """The group a user is in by the password file."""
     return pwd.getpwnam(user).pw_gid
 
 

@@ -54,13 +54,30 @@ class Hooks(Model):
     after: tuple[str, ...] = ()
 
 
+class Wal(Model):
+    """A Postgres' write-ahead log, streamed to another server as it is written.
+
+    `on`: whether it is. `server`: where the receiver runs and all of it lies, in `path`; None: one
+    is chosen (`quorate.backup.policy.wal`). `schedule`: when a base backup is made. `keep`:
+    seconds; any moment of so long ago until now can be restored. `slot_room`: bytes the primary
+    may hold back for a receiver that does not come; None: a share of its disk.
+    """
+
+    on: bool = False
+    server: str | None = None
+    path: str = "/var/lib/quorate/wal"
+    schedule: Schedule = Schedule(every="weekly", day="sunday", at="01:30")
+    keep: float = 14 * 86400.0
+    slot_room: int | None = None
+
+
 class SourcePolicy(Model):
     """How one source is backed up.
 
     `to`: the repositories it may go to; it goes to the first that is on another server. `sqlite`:
     SQLite files in a volume, copied through SQLite. `quiesce`: what keeps a volume still while
     it is read. `deadline`: seconds after which a run counts as dead. `restore_within`: seconds a
-    restore may take.
+    restore may take. `wal`: what is done with the write-ahead log, of Postgres.
     """
 
     schedule: Schedule
@@ -71,6 +88,7 @@ class SourcePolicy(Model):
     quiesce: Quiesce = "none"
     deadline: float = 6 * 3600.0
     restore_within: float = 1800.0
+    wal: Wal = Wal()
 
 
 class Override(Model):
@@ -84,6 +102,7 @@ class Override(Model):
     quiesce: Quiesce | None = None
     deadline: float | None = None
     restore_within: float | None = None
+    wal: Wal | None = None
     location: Location = Location(file="")
 
     def over(self, policy: SourcePolicy) -> SourcePolicy:

@@ -18,6 +18,7 @@ from quorate.fleet.backup import (
     Proving,
     Quiesce,
     Spool,
+    Wal,
 )
 from quorate.fleet.entries import Duration, Size, SourceEntry, Strict, Text, Words, http_url
 from quorate.fleet.schedules import Schedule, When
@@ -98,6 +99,52 @@ class KindEntry(WhenEntry):
     )
 
 
+class WalEntry(WhenEntry):
+    """A write-ahead log that is streamed to another server; base backups Sundays at 01:30."""
+
+    base = Wal().schedule
+
+    enabled: bool = Field(True, description="`wal: false` says the same as `enabled: false`.")
+    server: Text | None = Field(
+        None, description="Where it lies; not the database's own. When not given, one is chosen."
+    )
+    path: AbsolutePath = Field(Wal().path, description="The directory there.")
+    keep: Duration | None = Field(
+        None, gt=0, description="How far back any moment can be restored; `14d` when not given."
+    )
+    slot_room: Size | None = Field(
+        None,
+        gt=0,
+        description="What the database may hold back at most for a receiver that does not come; "
+        "a tenth of its disk, 1G to 16G, when not given.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
+def _or_switch(schema: dict[str, Any]) -> None:
+    schema["anyOf"].insert(0, {"type": "boolean"})
+
+
+WalWish = Annotated[
+    WalEntry | None,
+    Field(
+        description="Stream the write-ahead log to another server, to restore to any second: "
+        "`true`, `false`, or how; `false` when not given.",
+        json_schema_extra=_or_switch,
+    ),
+]
+
+
+class PostgresEntry(KindEntry):
+    """How Postgres is backed up."""
+
+    wal: WalWish = None
+
+
 class VolumesEntry(KindEntry):
     """How volumes are backed up."""
 
@@ -116,6 +163,7 @@ class SourcePolicyEntry(VolumesEntry):
     sqlite: tuple[InnerPath, ...] | None = Field(
         None, description="SQLite files in the volume, copied through SQLite itself."
     )
+    wal: WalWish = None
 
 
 def _as(kind: str) -> str:
@@ -126,7 +174,7 @@ def _as(kind: str) -> str:
 class KindsEntry(Strict):
     """How each kind of source is backed up, where the defaults do not suit."""
 
-    postgres: KindEntry = Field(default_factory=KindEntry, description=f"{_as('postgres')}")
+    postgres: PostgresEntry = Field(default_factory=PostgresEntry, description=f"{_as('postgres')}")
     mariadb: KindEntry = Field(default_factory=KindEntry, description=f"{_as('mariadb')}")
     redis: KindEntry = Field(default_factory=KindEntry, description=f"{_as('redis')}")
     gitlab: KindEntry = Field(default_factory=KindEntry, description=f"{_as('gitlab')}")

@@ -17,6 +17,7 @@ from quorate.fleet.backup import (
     Proving,
     Repository,
     Spool,
+    Wal,
 )
 from quorate.fleet.backup_file import (
     BackupEntry,
@@ -24,6 +25,7 @@ from quorate.fleet.backup_file import (
     KindEntry,
     NotifyEntry,
     RepositoryEntry,
+    WalEntry,
 )
 from quorate.fleet.base import Location, SecretSource
 from quorate.fleet.entries import SourceEntry
@@ -84,15 +86,25 @@ def _bundle(entry: BundleEntry | None, secret: Secret, location: Location) -> Bu
 
 
 def _override(entry: KindEntry, location: Location) -> Override:
-    said = entry.model_dump(exclude={"every", "at", "day", "keep", "hooks"}, exclude_none=True)
+    apart = {"every", "at", "day", "keep", "hooks", "wal"}
+    said = entry.model_dump(exclude=apart, exclude_none=True)
     hooks = getattr(entry, "hooks", None)
     return Override(
         when=entry.when(),
         keep=Keep(**entry.keep.model_dump()) if entry.keep else None,
         hooks=Hooks(**hooks.model_dump()) if hooks else None,
+        wal=_wal(getattr(entry, "wal", None)),
         location=location,
         **said,
     )
+
+
+def _wal(entry: WalEntry | None) -> Wal | None:
+    if entry is None:
+        return None
+    said = entry.model_dump(include={"server", "path", "keep", "slot_room"}, exclude_none=True)
+    schedule = Wal().schedule.changed(entry.when())
+    return Wal(on=entry.enabled, schedule=schedule, **said)
 
 
 def _repository(

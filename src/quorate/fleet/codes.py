@@ -478,6 +478,22 @@ _BACKUPS = {
         "a digest that is never sent", _W,
         "its time does nothing", "add `digest` to `backup.notify.events`, or remove its time",
     ),
+    "Q721": Code(
+        "a write-ahead log on the server of its database", _E,
+        "one lost server, or one lost disk, takes both",
+        "name another server as `wal.server`, or add one to the fleet",
+    ),
+    "Q722": Code(
+        "a write-ahead log that may lie on the server of its database", _W,
+        "one lost server, or one lost disk, takes both",
+        "name another server as `wal.server`, or pin the service elsewhere",
+    ),
+    "Q723": Code(
+        "a slot that may fill the disk of its database", _W,
+        "Postgres stops when it cannot write; without the bound a receiver that is away "
+        "would let its log grow until then",
+        "set `wal.slot_room` to a tenth of the disk",
+    ),
 }  # fmt: skip
 
 CODES: dict[str, Code] = {

@@ -417,3 +417,35 @@ def test_secrets_without_a_bundle_are_noted(tmp_path: Path) -> None:
 def test_what_was_read_is_remembered(tmp_path: Path) -> None:
     fleet = sound(tmp_path)
     assert [path.name for path in fleet.read] == ["compose.yaml", "fleet.yaml"]
+
+
+def test_a_log_is_streamed_as_it_is_said(tmp_path: Path) -> None:
+    more = (
+        "  kinds: {postgres: {wal: {server: two, keep: 7d, slot_room: 2G, day: monday}}}\n"
+        "  sources: {db: {deadline: 1h}}\n"
+    )
+    fleet = sound(tmp_path, SOUND + more)
+    wal = policies(fleet.backup, data_sets(fleet))["db"].wal
+    assert (wal.on, wal.server, wal.keep, wal.slot_room) == (True, "two", 7 * 86400, 2 * 2**30)
+    assert wal.schedule.words == "Mondays at 01:30"
+    assert not policies(fleet.backup, data_sets(fleet))["cache"].wal.on
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "words"),
+    [
+        ("  kinds: {postgres: {wal: {server: tow}}}\n", (17, "Q706"), "did you mean `two`"),
+        ("  sources: {db: {wal: {server: one}}}\n", (17, "Q721"), "where it is itself"),
+        ("  sources: {cache: {wal: true}}\n", (17, "Q714"), "is no Postgres"),
+        ("  kinds: {redis: {wal: true}}\n", (17, "Q101"), "unknown key `wal`"),
+        ("  sources: {db: {wal: {path: wal}}}\n", (17, "Q103"), "no absolute path"),
+        ("  sources: {db: {wal: {keep: 0}}}\n", (17, "Q103"), "0"),
+        ("  sources: {db: {wal: {slotroom: 1G}}}\n", (17, "Q101"), "did you mean `slot_room`"),
+        ("  sources: {db: {wal: maybe}}\n", (17, "Q103"), "mapping"),
+    ],
+)
+def test_mistakes_about_logs(tmp_path: Path, more: str, place: tuple[int, str], words: str) -> None:
+    report = report_of(tmp_path, SOUND + more)
+    assert codes(report) == {place}, [str(p) for p in report.problems]
+    (found,) = (p for p in report.problems if p.code == place[1])
+    assert words in found.what, found.what

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import excluded, overrides, policies
 from quorate.fleet.datasets import DataSet, data_sets, ids_named
+from quorate.fleet.lints import backups_wal
 from quorate.fleet.lints.context import Context
 from quorate.fleet.positions import Map
 from quorate.fleet.problems import did_you_mean
@@ -27,6 +28,7 @@ def lint(context: Context) -> None:
     _named_sources(context, backup, sets)
     if _settings(context, backup, sets):
         _places(context, backup, sets)
+        backups_wal.lint(context, backup)
     if not backup.copies and not backup.copying.to:
         mark = context.parts.mark("backup", "repositories")
         context.problems.add("Q711", mark, "no repository is off-site")
@@ -188,6 +190,8 @@ def _fitting(context: Context, said: Override, one: DataSet, path: tuple[str, ..
         wrong.append(("sqlite", "is no volume"))
     if said.quiesce not in (None, "none") and one.kind != "volume":
         wrong.append(("quiesce", "is no volume"))
+    if said.wal is not None and one.kind != "postgres" and said.wal.on:
+        wrong.append(("wal", "is no Postgres"))
     for key, why in wrong:
         mark = context.parts.mark(*path, key)
         context.problems.add("Q714", mark, f"`{key}` of `{one.id}`, which {why}")

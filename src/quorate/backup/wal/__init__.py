@@ -1,0 +1,1 @@
+"""A Postgres' write-ahead log, received on another server and restored from."""

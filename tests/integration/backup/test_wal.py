@@ -1,0 +1,211 @@
+"""A real Postgres whose log a real Barman receives: power cuts, points in time, lost slots."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from quorate.backup.wal import recover
+from quorate.backup.wal.model import State
+from quorate.errors import MachineError, RefusedError
+from quorate.tools import command, pg
+from tests import real_databases
+from tests.integration.backup import ground, wal_ground
+from tests.integration.backup.wal_ground import Primary, Receiving, Writer, moment
+
+pytestmark = pytest.mark.slow
+MISSING_AT_MOST = 2.0
+"""Seconds of commits that may be missing after a power cut."""
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    real_databases.need("postgresql")
+    with real_databases.never_started():
+        ground.install("barman", "barman")
+    with real_databases.place() as made:
+        yield made
+
+
+@pytest.fixture
+def primary(place: Path, request: pytest.FixtureRequest) -> Iterator[Primary]:
+    directory = place / str(abs(hash(request.node.name)) % 10**6)
+    directory.mkdir(mode=0o711)
+    with wal_ground.running(directory) as made:
+        wal_ground.ready(made)
+        yield made
+
+
+@pytest.fixture
+def receiver(primary: Primary) -> Iterator[Receiving]:
+    with wal_ground.receiver(primary, primary.where.directory.parent / "wal") as made:
+        yield made
+
+
+def rows(server: pg.Server, made: Primary) -> set[int]:
+    """The ids that are there."""
+    (found,) = pg.query(
+        server, "postgres", "SELECT coalesce(json_agg(id), '[]') FROM writes", made.programs
+    )
+    return set(found)
+
+
+def test_after_a_power_cut_at_most_two_seconds_of_commits_are_missing(
+    primary: Primary, receiver: Receiving
+) -> None:
+    receiver.start()
+    receiver.until("h.protected")
+    writer = Writer(server=primary.admin, programs=primary.programs)
+    writer.start()
+    time.sleep(3)
+    primary.destroy()
+    writer.end()
+    said = receiver.until("h.state == 'unreachable'")
+    assert "Connection refused" in said.why
+    assert receiver.end() == 0
+    with recover.tried(receiver.home, None, primary.where.directory.parent) as (server, done):
+        there = rows(server, primary)
+    acknowledged = dict(writer.acknowledged)
+    last = max(acknowledged.values())
+    missing = [last - at for id, at in acknowledged.items() if id not in there]
+    assert len(acknowledged) > 20
+    assert max(missing, default=0.0) <= MISSING_AT_MOST
+    print(
+        f"of {len(acknowledged)} commits {len(missing)} are missing, "
+        f"{max(missing, default=0.0):.3f} s; restored in {done.seconds:.1f} s"
+    )
+
+
+def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receiving) -> None:
+    receiver.start()
+    receiver.until("h.protected")
+    writer = Writer(server=primary.admin, programs=primary.programs, pause=0.05)
+    writer.start()
+    time.sleep(3)
+    (wanted,) = primary.ask("SELECT extract(epoch FROM clock_timestamp())")
+    assert isinstance(wanted, float)
+    primary.ask("DELETE FROM writes WHERE id % 2 = 0")
+    time.sleep(2)
+    writer.end()
+    (after,) = primary.ask("SELECT to_json(max(at)) FROM writes")
+    barman = receiver.barman()
+    second = barman.backup(receiver.home / "second.log", fast=True)
+    assert second.wait(wal_ground.PATIENCE) == 0
+    command.let_go(second, patience=1.0)
+    receiver.until(f"h.until and h.until.timestamp() > {time.time()}")
+    assert len(barman.bases()) == 2
+    into = primary.where.directory.parent / "restored"
+    done = recover.restored(receiver.home, into, moment(wanted))
+    with primary.another(into) as server:
+        there = rows(server, primary)
+        (latest,) = pg.query(server, "postgres", "SELECT extract(epoch FROM max(at)) FROM writes",
+                             primary.programs)  # fmt: skip
+    every = {id for id, at in writer.acknowledged if at < wanted}
+    assert every <= there and len(there - every) <= 1
+    assert latest <= wanted and done.last is not None
+    assert after is not None
+    with pytest.raises(RefusedError, match="not empty"):
+        recover.restored(receiver.home, into, None)
+
+
+def test_a_slot_never_holds_back_more_than_its_bound_and_a_lost_one_is_mended(
+    primary: Primary, receiver: Receiving
+) -> None:
+    bound = 48 * 2**20
+    wal_ground.ready(primary, room=bound)
+    receiver.start()
+    receiver.until("h.protected")
+    primary.ask("INSERT INTO writes (note) VALUES ('before')")
+    receiver.until(f"h.until and h.until.timestamp() > {time.time()}")
+    assert receiver.end() == 0
+    largest = 0
+    while primary.ask(LOST) != ["lost"]:
+        primary.grow(32)
+        largest = max(largest, primary.wal_bytes)
+        assert largest < 512 * 2**20, "the slot was never given up"
+    primary.grow(160)
+    # The bound, what is written between two checkpoints (max_wal_size), and a segment each way.
+    assert primary.wal_bytes <= bound + 64 * 2**20 + 3 * 16 * 2**20
+    receiver.start()
+    said = receiver.until("h.state == 'lost' or len(h.bases) > 1")
+    if said.state is State.LOST:
+        assert "the primary gave the slot up" in said.why
+    primary.ask("INSERT INTO writes (note) VALUES ('after')")
+    mended = receiver.until("len(h.bases) == 2 and h.protected and len(h.windows) == 2")
+    hole = mended.windows[0].end + timedelta(seconds=1)
+    with pytest.raises(MachineError, match="cannot be restored"):
+        recover.restored(receiver.home, primary.where.directory.parent / "hole", hole)
+    place = primary.where.directory.parent
+    with recover.tried(receiver.home, None, place) as (server, _):
+        assert notes(server, primary) == ["before", "after"]
+    with recover.tried(receiver.home, mended.windows[0].end, place) as (server, _):
+        assert notes(server, primary) == ["before"]
+
+
+LOST = f"SELECT to_json(wal_status) FROM pg_replication_slots WHERE slot_name = '{wal_ground.SLOT}'"
+
+
+def notes(server: pg.Server, made: Primary) -> list[str]:
+    ask = "SELECT to_json(note) FROM writes WHERE note IS NOT NULL ORDER BY id"
+    return list(pg.query(server, "postgres", ask, made.programs))
+
+
+def test_a_receiver_that_is_killed_goes_on_and_nothing_is_missing(
+    primary: Primary, receiver: Receiving
+) -> None:
+    receiver.start()
+    receiver.until("h.protected")
+    writer = Writer(server=primary.admin, programs=primary.programs)
+    writer.start()
+    time.sleep(1)
+    receiver.end(signal.SIGKILL)
+    time.sleep(1)
+    primary.grow(32)
+    receiver.start()
+    receiver.until(f"h.state == 'streaming' and h.until and h.until.timestamp() > {time.time()}")
+    writer.end()
+    end = time.time()
+    said = receiver.until(f"h.protected and h.until and h.until.timestamp() > {end}")
+    assert len(said.windows) == 1, "it took the pause for a hole"
+    with recover.tried(receiver.home, None, primary.where.directory.parent) as (server, _):
+        assert rows(server, primary) == {id for id, _ in writer.acknowledged}
+
+
+def test_a_wrong_password_is_said(primary: Primary) -> None:
+    home = primary.where.directory.parent / "wal"
+    with wal_ground.receiver(primary, home, password="wrong") as receiver:
+        receiver.start()
+        said = receiver.until("h.why")
+        assert said.state is State.UNREACHABLE
+        assert "password authentication failed" in said.why
+        assert "check the password of the role quorate_wal" in said.why
+        assert "wrong" not in (home / "barman.conf").read_text()
+
+
+def test_a_base_backup_that_needs_the_role_only(primary: Primary) -> None:
+    """The role that receives may read no table."""
+    with pytest.raises(MachineError, match="permission denied"):
+        pg.query(primary.remote, "postgres", "SELECT count(*) FROM writes", primary.programs)
+
+
+def test_another_postgres_is_not_mixed_with_the_first(
+    primary: Primary, receiver: Receiving, place: Path
+) -> None:
+    receiver.start()
+    receiver.until("h.state == 'streaming'")
+    receiver.end()
+    other = place / "other"
+    other.mkdir(mode=0o711)
+    with wal_ground.running(other) as second:
+        wal_ground.ready(second)
+        reach = receiver.told.reach.model_copy(update={"port": second.port})
+        receiver.told = receiver.told.model_copy(update={"reach": reach})
+        receiver.start()
+        said = receiver.until("h.state == 'foreign'")
+        assert "another Postgres answers" in said.why
+        assert second.ask(LOST) == [], "it made a slot there"

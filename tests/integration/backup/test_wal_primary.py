@@ -1,0 +1,154 @@
+"""A real Postgres made ready for its log to be received, and put back as it was."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from quorate.backup.policy import primary as policy
+from quorate.backup.policy.primary import Step, Wanted
+from quorate.backup.policy.wal import ROLE
+from quorate.backup.wal import primary as acting
+from quorate.errors import CommandError, MachineError, RefusedError
+from quorate.tools import pg
+from tests import real_databases
+from tests.integration.backup import wal_ground
+from tests.integration.backup.wal_ground import HBA, PASSWORD, SLOT, Primary
+
+WANTED = Wanted(role=ROLE, room=2**30)
+SLOTS = "SELECT to_json(slot_name) FROM pg_replication_slots"
+MAKE_SLOT = f"SELECT to_json(slot_name) FROM pg_create_physical_replication_slot('{SLOT}')"
+ROOM = "SELECT to_json(current_setting('max_slot_wal_keep_size'))"
+LOGS = "SELECT to_json(current_setting('log_statement'))"
+LOGGED = "ALTER SYSTEM SET log_statement = 'all'; SELECT to_json(pg_reload_conf())"
+
+
+@pytest.fixture(scope="module")
+def primary() -> Iterator[Primary]:
+    real_databases.need("postgresql")
+    with real_databases.place() as place, wal_ground.running(place) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def undone(primary: Primary) -> Iterator[None]:
+    yield
+    acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    (primary.where.data / "pg_hba.conf").write_text(HBA)
+
+
+def apply(made: Primary, wanted: Wanted = WANTED) -> list[Step]:
+    done = acting.apply(made.admin, wanted, PASSWORD, SLOT, made.programs)
+    return [change.step for change in done]
+
+
+def hba(made: Primary) -> str:
+    return (made.where.data / "pg_hba.conf").read_text()
+
+
+def test_it_is_made_ready_once_and_put_back_as_it_was(primary: Primary) -> None:
+    auto = primary.where.data / "postgresql.auto.conf"
+    before = auto.read_text()
+    assert apply(primary) == [Step.ROLE, Step.RIGHTS, Step.ROOM, Step.HBA]
+    assert apply(primary) == []
+    assert primary.ask(ROOM) == ["1GB"]
+    identify = [primary.programs.argv("psql"), *pg.QUIET, "-c", "IDENTIFY_SYSTEM"]
+    identify += ["-d", pg.conninfo(primary.remote, "postgres") + " replication=true"]
+    with pg.environment(primary.remote) as env:
+        done = subprocess.run(identify, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    primary.ask(MAKE_SLOT)
+    acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    assert (hba(primary), auto.read_text(), primary.ask(SLOTS)) == (HBA, before, [])
+    assert primary.ask(f"SELECT to_json(rolname) FROM pg_roles WHERE rolname = '{ROLE}'") == []
+
+
+def test_a_role_that_was_there_stays(primary: Primary) -> None:
+    primary.ask(f"CREATE ROLE {ROLE}")
+    apply(primary)
+    acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    assert primary.ask(f"SELECT to_json(rolname) FROM pg_roles WHERE rolname = '{ROLE}'") == [ROLE]
+    primary.ask(f"DROP OWNED BY {ROLE}; DROP ROLE {ROLE}")
+
+
+def test_a_bound_that_is_smaller_already_is_left_alone(primary: Primary) -> None:
+    primary.ask("ALTER SYSTEM SET max_slot_wal_keep_size = '64MB'")
+    primary.ask("SELECT to_json(pg_reload_conf())")
+    real_databases.until(lambda: primary.ask(ROOM) == ["64MB"])
+    assert Step.ROOM not in apply(primary)
+    acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    assert primary.ask(ROOM) == ["64MB"]
+    primary.ask("ALTER SYSTEM RESET max_slot_wal_keep_size")
+    primary.ask("SELECT to_json(pg_reload_conf())")
+    real_databases.until(lambda: primary.ask(ROOM) == ["-1"])
+
+
+def test_what_others_have_changed_since_stays(primary: Primary) -> None:
+    apply(primary)
+    with (primary.where.data / "pg_hba.conf").open("a") as file:
+        file.write("# somebody's own\n")
+    acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    assert hba(primary) == HBA + "# somebody's own\n"
+
+
+def test_a_killed_change_is_done_again(primary: Primary) -> None:
+    """Whatever step was the last, the next run does what is left, and undo finds the beginning."""
+    apply(primary)
+    (primary.where.data / "pg_hba.conf").write_text(HBA)
+    primary.ask("ALTER SYSTEM RESET max_slot_wal_keep_size; SELECT to_json(pg_reload_conf())")
+    real_databases.until(lambda: primary.ask(ROOM) == ["-1"])
+    assert apply(primary) == [Step.ROOM, Step.HBA]
+
+
+def test_a_line_that_postgres_does_not_understand_is_said_before(primary: Primary) -> None:
+    (primary.where.data / "pg_hba.conf").write_text(HBA + "host nonsense\n")
+    with pytest.raises(MachineError, match="nothing was changed"):
+        apply(primary)
+    assert primary.ask(f"SELECT to_json(rolname) FROM pg_roles WHERE rolname = '{ROLE}'") == []
+
+
+def test_a_file_that_postgres_may_not_write_is_said(primary: Primary) -> None:
+    path = primary.where.data / "pg_hba.conf"
+    path.unlink()
+    path.mkdir()
+    try:
+        with pytest.raises((MachineError, CommandError)):
+            apply(primary)
+    finally:
+        path.rmdir()
+        path.write_text(HBA)
+
+
+def test_a_slot_in_use_is_not_taken_away(primary: Primary) -> None:
+    apply(primary)
+    primary.ask(MAKE_SLOT)
+    argv = [primary.programs.argv("pg_receivewal"), "-D", str(primary.where.directory), "-S", SLOT]
+    argv += ["-d", pg.conninfo(primary.admin, "postgres")]
+    receiving = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    try:
+        active = f"SELECT to_json(active) FROM pg_replication_slots WHERE slot_name = '{SLOT}'"
+        real_databases.until(lambda: primary.ask(active) == [True])
+        with pytest.raises(RefusedError, match="is in use; nothing was changed"):
+            acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+    finally:
+        receiving.kill()
+        receiving.wait()
+        real_databases.until(lambda: primary.ask(active) == [False])
+
+
+def test_no_password_is_in_the_servers_log(primary: Primary) -> None:
+    primary.ask(LOGGED)
+    real_databases.until(lambda: primary.ask(LOGS) == ["all"])
+    apply(primary)
+    log = (primary.where.directory / "log").read_text()
+    primary.ask("ALTER SYSTEM RESET log_statement; SELECT to_json(pg_reload_conf())")
+    assert "CREATE ROLE" in log and PASSWORD not in log
+
+
+def test_a_role_that_is_no_superuser_is_told_so(primary: Primary) -> None:
+    apply(primary)
+    seen = acting.look(primary.remote, WANTED, PASSWORD, SLOT, primary.programs)
+    (said,) = policy.lacks(seen)
+    assert "no superuser" in said
