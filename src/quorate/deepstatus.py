@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from quorate import workflows
+from quorate.backup.policy import quiesce
+from quorate.backup.policy.quiesce import PREFIX
 from quorate.deploy.lock import Settings, hold
 from quorate.deploy.mend import Scene, mend
 from quorate.deploy.progress import Reporter
 from quorate.deploy.record import known_homes
+from quorate.fleet.observed import Snapshot
 from quorate.observe.connect import Connections
 from quorate.observe.deep import decide, faults, lasting, may_pass
 from quorate.observe.deep_facts import look
-from quorate.observe.deep_model import Finding, Kind
+from quorate.observe.deep_model import Check, Finding, Kind
 from quorate.observe.gather import gather
 from quorate.observe.standing import Standing, assess
 from quorate.tools import clock
@@ -119,10 +122,32 @@ def _twice(connections: Connections, report: Reporter) -> Standing:
     return second.standing.model_copy(update={"findings": findings})
 
 
+def left_stopped(snapshot: Snapshot) -> Iterator[Finding]:
+    """Services that a backup has stopped, and that nobody will start again. Pure."""
+    listed = {service.id: service for service in snapshot.services}
+    raw = [{"ID": one.id, "Spec": one.spec} for one in listed.values()]
+    for one in quiesce.stale(raw, snapshot.taken_at):
+        service = listed[one.id]
+        former = quiesce.replicas_of(quiesce.resumed(service.spec, service.previous_spec))
+        labels = " ".join(
+            f"--label-rm {name}" for name in sorted(service.labels) if name.startswith(PREFIX)
+        )
+        yield Finding(
+            check=Check.QUIESCE,
+            where="swarm",
+            subject=one.name,
+            what=f"{one.name} was stopped by a backup that is dead: {one.why}",
+            why="a service that was stopped for a backup stays so until somebody ends it",
+            mend=f"`docker service update --detach --replicas {former} {labels} {one.name}`; "
+            "`quorate serve` does it by itself",
+        )
+
+
 def _once(connections: Connections) -> _Seen:
     fleet = connections.fleet
     gathered = gather(connections)
     homes = known_homes(gathered.client, fleet=fleet.name) if gathered.client else {}
-    findings = decide(fleet, look(connections, gathered, homes))
+    snapshot = gathered.snapshot
+    findings = (*decide(fleet, look(connections, gathered, homes)), *left_stopped(snapshot))
     standing = assess(fleet, gathered, homes)
     return _Seen(standing=standing.model_copy(update={"findings": findings}), findings=findings)

@@ -7,10 +7,11 @@ look and an update, and the caller is killed at its n-th call. Real behaviour is
 from __future__ import annotations
 
 import copy
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from docker.errors import APIError, NotFound
+from quorate.tools import docker
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
@@ -88,7 +89,7 @@ class FakeServices:
     def _named(self, name: str) -> dict[str, Any]:
         found = self.raw.get(name.removeprefix("id-"))
         if found is None:
-            raise NotFound("no such service", response=FakeAnswer(404), explanation="not found")
+            raise refused("no such service", 404)
         return found
 
     def info(self) -> dict[str, Any]:
@@ -134,5 +135,9 @@ def later(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def refused(message: str) -> APIError:
-    return APIError(message, response=FakeAnswer(500), explanation=message)
+def refused(message: str, status: int = 500) -> Exception:
+    """What the SDK raises when an engine refuses."""
+    refusal = next(kind for kind in docker.engine_errors() if kind.__name__ == "DockerException")
+    errors = sys.modules[refusal.__module__]
+    made: Exception = errors.APIError(message, response=FakeAnswer(status), explanation=message)
+    return made

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from quorate import deepstatus, workflows
+from quorate.backup.policy import quiesce
+from quorate.backup.policy.quiesce import Record
 from quorate.deploy.progress import Silent
+from quorate.fleet.observed import ObservedService, Snapshot
 from quorate.observe.deep_model import Action, Check, Finding, Grade, Kind
 from quorate.observe.standing import Standing
 from quorate.workflows import Opened
@@ -113,3 +118,27 @@ def test_nothing_to_mend_changes_nothing(monkeypatch: pytest.MonkeyPatch, refuse
     found = (*refused, CLOCK, NOTE)
     assert mended(play, *found, refused=refused) == standing(*found)
     assert play.done == []
+
+
+def test_a_service_that_a_dead_backup_has_stopped() -> None:
+    """Found with the command that ends it; one whose run may be alive is none."""
+    spec = {
+        "Name": "shop_app",
+        "Labels": {"a": "b"},
+        "Mode": {"Replicated": {"Replicas": 3}},
+    }
+    deadline = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+    record = Record(run="r1", source="volume/app", replicas=0, deadline=deadline)
+    down = quiesce.stopped(spec, record)
+    service = ObservedService(
+        id="i", name="shop_app", replicas=0, labels=quiesce.labels_of(down), spec=down
+    )
+    before = Snapshot(taken_at=deadline - timedelta(minutes=1), services=(service,))
+    assert list(deepstatus.left_stopped(before)) == []
+    late = replace(before, taken_at=deadline + timedelta(minutes=1))
+    (found,) = deepstatus.left_stopped(late)
+    assert found.check is Check.QUIESCE and found.subject == "shop_app"
+    assert found.mend.startswith(
+        "`docker service update --detach --replicas 3 --label-rm quorate.quiesce.deadline "
+        "--label-rm quorate.quiesce.replicas --label-rm quorate.quiesce.run "
+    )

@@ -19,10 +19,10 @@ MANIFEST = "quorate-manifest.json"
 NAMED = 5
 
 
-def measured(
-    root: Path, paths: Iterable[str], left_out: Collection[str] = ()
-) -> dict[str, int]:
+def measured(root: Path, paths: Iterable[str], left_out: Collection[str] = ()) -> dict[str, int]:
     """Sizes of all files below `root` in `paths`, by path below `root`; no link is followed.
+
+    Of a path that is given in full, by all of it, but for the first `/`: as restic lists it.
 
     A file that vanishes meanwhile is not there. `left_out`: paths below `root` that are not
     to be stored.
@@ -42,7 +42,8 @@ def measured(
             )
         for file in _files(top):
             with suppress(FileNotFoundError):
-                found[_below(file, root)] = file.lstat().st_size
+                name = file if Path(path).is_absolute() else file.relative_to(root)
+                found[str(name).lstrip("/")] = file.lstat().st_size
     return {path: size for path, size in found.items() if path not in left_out}
 
 
@@ -52,11 +53,6 @@ def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, 
     Of the others nobody can say how large they were in the moment they were read.
     """
     return {path: size for path, size in before.items() if after.get(path) == size}
-
-
-def _below(path: Path, root: Path) -> str:
-    """A path as it is stored: below the root; of one elsewhere, all of it."""
-    return str(path.relative_to(root) if path.is_relative_to(root) else path).lstrip("/")
 
 
 def _files(top: Path) -> Iterator[Path]:

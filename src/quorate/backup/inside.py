@@ -6,6 +6,7 @@ Through the engine of the container's server, so that nothing has to be installe
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,6 @@ from quorate.tools import command, docker
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
-
-TASK_LABEL = "com.docker.swarm.service.name"
 
 
 class Inside(Protocol):
@@ -90,26 +89,27 @@ class _Archive(io.RawIOBase):
         return b""
 
 
-def running(client: DockerClient, service: str) -> Container:
-    """The container of a service that runs on the server of this engine; the newest of several.
+def matching(client: DockerClient, pattern: str) -> Container:
+    """The container on this engine's server whose name a pattern matches; the newest of several.
 
     Raises:
         MachineError: none runs there.
     """
-    with docker.translated(f"the containers of {service} cannot be listed"):
-        found = client.api.containers(filters={"label": f"{TASK_LABEL}={service}"})
-    alive = [one for one in found if one.get("State") == "running"]
-    if not alive:
+    with docker.translated("the containers of this server cannot be listed"):
+        found = client.api.containers(filters={"status": "running"})
+    names = [(str(name).lstrip("/"), one) for one in found for name in one.get("Names") or ()]
+    mine = [one for name, one in names if re.search(pattern, name)]
+    if not mine:
         raise MachineError(
-            f"no container of {service} runs on this server",
-            cause="it was moved or stopped meanwhile",
-            todo=f"`quorate status` says where {service} runs; run the backup again",
+            f"no container that matches `{pattern}` runs on this server",
+            cause="its service was moved or stopped meanwhile",
+            todo="`quorate status` says where it runs; run the backup again",
         )
-    return Container(client=client, id=str(max(alive, key=lambda one: one.get("Created", 0))["Id"]))
+    return Container(client=client, id=str(max(mine, key=lambda one: one.get("Created", 0))["Id"]))
 
 
 def hooks(inside: Inside, commands: Sequence[str], *, when: str) -> None:
-    """Run commands, by the container's own shell, one after the other; the first that fails ends it.
+    """Run commands by the container's own shell, one by one; the first that fails ends it.
 
     `when` is `before` or `after`, for the error.
 

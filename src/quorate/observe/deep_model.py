@@ -29,6 +29,7 @@ class Check(StrEnum):
     CERTIFICATE = "certificate"
     CLOCK = "clock"
     VOLUME = "shared volume"
+    QUIESCE = "left stopped by a backup"
 
 
 PASSING = frozenset(

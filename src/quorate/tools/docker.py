@@ -7,7 +7,6 @@ it happens on first use.
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from quorate.tools import command, ssh
 
 if TYPE_CHECKING:
     from docker import DockerClient as DockerClient
+    from requests import Response
 
 API_TIMEOUT_SECONDS = 30
 PIECE = 1 << 20
@@ -200,7 +200,6 @@ def _send(
     auth: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     from docker.auth import encode_header
-    from docker.errors import APIError
 
     api = client.api
     headers = {"X-Registry-Auth": encode_header(dict(auth))} if auth else {}
@@ -212,17 +211,9 @@ def _send(
         timeout=API_TIMEOUT_SECONDS,
     )
     if not answer.ok:
-        raise APIError(f"{path} was refused", response=answer, explanation=_message(answer.text))
+        raise _refusal(path, answer)
     found = answer.json()
     return found if isinstance(found, dict) else {}
-
-
-def _message(text: str) -> str:
-    """What an engine's refusal says: its `message`, or all of it."""
-    try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return text.strip()
 
 
 def log_lines(
@@ -359,3 +350,29 @@ def put_in(client: DockerClient, container: str, directory: str, archive: IO[byt
     """
     with translated(f"nothing could be put into {directory} in the container {container[:40]}"):
         client.api.put_archive(container, directory, archive)
+
+
+def create(client: DockerClient, path: str, body: Mapping[str, object], what: str) -> None:
+    """Make something from a mapping of the engine's own form, whatever is in it.
+
+    Raises:
+        EngineError: the engine refuses; `what` says what it was, in words.
+    """
+    api = client.api
+    with translated(f"{what} could not be made"):
+        answer = api.post(
+            f"{api.base_url}/v{api.api_version}{path}", json=dict(body), timeout=API_TIMEOUT_SECONDS
+        )
+        if not answer.ok:
+            raise _refusal(what, answer)
+
+
+def _refusal(what: str, answer: Response) -> Exception:
+    """An engine's refusal, with its own words."""
+    from docker.errors import APIError
+
+    try:
+        said = str(answer.json().get("message") or "")
+    except ValueError:
+        said = answer.text
+    return APIError(f"{what}: refused", response=answer, explanation=said)

@@ -331,7 +331,9 @@ def _only_vanished(done: command.Result) -> bool:
     said = [line for line in done.stderr.splitlines() if line.strip()]
     items = restic_answers.unread(said)
     named = len(said) < command.KEPT_LINES and None not in items
-    return done.code == UNREAD and named and not any(item and os.path.lexists(item) for item in items)
+    return (
+        done.code == UNREAD and named and not any(item and os.path.lexists(item) for item in items)
+    )
 
 
 def _tagged(tags: Sequence[str], host: str) -> list[str]:

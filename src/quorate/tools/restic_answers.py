@@ -18,7 +18,6 @@ NEVER = datetime(1, 1, 1, tzinfo=UTC)
 CLOSING = "at least one source file could not be read"
 
 
-
 def unread(lines: Iterable[str]) -> tuple[str | None, ...]:
     """The paths that a backup could not read, by its error lines; None for one that names none.
 

@@ -125,8 +125,9 @@ def test_left_out_is_told(source: FakeContainer, tmp_path: Path) -> None:
     made = GitLab(inside=skipping).dump(tmp_path / "spool")
     assert [finding.partition(" ")[0] for finding in made.findings] == ["artifacts", "pages"]
     without = FakeContainer(root=source.root, environment={"SKIP": "db"})
-    made = GitLab(inside=without).dump(tmp_path / "other")
-    assert "db is not in the archive" in made.findings[0]
+    with pytest.raises(MachineError) as caught:
+        GitLab(inside=without).dump(tmp_path / "other")
+    assert caught.value.cause == "it has no db"
 
 
 def test_no_secrets_no_copy(source: FakeContainer, tmp_path: Path) -> None:
@@ -176,4 +177,6 @@ def test_the_stand_in_says_what_it_is(source: FakeContainer) -> None:
 
 
 def test_the_kind_is_known() -> None:
-    assert Source(id="gitlab", kind=Kind.GITLAB).kind is GitLab(inside=FakeContainer(root=Path())).kind
+    assert (
+        Source(id="gitlab", kind=Kind.GITLAB).kind is GitLab(inside=FakeContainer(root=Path())).kind
+    )

@@ -29,9 +29,10 @@ import sqlite3, sys
 data = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
 data.execute(f"PRAGMA journal_mode={sys.argv[2]}")
 data.execute("PRAGMA synchronous=OFF")
-data.execute("CREATE TABLE IF NOT EXISTS accounts (name INTEGER PRIMARY KEY, has INTEGER, note TEXT)")
+data.execute("CREATE TABLE accounts (name INTEGER PRIMARY KEY, has INTEGER, note TEXT)")
 data.execute("BEGIN")
-data.executemany("INSERT OR REPLACE INTO accounts VALUES (?, 100, ?)", ((i, "x" * 200) for i in range(5000)))
+rows = ((i, "x" * 200) for i in range(5000))
+data.executemany("INSERT INTO accounts VALUES (?, 100, ?)", rows)
 data.execute("COMMIT")
 print("filled", flush=True)
 import random, time
@@ -236,7 +237,7 @@ def test_damage_to_a_volume_in_use_is_no_motion(
 
 
 def odd_volume(data: Path, count: int) -> None:
-    """So many files with odd names, and everything else that gets lost easily, in each directory."""
+    """So many files with odd names, and all else that gets lost easily."""
     chosen = random.Random(7)
     letters = [bytes([value]) for value in range(1, 256) if value != 0x2F]
     names: set[bytes] = set()

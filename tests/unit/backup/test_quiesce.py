@@ -37,7 +37,11 @@ def test_services_stop_and_run_again() -> None:
     swarm = FakeServices(app=2, worker=3, other=1)
     before = {name: raw["Spec"] for name, raw in swarm.raw.items()}
     with quiesce.still(client(swarm), WISH) as kept:
-        assert (swarm.replicas("app"), swarm.replicas("worker"), swarm.replicas("other")) == (0, 0, 1)
+        assert (swarm.replicas("app"), swarm.replicas("worker"), swarm.replicas("other")) == (
+            0,
+            0,
+            1,
+        )
         assert policy.record_of(swarm.raw["app"]["Spec"]) == policy.Record(
             run="r1", source="volume/app", replicas=2, deadline=later(3600)
         )

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from quorate.backup.jobs.databases import opened
 from quorate.backup.jobs.model import DATA, ENGINE, SPOOL, Job, Mounted, Work
-from quorate.backup.jobs.names import run_key
-from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.names import run_key, secret_name
+from quorate.backup.jobs.needs import Mount, Secret, Start
 from quorate.backup.jobs.repositories import Reached, reached, start_of
 from quorate.backup.jobs.whereabouts import Scene, live_service, server_of, task_on
 from quorate.backup.model import Kind, Source
@@ -30,6 +30,7 @@ from quorate.observe.whereabouts import where_now
 
 DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
 ON_A_MANAGER = (Kind.CONFIGS, Kind.SWARM)
+FLEET_FILES = "fleet-files"
 Item = TypeVar("Item")
 
 LIST_SECONDS = 900.0
@@ -180,14 +181,33 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
         start = _with_database(scene, source, service, start)
     elif source.kind is Kind.VOLUME:
         start = _with_volumes(scene, source, start)
+    elif source.kind is Kind.CONFIGS:
+        start = _with_files(scene, start)
     elif source.kind is Kind.SYSTEM:
         start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
-    reaches_in = source.kind in (Kind.GITLAB, *ON_A_MANAGER, Kind.SYSTEM)
+    reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM)
     if reaches_in or start.job.before or start.job.after:
         start = replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
     if service is not None:
         start = replace(start, job=start.job.model_copy(update={"container": pattern(service)}))
     return start
+
+
+def _with_files(scene: Scene, start: Start) -> Start:
+    """With the fleet's own files.
+
+    Raises:
+        QuorateError: they are elsewhere.
+    """
+    if scene.files is None:
+        raise QuorateError(
+            "the fleet's own files are not here to be backed up",
+            cause="they lie where `quorate up` is run",
+            todo="`quorate backup run configs` there backs them up",
+        )
+    files = Secret(file=FLEET_FILES, name=secret_name(FLEET_FILES), value=scene.files)
+    job = start.job.model_copy(update={"given": files.path})
+    return replace(start, job=job, secrets=(*start.secrets, files))
 
 
 def pattern(service: Service) -> str:

@@ -96,7 +96,9 @@ class Job(Model):
     `repository` (or its beginning); empty: the newest. `origin` is where copies come from
     (`copy`). `container` is a pattern for the name of the source's container on this server,
     where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
-    services were stopped. `deadline`: seconds after which the job ends itself. `keeps`
+    services were stopped. `given`: a directory or archive of the fleet's own files (configs), the
+    server's file system (system), or the engine's socket (swarm), inside the job; empty: where
+    those are mounted. `deadline`: seconds after which the job ends itself. `keeps`
     by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
     `target_path` for files). `only`: the one database of a copy to restore, under the name in
     `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
@@ -115,6 +117,7 @@ class Job(Model):
     volumes: tuple[Mounted, ...] = ()
     sqlite: tuple[str, ...] = ()
     still: bool = False
+    given: str = ""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     container: str = ""

@@ -71,9 +71,7 @@ def _quiesced(
     return tuple(dict.fromkeys(own))
 
 
-def _parts(
-    due: Sequence[Source], services: Mapping[str, tuple[str, ...]]
-) -> list[list[Source]]:
+def _parts(due: Sequence[Source], services: Mapping[str, tuple[str, ...]]) -> list[list[Source]]:
     """Sources that hang together, by their group or by a service that is kept still."""
     parts: list[tuple[set[str], list[Source]]] = []
     for source in due:

@@ -1,4 +1,4 @@
-"""Keeping a service still while its volumes are read: what is recorded, and what is to be done. Pure.
+"""Keeping a service still while its volumes are read: what is recorded, and what is done. Pure.
 
 The record lies in the service's own labels. It is written by the very update that scales the
 service down and removed by the very update that scales it up, so that there is no moment at which
@@ -200,9 +200,7 @@ def _without(spec: Spec) -> dict[str, str]:
 
 
 def _with_replicas(record: Record, replicas: int) -> Record:
-    return Record(
-        run=record.run, source=record.source, replicas=replicas, deadline=record.deadline
-    )
+    return Record(run=record.run, source=record.source, replicas=replicas, deadline=record.deadline)
 
 
 def _mode(spec: Spec, replicas: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a source that is files hands over to be stored: where it lies, and what it said of itself."""
+"""What a source that is files hands over: where it lies, and what it said of itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GitLab: its own gitlab-backup, the archive taken out and read to its last byte, its secrets apart.
+"""GitLab: its own gitlab-backup, the archive read to its last byte, its secrets apart.
 
 An archive does not hold gitlab-secrets.json, without which what is encrypted in the database
 cannot be read, and a restored GitLab answers 500. It is stored with the archive, in a directory
@@ -83,12 +83,20 @@ class GitLab:
         )
 
     def try_out(self, directory: Path, place: Path | None = None) -> Restored:
-        """Read an archive to its last byte, with its secrets; see `base.DumpedSource`.
+        """Read an archive to its last byte, with its secrets; see `base.DumpedSource`."""
+        return tried_out(directory)
 
-        No GitLab is started for it: one needs 4 GiB of memory, and the very version.
-        """
-        began = clock.monotonic()
-        return Restored(manifest=look(directory), seconds=clock.monotonic() - began)
+
+def tried_out(directory: Path) -> Restored:
+    """An archive and its secrets, read to the last byte.
+
+    No GitLab is started for it: one needs 4 GiB of memory, and the very version.
+
+    Raises:
+        MachineError: the archive is damaged, or the secrets are not there.
+    """
+    began = clock.monotonic()
+    return Restored(manifest=look(directory), seconds=clock.monotonic() - began)
 
 
 def look(directory: Path) -> Manifest:

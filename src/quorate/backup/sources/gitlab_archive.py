@@ -1,7 +1,7 @@
 """What is in an archive of gitlab-backup, read from its first byte to its last.
 
 The layout is GitLab's (its page "Backup archive process", and `lib/backup`): an uncompressed tar
-archive of `backup_information.yml`, `db/`, `repositories/`, and a `.tar.gz` for each other component.
+archive of `backup_information.yml`, `db/`, `repositories/`, and a `.tar.gz` for each of the others.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class _Sum:
 
     def add(self, name: str, content: str) -> None:
         self.count += 1
-        self.digests.append(hashlib.sha256(f"{name}\0{content}".encode(errors="surrogateescape")).hexdigest())
+        whole = f"{name}\0{content}".encode(errors="surrogateescape")
+        self.digests.append(hashlib.sha256(whole).hexdigest())
 
     @property
     def part(self) -> str:
@@ -98,7 +99,7 @@ def _judged(path: Path, information: str, sums: dict[str, _Sum]) -> Archive:
     said = re.search(r"^:skipped: ['\"]?([\w,]*)", information, re.MULTILINE)
     skipped = tuple(name for name in (said[1] if said else "").split(",") if name in COMPONENTS)
     absent = tuple(name for name in COMPONENTS if name not in sums and name not in skipped)
-    lacking = [name for name in REQUIRED if name in absent]
+    lacking = [name for name in REQUIRED if name not in sums]
     if lacking:
         raise _damaged(path, f"it has no {' and no '.join(lacking)}")
     return Archive(
@@ -111,12 +112,14 @@ def _judged(path: Path, information: str, sums: dict[str, _Sum]) -> Archive:
 
 def _add(into: _Sum, name: str, content: IO[bytes]) -> None:
     if name.endswith(".tar.gz"):
-        with tarfile.open(fileobj=content, mode="r|gz") as inner:
-            for member in inner:
-                inside = inner.extractfile(member) if member.isfile() else None
-                into.add(member.name, _digest(inside) if inside else member.linkname)
-        if content.read(1):
-            _to_the_end(content)
+        # Not by tarfile's own `r|gz`, which never compares gzip's checksum.
+        with gzip.open(content) as unpacked:
+            with tarfile.open(fileobj=unpacked, mode="r|") as inner:
+                for member in inner:
+                    inside = inner.extractfile(member)
+                    if inside or member.issym():
+                        into.add(member.name, _digest(inside) if inside else member.linkname)
+            _digest(unpacked)
     elif name.endswith(".sql.gz"):
         with gzip.open(content) as unpacked:
             digest, tail = _digest_and_tail(unpacked)
@@ -125,11 +128,6 @@ def _add(into: _Sum, name: str, content: IO[bytes]) -> None:
         into.add(name, digest)
     else:
         into.add(name, _digest(content))
-
-
-def _to_the_end(content: IO[bytes]) -> None:
-    while content.read(CHUNK):
-        pass
 
 
 def _digest(content: IO[bytes]) -> str:

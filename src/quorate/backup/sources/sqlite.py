@@ -78,7 +78,10 @@ def _copy(live: Path, into: Path, busy: float) -> None:
     if logged and not Path(f"{live}-wal").exists():
         _copy_closed(live, into)
         return
-    with closing(_opened(live, "mode=ro", busy)) as source, closing(sqlite3.connect(into)) as target:
+    with (
+        closing(_opened(live, "mode=ro", busy)) as source,
+        closing(sqlite3.connect(into)) as target,
+    ):
         if not logged:
             with suppress(_TooOften):
                 _in_steps(source, target)

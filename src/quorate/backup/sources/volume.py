@@ -124,7 +124,9 @@ def tree(
     """
     parts = {}
     for name in names:
-        own = frozenset(path.removeprefix(f"{name}/") for path in left_out if path.startswith(f"{name}/"))
+        own = frozenset(
+            path.removeprefix(f"{name}/") for path in left_out if path.startswith(f"{name}/")
+        )
         found = filetree.manifest_of(root / name, kind, left_out=own, live=live)
         for path, part in found.parts.items():
             parts[name if path == "." else f"{name}/{path}"] = part
@@ -155,9 +157,7 @@ def compare(restored: Path, manifest: Manifest) -> tuple[str, ...]:
         OSError: what was restored cannot be read.
     """
     lacking = settle(restored, manifest)
-    return lacking or filetree.differences(
-        manifest, tree(restored, tops(manifest), manifest.kind)
-    )
+    return lacking or filetree.differences(manifest, tree(restored, tops(manifest), manifest.kind))
 
 
 def named_databases(

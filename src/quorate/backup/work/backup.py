@@ -6,6 +6,7 @@ from quorate.backup import catalogue, repository
 from quorate.backup.place import Repository
 from quorate.backup.policy.drops import size_drop
 from quorate.backup.work import kinds, room
+from quorate.backup.work.hooked import hooked
 from quorate.backup.work.saying import log
 from quorate.backup.work.setting import Outcome, Setting
 
@@ -27,6 +28,7 @@ def backup(setting: Setting, into: Repository, outcome: Outcome) -> None:
         return
     with (
         room.alone(setting.room.parent, job.source, job.run, job.deadline),
+        hooked(setting),
         craft.gather(setting) as payload,
     ):
         step = f"store {job.source} in {into.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quorate.backup.model import Kind
-from quorate.backup.work import files, mariadb, postgres, redis
+from quorate.backup.work import files, gitlab, mariadb, postgres, redis, trees
 from quorate.backup.work.setting import Craft
 from quorate.errors import UsageError
 
@@ -13,7 +13,11 @@ CRAFTS: Mapping[Kind, Craft] = {
     Kind.POSTGRES: postgres.CRAFT,
     Kind.MARIADB: mariadb.CRAFT,
     Kind.REDIS: redis.CRAFT,
+    Kind.GITLAB: gitlab.CRAFT,
     Kind.VOLUME: files.CRAFT,
+    Kind.CONFIGS: trees.CRAFT,
+    Kind.SWARM: trees.CRAFT,
+    Kind.SYSTEM: trees.CRAFT,
 }
 
 

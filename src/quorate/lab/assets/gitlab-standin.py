@@ -22,7 +22,7 @@ import secrets
 import shutil
 import sys
 import tarfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(os.environ.get("GITLAB_STANDIN_ROOT", "/"))
@@ -54,7 +54,7 @@ STAND_IN = "This is a stand-in for GitLab in a Quorate lab, not GitLab."
 
 
 def say(text: str) -> None:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     print(f"{now:%Y-%m-%d %H:%M:%S} UTC -- {text}", flush=True)
 
 
@@ -93,7 +93,9 @@ def fill(argv: list[str]) -> int:
     DATABASE.parent.mkdir(parents=True, exist_ok=True)
     lines = ["-- PostgreSQL database dump", f"-- encrypted with: {_key()}"]
     lines += ["CREATE TABLE issues (id bigint, title text);", "COPY issues (id, title) FROM stdin;"]
-    lines += [f"{row}\tissue {chosen.getrandbits(64):x}" for row in range(int(said.get("rows", 1000)))]
+    lines += [
+        f"{row}\tissue {chosen.getrandbits(64):x}" for row in range(int(said.get("rows", 1000)))
+    ]
     lines += ["\\.", "-- PostgreSQL database dump complete", ""]
     DATABASE.write_text("\n".join(lines))
     for number in range(int(said.get("repositories", 10))):
@@ -115,7 +117,7 @@ def _key() -> str:
 
 
 def settings_of(argv: list[str]) -> dict[str, str]:
-    """`SKIP=db BACKUP=…`, from the arguments, then from the environment, as gitlab-backup has it."""
+    """`SKIP=db BACKUP=…`, of the arguments, then of the environment."""
     said = {name: os.environ[name] for name in ("SKIP", "BACKUP", "force") if name in os.environ}
     return said | dict(word.split("=", 1) for word in argv if "=" in word)
 
@@ -125,7 +127,7 @@ def create(argv: list[str]) -> int:
     reconfigure()
     said = settings_of(argv)
     skipped = [name for name in said.get("SKIP", "").split(",") if name]
-    created = datetime.now(timezone.utc)
+    created = datetime.now(UTC)
     backup = said.get("BACKUP") or f"{created:%s_%Y_%m_%d_}{version()}"
     dumped, good = [], True
     for name in ("db", "repositories", *FILES):
@@ -218,7 +220,9 @@ def restore(argv: list[str]) -> int:
     said = settings_of(argv)
     archives = sorted(BACKUPS.glob(f"*{SUFFIX}"))
     wanted = said.get("BACKUP")
-    chosen = BACKUPS / f"{wanted}{SUFFIX}" if wanted else archives[0] if len(archives) == 1 else None
+    chosen = (
+        BACKUPS / f"{wanted}{SUFFIX}" if wanted else archives[0] if len(archives) == 1 else None
+    )
     if chosen is None:
         say("Found more than one backup:" if archives else f"No backups found in {BACKUPS}")
         return 1
@@ -325,8 +329,9 @@ def main() -> int:
         return verbs[whole](argv[1:])
     if name in ("gitlab-ctl", "gitlab-rake", "fill"):
         return {"gitlab-ctl": control, "gitlab-rake": rake, "fill": fill}[name](argv)
-    print(f"{STAND_IN}\nusage: gitlab-backup create|restore [SKIP=…] [BACKUP=…] [force=yes]\n"
-          "       gitlab-ctl …, gitlab-rake …, gitlab-standin fill [--repositories=N …]")  # fmt: skip
+    print(STAND_IN)
+    print("usage: gitlab-backup create|restore [SKIP=…] [BACKUP=…] [force=yes]\n"
+          "       gitlab-ctl …, gitlab-rake …, gitlab-standin fill [--files=N …]")  # fmt: skip
     return 2
 
 

@@ -162,6 +162,14 @@ def test_systems_and_the_swarm_are_seen_through_the_server_itself(found: Fleet) 
     assert "/var/run/docker.sock" in [mount.source for mount in starts["swarm"].mounts]
 
 
+def test_the_fleets_files_travel_as_a_secret(found: Fleet) -> None:
+    start = only(backups(scene(found), ["configs"], due=NOW))
+    files = start.secrets[-1]
+    assert (files.value, start.job.given) == (b"files", files.path)
+    elsewhere = replace(scene(found), files=None)
+    assert "not here" in refusal(backups(elsewhere, ["configs"], due=NOW))
+
+
 def test_lists_are_read_on_the_repositorys_own_server(found: Fleet) -> None:
     decision = catalogues(scene(found), [], due=NOW)
     where = {start.job.repository.name: start.node for start in decision.starts}
