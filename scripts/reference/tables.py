@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from quorate import errors
+from quorate.backup.work.ending import TERMINATED_CODE
 from quorate.errors import QuorateError
 from quorate.fleet.codes import CODES
 
@@ -39,6 +40,7 @@ def exit_codes() -> str:
     rows[1] = [("`QuorateError`", "anything expected that has no class of its own, and defects")]
     rows[VERDICT] = [("", "a check with a verdict says no (no error: the answer was found)")]
     rows[INTERRUPTED] = [("", "interrupted with Ctrl-C")]
+    rows[TERMINATED_CODE] = [("", "`quorate backup job` was told to end (SIGTERM)")]
     lines = [f"| {code} | {name} | {says} |" for code in sorted(rows) for name, says in rows[code]]
     return "\n".join(
         [

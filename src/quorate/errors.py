@@ -23,8 +23,9 @@ An error says what happened, the likely cause and what to do next, in that
 order. An expected error prints as such, without a traceback; anything else is
 a defect and exits with 1, a traceback and where to report it. Ctrl-C exits
 with 130, also when it ended a search early and the best plan found is shown.
-Exit code 4 belongs to checks with a verdict (`predict --fail-on`, drills, `status --deep`)
-and has no error class here yet.
+Exit code 4 belongs to checks with a verdict (`predict --fail-on`, drills, `status --deep`, a
+proof of a backup) and has no error class here yet. A backup job that is told to end by SIGTERM
+exits with 143.
 """
 
 from __future__ import annotations

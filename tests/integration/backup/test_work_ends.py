@@ -16,7 +16,7 @@ from quorate.backup.jobs.model import Mounted
 from quorate.backup.place import Repository
 from tests.integration.backup import ground, working
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3000)
 
 SLOW = """\
 #!/bin/sh

@@ -12,7 +12,7 @@ from quorate.backup.place import Repository
 from quorate.fleet.backup import Keep
 from tests.integration.backup import ground, test_faults, working
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3000)
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ COMMAND = [
     *(sys.executable, "-c", "from quorate.entry.cli.main import main; main()"),
     *("backup", "job"),
 ]
-SECONDS = 300
+SECONDS = 1500
+"""A busy machine runs a restic in half a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def backup(setting: Setting, into: Repository, outcome: Outcome) -> None:
         step = f"store {job.source} in {into.name}"
         setting.say.step(step)
         copy = repository.store(into, payload, watch=setting.say.watch(step))
-    outcome.copies.append(copy)
+        outcome.copies.append(copy)
     outcome.size, outcome.added = copy.size, copy.added
     outcome.findings += payload.manifest.findings
     if drop := size_drop(copy, before):

@@ -16,7 +16,7 @@ from quorate.errors import UsageError
 
 @contextmanager
 def gather(setting: Setting) -> Iterator[Payload]:
-    """Every volume, each by the name of its directory; SQLite files through SQLite."""
+    """Every volume of the source by the name of its directory; SQLite files through SQLite."""
     job = setting.job
     root, names = mounted([Path(one.path) for one in job.volumes])
     setting.say.step(f"read {job.source}")

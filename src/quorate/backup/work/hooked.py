@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 
 from quorate.backup import inside
 from quorate.backup.jobs.model import ENGINE
+from quorate.backup.work.saying import log
 from quorate.backup.work.setting import Setting
-from quorate.errors import UsageError
+from quorate.errors import QuorateError, UsageError
 from quorate.tools import docker
 
 
@@ -34,6 +35,15 @@ def hooked(setting: Setting) -> Iterator[None]:
             setting.say.step(f"hooks before {job.source}")
             inside.hooks(container, job.before, when="before")
             yield
-        finally:
-            setting.say.step(f"hooks after {job.source}")
-            inside.hooks(container, job.after, when="after")
+        except BaseException:
+            try:
+                _after(setting, container)
+            except QuorateError as error:  # what went wrong first is what is told
+                log.error("%s", error)
+            raise
+        _after(setting, container)
+
+
+def _after(setting: Setting, container: inside.Container) -> None:
+    setting.say.step(f"hooks after {setting.job.source}")
+    inside.hooks(container, setting.job.after, when="after")

@@ -1,7 +1,8 @@
 """Files of a copy brought to where they belong: all of them beside it first, then swapped in.
 
-Whatever ends it early leaves the directory as it was, and what was begun in a directory of its
-own in it, which the next restore removes.
+A restore that fails leaves the directory as it was. One that is killed leaves what it had begun in
+a directory of its own in it, which the next one removes; unless that was in the middle of the swap:
+then what was there before is kept in it, and the next restore says so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from quorate.backup.content import MANIFEST
 from quorate.backup.model import Manifest
 from quorate.backup.work.setting import Fetch, Setting, Tried
 from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
@@ -20,6 +22,7 @@ from quorate.tools import clock
 from quorate.tools.restic_errors import Reason
 
 STAGE = ".quorate-restore-"
+FORMER = ".former-"
 
 Compare = Callable[[Setting, Path, Manifest], Tried]
 
@@ -37,7 +40,9 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
     """
     began = clock.monotonic()
     try:
-        with _stage(_above(setting)) as stage:
+        above = _above(setting)
+        kept = sweep(above)
+        with _stage(above) as stage:
             manifest = fetch(stage)
             wrong = compare(setting, stage, manifest).differences
             if wrong:
@@ -47,15 +52,25 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
                     cause="\n".join(wrong[:5]),
                     todo="restore another copy, and prove this one",
                 )
-            names = sorted({path.partition("/")[0] for path in manifest.parts})
-            for name, target in _targets(setting, names).items():
-                swap(stage / name, target, stage / f".former-{name}")
+            for name, target in _targets(setting, trees(stage, manifest)).items():
+                swap(stage / name, target, stage / f"{FORMER}{name}")
     except OSError as error:
         raise MachineError(
             f"the copy could not be put into its place: {error.strerror} ({error.filename})",
             todo="see that the disk has room and the directory may be written, then run it again",
         ) from error
-    return Tried(seconds=clock.monotonic() - began)
+    said = [f"{path} keeps files that a killed restore had moved aside" for path in kept]
+    return Tried(seconds=clock.monotonic() - began, findings=tuple(said))
+
+
+def trees(stage: Path, manifest: Manifest) -> list[str]:
+    """The directories of a copy that are to be put somewhere: those its manifest begins with.
+
+    A manifest of what lies in one directory begins with none: then it is that one.
+    """
+    there = {path.name for path in stage.iterdir()} - {MANIFEST}
+    named = {path.partition("/")[0] for path in manifest.parts}
+    return sorted(there & named or there)
 
 
 def _above(setting: Setting) -> Path:
@@ -102,11 +117,20 @@ def _require_free(target: Path, *, in_place: bool) -> None:
         )
 
 
+def sweep(above: Path) -> tuple[Path, ...]:
+    """Remove what killed restores left in a directory, but for what was there before them."""
+    kept = []
+    for left in sorted(above.glob(f"{STAGE}*")):
+        if any(any(former.iterdir()) for former in left.glob(f"{FORMER}*")):
+            kept.append(left)
+        else:
+            shutil.rmtree(left)
+    return tuple(kept)
+
+
 @contextmanager
 def _stage(above: Path) -> Iterator[Path]:
-    """A private directory in another one; what killed restores left there goes first."""
-    for left in above.glob(f"{STAGE}*"):
-        shutil.rmtree(left)
+    """A private directory in another one, gone after the block."""
     stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=above))
     try:
         yield stage
@@ -117,15 +141,24 @@ def _stage(above: Path) -> Iterator[Path]:
 def swap(new: Path, target: Path, former: Path) -> None:
     """Move what is in `new` into `target`, and what was there into `former`.
 
-    Where both lie on one disk these are renames. `target` itself becomes as `new` is.
+    Where both lie on one disk these are renames. `target` itself becomes as `new` is. Where one
+    cannot be moved, all are moved back.
     """
     target.mkdir(parents=True, exist_ok=True)
     former.mkdir(mode=0o700)
-    for path in list(target.iterdir()):
-        if not path.name.startswith(STAGE):
-            shutil.move(path, former / path.name)
-    for path in list(new.iterdir()):
-        shutil.move(path, target / path.name)
+    there = [path for path in target.iterdir() if not path.name.startswith(STAGE)]
+    moves = [(path, former / path.name) for path in there]
+    moves += [(path, target / path.name) for path in new.iterdir()]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for was, now in moves:
+            done.append((was, now))
+            shutil.move(was, now)
+    except BaseException:
+        for was, now in reversed(done):
+            if os.path.lexists(now):
+                shutil.move(now, was)
+        raise
     state = new.stat()
     if os.geteuid() == 0:
         os.chown(target, state.st_uid, state.st_gid)

@@ -88,7 +88,11 @@ class Outcome:
     freed: int = 0
 
 
-BLAMELESS = ("No space left", "did not end within", "not installed", "by signal", "errno 28")
+BLAMELESS = (
+    *("No space left", "errno 28", "did not end within", "by signal", "not installed"),
+    # Extensions and locales that the source has and this machine has not.
+    *("extension control file", "is not available", "invalid locale name"),
+)
 """Words of failures that say nothing about a copy."""
 
 

@@ -1,4 +1,4 @@
-"""The fleet's files, Swarm's state and a server's settings in a job: a tree of files each."""
+"""The fleet's files, Swarm's state and a server's settings in a job: written down as files."""
 
 from __future__ import annotations
 

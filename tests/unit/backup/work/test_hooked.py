@@ -1,0 +1,106 @@
+"""Commands around a backup: in the right container, in order, and those after it in any case."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.backup.jobs.model import At, Job, Work
+from quorate.backup.work.hooked import hooked
+from quorate.backup.work.saying import Saying
+from quorate.backup.work.setting import Setting
+from quorate.errors import MachineError, UsageError
+from quorate.tools import docker
+
+
+class FakeEngine:
+    """As much of an engine as hooks need: two containers, and commands that fail by name."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, str]] = []
+
+    @property
+    def api(self) -> FakeEngine:
+        return self
+
+    def containers(self, *, filters: dict[str, str]) -> list[dict[str, Any]]:
+        assert filters == {"status": "running"}
+        return [
+            {"Id": "old", "Created": 1, "Names": ["/shop_db.1.aa"]},
+            {"Id": "new", "Created": 2, "Names": ["/shop_db.1.bb"]},
+            {"Id": "other", "Created": 3, "Names": ["/other_shop_db.1.cc"]},
+        ]
+
+    def exec_create(self, container: str, argv: list[str], user: str = "") -> dict[str, str]:
+        assert argv[:2] == ["sh", "-c"]
+        self.ran.append((container, argv[2]))
+        return {"Id": argv[2]}
+
+    def exec_start(self, made: dict[str, str], *, stream: bool) -> Iterator[bytes]:
+        yield b"it says: " + made["Id"].encode()
+
+    def exec_inspect(self, id: str) -> dict[str, int]:
+        return {"ExitCode": 3 if "bad" in id else 0}
+
+    def close(self) -> None:
+        self.ran.append(("", "closed"))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    made = FakeEngine()
+    monkeypatch.setattr(docker, "connect_socket", lambda path, timeout: made)
+    return made
+
+
+def setting(**more: Any) -> Setting:
+    at = At(name="near", place="local", location="/r", password_file="/p")
+    told: dict[str, Any] = {"work": Work.BACKUP, "run": "r", "fleet": "f", "server": "s"}
+    job = Job.model_validate({**told, "repository": at, "container": "^shop_db\\.", **more})
+    return Setting(job=job, room=Path("/r"), say=Saying(io.StringIO()), ends=0.0)
+
+
+def test_before_and_after(engine: FakeEngine) -> None:
+    with hooked(setting(before=("one", "two"), after=("three",))):
+        assert engine.ran == [("new", "one"), ("new", "two")]
+    assert engine.ran[2:] == [("new", "three"), ("", "closed")]
+
+
+def test_after_also_when_it_failed(engine: FakeEngine) -> None:
+    with pytest.raises(KeyError), hooked(setting(before=("one",), after=("bad",))):
+        raise KeyError("the backup failed")
+    assert engine.ran == [("new", "one"), ("new", "bad"), ("", "closed")]
+
+
+def test_a_command_that_fails_ends_the_backup(engine: FakeEngine) -> None:
+    with (
+        pytest.raises(MachineError, match="before the backup ended with exit code 3") as caught,
+        hooked(setting(before=("bad one", "two"), after=("three",))),
+    ):
+        pytest.fail("it must not begin")
+    assert "it says: bad one" in str(caught.value.cause)
+    assert [line for _, line in engine.ran] == ["bad one", "three", "closed"]
+
+
+def test_a_command_after_it_that_fails_is_told(engine: FakeEngine) -> None:
+    with (
+        pytest.raises(MachineError, match="`bad after` after the backup"),
+        hooked(setting(after=("bad after",))),
+    ):
+        pass
+
+
+def test_without_a_container_nothing_begins(engine: FakeEngine) -> None:
+    for more, error in (({"container": ""}, UsageError), ({"container": "none"}, MachineError)):
+        with pytest.raises(error), hooked(setting(before=("one",), **more)):
+            pytest.fail("it must not begin")
+    assert ("new", "one") not in engine.ran
+
+
+def test_without_commands_no_engine_is_asked() -> None:
+    with hooked(setting(container="")):
+        pass
