@@ -23,6 +23,7 @@ from quorate.backup.model import Kind, Source
 from quorate.backup.policy.sources import Planned, planned
 from quorate.errors import MachineError, QuorateError, UsageError
 from quorate.fleet.backup import Repository, SourcePolicy, chosen
+from quorate.fleet.backup_policies import policies
 from quorate.fleet.datasets import Homes, data_sets, ids_named
 from quorate.fleet.model import Engine, Fleet, Service
 from quorate.fleet.observed import ObservedService
@@ -180,7 +181,7 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
     if source.kind in DATABASES and service is not None:
         start = _with_database(scene, source, service, start)
     elif source.kind is Kind.VOLUME:
-        start = _with_volumes(scene, source, start)
+        start = _kept_still(scene, source, _with_volumes(scene, source, start))
     elif source.kind is Kind.CONFIGS:
         start = _with_files(scene, start)
     elif source.kind is Kind.SYSTEM:
@@ -289,6 +290,18 @@ def _with_volumes(scene: Scene, source: Source, start: Start) -> Start:
         mounted.append(Mounted(name=name, path=path))
     job = start.job.model_copy(update={"volumes": tuple(mounted)})
     return _mounting(replace(start, job=job), tuple(mounts))
+
+
+def _kept_still(scene: Scene, source: Source, start: Start) -> Start:
+    """With the services that use its volumes kept still, where the policy says so."""
+    sets = data_sets(scene.fleet, where_now(scene.fleet, scene.snapshot))
+    policy = policies(scene.fleet.backup, sets)[source.id]
+    if policy.quiesce == "none":
+        return start
+    users = next(one.services for one in sets if one.id == source.id)
+    names = tuple(scene.fleet.service(user).swarm_name for user in users)
+    job = start.job.model_copy(update={"still": True})
+    return replace(start, job=job, quiet=names, method=policy.quiesce)
 
 
 def _mounting(start: Start, mounts: tuple[Mount, ...]) -> Start:

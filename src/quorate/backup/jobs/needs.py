@@ -47,7 +47,8 @@ class Mount:
 class Start:
     """A job to start. `node` is Swarm's id, `networks` are names.
 
-    `stores`: repositories whose stores must run for it.
+    `stores`: repositories whose stores must run for it. `quiet`: services that are kept still
+    meanwhile, by their names in Swarm, by `method` (`quorate.fleet.backup.Quiesce`).
     """
 
     job: Job
@@ -56,3 +57,5 @@ class Start:
     secrets: tuple[Secret, ...] = ()
     mounts: tuple[Mount, ...] = ()
     stores: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    method: str = "none"

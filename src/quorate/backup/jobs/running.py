@@ -15,6 +15,7 @@ from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import Launcher
 from quorate.backup.jobs.names import NETWORK
 from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.quiet import quietly
 from quorate.backup.jobs.repositories import served_secret
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
@@ -76,9 +77,16 @@ def run(ground: Ground, decision: Decision) -> Round:
         deployed = _secrets(ground, fresh)
         fresh, refused = _with_stores(ground, fresh, image, deployed)
     launcher = Launcher(door=ground.door, image=image, secrets=deployed, watcher=ground.watcher)
+    outcomes = launcher.run([start for start in fresh if not start.quiet], _each_once(joined))
+    # One after the other: nobody's services are down for longer than one copy takes.
+    quiet = [quietly(launcher, start) for start in fresh if start.quiet]
     return Round(
-        outcomes=launcher.run(fresh, _each_once(joined)),
-        refused=(*decision.refused, *refused),
+        outcomes=(*outcomes, *(one for one in quiet if isinstance(one, Outcome))),
+        refused=(
+            *decision.refused,
+            *refused,
+            *(one for one in quiet if isinstance(one, Refused)),
+        ),
         earlier=swept.ended,
     )
 
