@@ -13,7 +13,6 @@ from quorate.backup.jobs.needs import Start
 from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
 from tests.unit.backup.jobs.made import (
-    COMPOSE,
     NODES,
     NOW,
     container,
@@ -128,14 +127,14 @@ def test_names_that_cannot_be_backed_up(found: Fleet, name: str, says: str) -> N
     assert says in "\n".join(caught.value.lines())
 
 
-def test_no_repository_on_another_server(tmp_path: Path) -> None:
-    one = fleet(tmp_path, "backup:\n  repositories:\n    only: {local: {server: one, path: /b}, "
-                          "password: {environment: P}}\n",
-                COMPOSE.replace("pin: one", "pin: [one, two]"))  # fmt: skip
-    said = refusal(backups(scene(one), ["db"], due=NOW))
-    assert "it is on one now" in said and "only" in said
+def test_no_repository_on_another_server(found: Fleet) -> None:
+    # A plan that was right until the service moved.
+    one = found.backup.model_copy(update={"repositories": (found.backup.repository("first"),)})
+    lonely = found.model_copy(update={"backup": one})
+    said = refusal(backups(scene(lonely), ["db"], due=NOW))
+    assert "db has no repository to go to" in said and "it is on one now" in said
     moved = snapshot(tasks=[task("app_db", "two")])
-    assert only(backups(scene(one, moved), ["db"], due=NOW)).job.repository.name == "only"
+    assert only(backups(scene(lonely, moved), ["db"], due=NOW)).job.repository.name == "first"
 
 
 def test_a_server_that_can_be_given_no_work(found: Fleet) -> None:
