@@ -25,6 +25,8 @@ from quorate.tools import redis as red
 
 DUMP = "dump.rdb"
 POLL_SECONDS = 0.05
+FUNCTIONS = 7
+"""The major version since when a Redis keeps functions, which FLUSHALL leaves."""
 SLACK = 0.1
 """The share of keys by which a dump may differ from what a busy server had before and after."""
 SLACK_KEYS = 1000
@@ -128,7 +130,10 @@ def fill(
             todo="restore into an empty one, or say that it is to be over the source",
         )
     with as_commands(directory / DUMP, place, seconds) as written:
-        red.ask(server, "FLUSHALL", timeout=seconds)
+        if over:
+            red.ask(server, "FLUSHALL", timeout=seconds)
+            if red.version_in(red.info(server, "server").get("redis_version", ""))[0] >= FUNCTIONS:
+                red.ask(server, "FUNCTION", "FLUSH")
         red.pipe(server, written, timeout=seconds)
 
 

@@ -56,6 +56,8 @@ def target(setting: Setting) -> Reach:
         RefusedError: it is the source's own.
     """
     job = setting.job
+    if job.target is None and job.in_place and job.reach is not None:
+        return job.reach
     if job.target is None:
         raise UsageError("a database is restored into a server: name it (`target`)")
     beside = job.only not in ("", job.target.database) and job.target.database != ""

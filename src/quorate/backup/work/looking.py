@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 
 from quorate.backup import catalogue
 from quorate.backup.jobs.model import Trouble
@@ -20,8 +19,8 @@ from quorate.tools.restic_errors import Reason
 
 APART = timedelta(seconds=60)
 """Clocks further apart than this are a finding; retention bears five minutes."""
-MARKS = 5
-"""How many of the last marks of a server tell what time it was there."""
+MARKS = 3
+"""So many of a server's last marks tell what time it was there, the closest of them."""
 
 
 def catalogued(setting: Setting, there: Repository, outcome: Outcome) -> None:
@@ -108,7 +107,8 @@ def skews(entries: Iterable[Entry], received: dict[str, datetime]) -> list[Skew]
     """What the last marks say of the clocks of those who wrote them. Pure.
 
     A mark is dated by who writes it, and written within a moment: when its file arrived tells
-    what time it was on the other side. Marks of copies are written by the copies' server.
+    what time it was on the other side. On a busy machine that moment is a long one, so the closest
+    of a few counts. Marks of copies are written by the copies' server.
     """
     listed = sorted(entries, key=lambda entry: (entry.time, entry.id))
     marks = {entry.id: mark for entry in listed if (mark := read_mark(entry.tags))}
@@ -123,6 +123,6 @@ def skews(entries: Iterable[Entry], received: dict[str, datetime]) -> list[Skew]
             seconds = (entry.time - received[entry.id]).total_seconds()
             apart.setdefault(server, []).append(seconds)
     return [
-        Skew(server=server, by=timedelta(seconds=median(seconds[-MARKS:])))
+        Skew(server=server, by=timedelta(seconds=min(seconds[-MARKS:], key=abs)))
         for server, seconds in sorted(apart.items())
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quorate.backup import catalogue, proving_files
 from quorate.backup.jobs.model import Trouble
-from quorate.backup.model import Manifest
+from quorate.backup.model import Kind, Manifest
 from quorate.backup.place import Repository
 from quorate.backup.tags import shown
 from quorate.backup.work import answers, kinds
@@ -26,6 +26,11 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
     job = setting.job
     if job.moment is not None:
         raise UsageError("a copy has only the moment at which it was taken")
+    if job.only and job.kind is not Kind.POSTGRES:
+        raise UsageError(
+            f"`only` is for databases of a Postgres, and {job.source} is none; nothing was changed",
+            todo="restore the whole copy somewhere else, and take from there what is needed",
+        )
     copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
     outcome.copies.append(copy)
 
