@@ -114,7 +114,7 @@ def test_copies_are_listed_with_their_states() -> None:
     assert [copy.taken for copy in found.copies] == [NOW - timedelta(days=1), NOW, NOW]
     assert [one.what for one in found.unread] == ["second"]
     text = shown(render_copies, found)
-    assert "proven" in text and "not complete" in text and "01234567 " in text
+    assert "proven" in text and "not complete" in text and "01234567" in text and COPY.id not in text
     assert "the repository is full" in text
     assert "no copies yet" in shown(render_copies, report.CopiesReport(copies=()))
 

@@ -25,6 +25,7 @@ secrets: {key: {file: key.txt}}
 backup:
   repositories:
     near: {local: {server: two, path: /b}, password: {file: password.txt}}
+    other: {local: {server: one, path: /b}, password: {file: password.txt}}
 """
 
 
