@@ -143,10 +143,16 @@ class Proving(Model):
     servers: tuple[str, ...] = ()
 
 
-class Spool(Model):
-    """Where dumps lie on a server until they are in the repository; `room` in bytes."""
+SPOOL_VOLUME = "quorate-spool"
 
-    path: Path = Path("/var/lib/quorate/spool")
+
+class Spool(Model):
+    """Where dumps lie on a server until they are in the repository; `room` in bytes.
+
+    `path`: a directory; None: a volume of the engine, `SPOOL_VOLUME`.
+    """
+
+    path: Path | None = None
     room: int | None = None
 
 

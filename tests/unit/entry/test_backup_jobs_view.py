@@ -114,7 +114,9 @@ def test_copies_are_listed_with_their_states() -> None:
     assert [copy.taken for copy in found.copies] == [NOW - timedelta(days=1), NOW, NOW]
     assert [one.what for one in found.unread] == ["second"]
     text = shown(render_copies, found)
-    assert "proven" in text and "not complete" in text and "01234567" in text and COPY.id not in text
+    assert (
+        "proven" in text and "not complete" in text and "01234567" in text and COPY.id not in text
+    )
     assert "the repository is full" in text
     assert "no copies yet" in shown(render_copies, report.CopiesReport(copies=()))
 
@@ -126,7 +128,7 @@ def test_a_dry_run_shows_names_of_secrets_and_never_values(tmp_path: Path) -> No
     text = shown(render_dry_run, made) + made.model_dump_json()
     assert "hunter2" not in text
     assert "quorate-backup-source.app_db" in text and "tasks.app_db:5432" in text
-    assert "/var/lib/quorate/spool:/spool" in text
+    assert "quorate-spool:/spool" in text
 
 
 def test_plain_lines_for_pipes(capsys: pytest.CaptureFixture[str]) -> None:

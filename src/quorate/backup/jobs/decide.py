@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from quorate.backup.jobs.databases import opened
-from quorate.backup.jobs.model import DATA, ENGINE, SPOOL, Job, Mounted, Work
+from quorate.backup.jobs.model import DATA, ENGINE, Job, Mounted, Work
 from quorate.backup.jobs.names import run_key, secret_name
-from quorate.backup.jobs.needs import Mount, Secret, Start
+from quorate.backup.jobs.needs import Mount, Secret, Start, spool_mount
 from quorate.backup.jobs.repositories import Reached, reached, start_of
 from quorate.backup.jobs.whereabouts import Scene, live_service, server_of, task_on
 from quorate.backup.model import Kind, Source
@@ -75,6 +75,18 @@ def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision
     """
     wanted = repositories_named(scene.fleet, names)
     return _each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
+
+
+def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) -> Decision:
+    """What makes repositories: first the one whose chunks all others have."""
+    every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
+    first = every[0]
+    ordered = sorted(wanted, key=lambda one: one.name != first.name)
+    return _each(
+        ordered,
+        lambda one: one.name,
+        lambda one: _creation(scene, one, first if one.name != first.name else None, due),
+    )
 
 
 def repositories_named(fleet: Fleet, names: Sequence[str]) -> tuple[Repository, ...]:
@@ -149,8 +161,7 @@ def _backup(scene: Scene, one: Planned, due: datetime) -> Start:
         deadline=policy.deadline,
     )
     start = start_of(job, node.id, repository)
-    spool = Mount(source=str(scene.fleet.backup.spool.path), target=SPOOL, made=True)
-    start = replace(start, mounts=(*start.mounts, spool))
+    start = replace(start, mounts=(*start.mounts, spool_mount(scene.fleet.backup)))
     return _with_data(scene, source, start)
 
 
@@ -322,7 +333,18 @@ def _catalogue(scene: Scene, repository: Repository, due: datetime) -> Start:
         timezone=scene.fleet.backup.timezone,
         deadline=LIST_SECONDS,
     )
-    return start_of(job, node.id, way)
+    start = start_of(job, node.id, way)
+    return replace(start, mounts=(*start.mounts, spool_mount(scene.fleet.backup)))
+
+
+def _creation(
+    scene: Scene, repository: Repository, like: Repository | None, due: datetime
+) -> Start:
+    start = _catalogue(scene, repository, due)
+    way = reached(like, start.job.server) if like else None
+    update = {"work": Work.CREATE, "origin": way.at if way else None}
+    start = replace(start, job=start.job.model_copy(update=update))
+    return way.added_to(start) if way else start
 
 
 def _near(name: str, known: Iterable[str]) -> str:

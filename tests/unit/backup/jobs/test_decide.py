@@ -57,7 +57,9 @@ def test_a_database_is_backed_up_where_it_is_into_a_repository_that_is_not_there
     assert start.networks == ("app_back", "quorate-backup")
     assert job.reach is not None and job.reach.host == "tasks.app_db"
     assert start.secrets[0].deployed == "pw-v3"
-    assert [(m.target, m.made) for m in start.mounts] == [("/spool", True)]
+    assert [(m.source, m.target, m.volume) for m in start.mounts] == [
+        ("quorate-spool", "/spool", True)
+    ]
     assert job.timezone == "Europe/Berlin"
 
 
@@ -79,7 +81,7 @@ def test_a_service_name_is_every_set_of_its_data_each_on_its_own_server(found: F
 def test_volumes_are_mounted_read_only_on_their_server(found: Fleet) -> None:
     start = only(backups(scene(found, volumes={"three": {"app_v"}}), ["files"], due=NOW))
     assert start.job.source == "volume/app_v" and start.job.server == "three"
-    volume = next(mount for mount in start.mounts if mount.volume)
+    volume = next(mount for mount in start.mounts if mount.target == "/data/0")
     assert (volume.source, volume.target, volume.read_only) == ("app_v", "/data/0", True)
     assert [(one.name, one.path) for one in start.job.volumes] == [("app_v", "/data/0")]
 

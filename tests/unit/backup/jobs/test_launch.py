@@ -151,7 +151,9 @@ def test_a_job_that_hangs_is_removed_after_its_deadline(now: list[float]) -> Non
 
 def test_one_job_on_each_server_and_not_too_many(now: list[float]) -> None:
     swarm = FakeSwarm()
-    starts = [start(f"{server}-{number}", server) for number in range(4) for server in ("one", "two")]
+    starts = [
+        start(f"{server}-{number}", server) for number in range(4) for server in ("one", "two")
+    ]
     outcomes, _ = launched(swarm, *starts)
     assert len(outcomes) == 8 and all(outcome.answer for outcome in outcomes)
     assert swarm.at_once == 2 <= AT_ONCE
