@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from quorate.backup.jobs import decide, running
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.door import Door
+from quorate.backup.jobs.fleetfiles import archive
 from quorate.backup.jobs.running import Ground, Round
 from quorate.backup.jobs.watching import Watcher
 from quorate.backup.jobs.whereabouts import Scene
@@ -46,7 +47,7 @@ def backup(opened: Opened, sources: Sequence[str], watcher: Watcher) -> Iterator
         UsageError: a name that is no source's, or one that is left out.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher, volumes=True) as ground:
+    with _ground(opened, watcher, sources=True) as ground:
         yield Decided(
             ground=ground, decision=decide.backups(ground.scene, sources, due=clock.now())
         )
@@ -60,7 +61,7 @@ def copies(opened: Opened, repositories: Sequence[str], watcher: Watcher) -> Ite
         UsageError: a name that is no repository's, or there is none.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher, volumes=False) as ground:
+    with _ground(opened, watcher, sources=False) as ground:
         yield Decided(
             ground=ground, decision=decide.catalogues(ground.scene, repositories, due=clock.now())
         )
@@ -77,7 +78,7 @@ def run(decided: Decided) -> Round:
 
 
 @contextmanager
-def _ground(opened: Opened, watcher: Watcher, *, volumes: bool) -> Iterator[Ground]:
+def _ground(opened: Opened, watcher: Watcher, *, sources: bool) -> Iterator[Ground]:
     fleet = opened.fleet
     with Connections(fleet, patience=PATIENCE_SECONDS) as connections:
 
@@ -87,7 +88,10 @@ def _ground(opened: Opened, watcher: Watcher, *, volumes: bool) -> Iterator[Grou
 
         snapshot = observe(connections.manager().client)
         scene = Scene(
-            fleet=fleet, snapshot=snapshot, volumes=_volumes(connections) if volumes else {}
+            fleet=fleet,
+            snapshot=snapshot,
+            volumes=_volumes(connections) if sources else {},
+            files=archive(fleet) if sources else None,
         )
         # A lab's kernel may not be able to encrypt between its nodes.
         able = opened.lab is None or opened.lab.features.encrypted_overlay

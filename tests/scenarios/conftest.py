@@ -33,7 +33,7 @@ FLEETS = Path(__file__).parent / "fleets"
 QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = Path(tempfile.gettempdir()) / "quorate-scenarios.lock"
 LOCK_SECONDS = 3600.0
-LABS = ("office", "shop", "gate")
+LABS = ("office", "shop", "gate", "vault")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +150,14 @@ def gate(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offi
     with running_lab(
         FLEETS / "gate", place, name=f"gate-{os.getpid()}", options=("--disk", "8G")
     ) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def vault(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The lab of `fleets/vault`, whose databases are copied to another server."""
+    place = tmp_path_factory.mktemp("vault")
+    with running_lab(FLEETS / "vault", place, name=f"vault-{os.getpid()}") as found:
         yield found
 
 

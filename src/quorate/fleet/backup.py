@@ -175,10 +175,16 @@ class Notify(Model):
     digest: Schedule = Schedule(every="weekly", day="monday", at="08:00")
 
 
-class Spool(Model):
-    """Where dumps lie on a server until they are in the repository; `room` in bytes."""
+SPOOL_VOLUME = "quorate-spool"
 
-    path: Path = Path("/var/lib/quorate/spool")
+
+class Spool(Model):
+    """Where dumps lie on a server until they are in the repository; `room` in bytes.
+
+    `path`: a directory; None: a volume of the engine, `SPOOL_VOLUME`.
+    """
+
+    path: Path | None = None
     room: int | None = None
 
 

@@ -17,7 +17,6 @@ from quorate.fleet.backup import (
     Notify,
     Proving,
     Quiesce,
-    Spool,
     Wal,
 )
 from quorate.fleet.entries import Duration, Size, SourceEntry, Strict, Text, Words, http_url
@@ -279,7 +278,11 @@ class ProveEntry(WhenEntry):
 class SpoolEntry(Strict):
     """Where dumps lie on a server until they are in the repository."""
 
-    path: Path = Field(Spool().path, description="A directory on every server.")
+    path: Path | None = Field(
+        None,
+        description="A directory, which must be there on every server; the engine's volume "
+        "`quorate-spool` when not given.",
+    )
     room: Size | None = Field(None, description="What it may take; the disk's when not given.")
 
 

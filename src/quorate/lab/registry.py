@@ -30,7 +30,7 @@ HUB_MIRROR = "hub.lab"
 ADDRESS_INDEX = 2  # .1 is the network's gateway; nodes begin at .11
 STORE = "/store"
 ANSWER_SECONDS = 20.0
-FILL_SECONDS = 300.0
+FILL_SECONDS = 600.0
 
 
 def supply(lab: Lab, fleet: Fleet, engine: LabEngine, *, progress: Progress) -> Lab:

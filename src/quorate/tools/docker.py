@@ -7,7 +7,6 @@ it happens on first use.
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -201,7 +200,6 @@ def _send(
     auth: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     from docker.auth import encode_header
-    from docker.errors import APIError
 
     api = client.api
     headers = {"X-Registry-Auth": encode_header(dict(auth))} if auth else {}
@@ -213,17 +211,9 @@ def _send(
         timeout=API_TIMEOUT_SECONDS,
     )
     if not answer.ok:
-        raise APIError(f"{path} was refused", response=answer, explanation=_message(answer.text))
+        raise _refusal(path, answer)
     found = answer.json()
     return found if isinstance(found, dict) else {}
-
-
-def _message(text: str) -> str:
-    """What an engine's refusal says: its `message`, or all of it."""
-    try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return text.strip()
 
 
 def log_lines(

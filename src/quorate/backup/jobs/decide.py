@@ -14,15 +14,16 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from quorate.backup.jobs.databases import opened
-from quorate.backup.jobs.model import DATA, ENGINE, SPOOL, Job, Mounted, Work
-from quorate.backup.jobs.names import run_key
-from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.model import DATA, ENGINE, Job, Mounted, Work
+from quorate.backup.jobs.names import run_key, secret_name
+from quorate.backup.jobs.needs import Mount, Secret, Start, spool_mount
 from quorate.backup.jobs.repositories import Reached, reached, start_of
 from quorate.backup.jobs.whereabouts import Scene, live_service, server_of, task_on
 from quorate.backup.model import Kind, Source
 from quorate.backup.policy.sources import Planned, planned
 from quorate.errors import MachineError, QuorateError, UsageError
 from quorate.fleet.backup import Repository, SourcePolicy, chosen
+from quorate.fleet.backup_policies import policies
 from quorate.fleet.datasets import Homes, data_sets, ids_named
 from quorate.fleet.model import Engine, Fleet, Service
 from quorate.fleet.observed import ObservedService
@@ -30,6 +31,7 @@ from quorate.observe.whereabouts import where_now
 
 DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
 ON_A_MANAGER = (Kind.CONFIGS, Kind.SWARM)
+FLEET_FILES = "fleet-files"
 Item = TypeVar("Item")
 
 LIST_SECONDS = 900.0
@@ -73,6 +75,18 @@ def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision
     """
     wanted = repositories_named(scene.fleet, names)
     return _each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
+
+
+def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) -> Decision:
+    """What makes repositories: first the one whose chunks all others have."""
+    every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
+    first = every[0]
+    ordered = sorted(wanted, key=lambda one: one.name != first.name)
+    return _each(
+        ordered,
+        lambda one: one.name,
+        lambda one: _creation(scene, one, first if one.name != first.name else None, due),
+    )
 
 
 def repositories_named(fleet: Fleet, names: Sequence[str]) -> tuple[Repository, ...]:
@@ -147,8 +161,7 @@ def _backup(scene: Scene, one: Planned, due: datetime) -> Start:
         deadline=policy.deadline,
     )
     start = start_of(job, node.id, repository)
-    spool = Mount(source=str(scene.fleet.backup.spool.path), target=SPOOL, made=True)
-    start = replace(start, mounts=(*start.mounts, spool))
+    start = replace(start, mounts=(*start.mounts, spool_mount(scene.fleet.backup)))
     return _with_data(scene, source, start)
 
 
@@ -179,15 +192,34 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
     if source.kind in DATABASES and service is not None:
         start = _with_database(scene, source, service, start)
     elif source.kind is Kind.VOLUME:
-        start = _with_volumes(scene, source, start)
+        start = _kept_still(scene, source, _with_volumes(scene, source, start))
+    elif source.kind is Kind.CONFIGS:
+        start = _with_files(scene, start)
     elif source.kind is Kind.SYSTEM:
         start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
-    reaches_in = source.kind in (Kind.GITLAB, *ON_A_MANAGER, Kind.SYSTEM)
+    reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM)
     if reaches_in or start.job.before or start.job.after:
         start = replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
     if service is not None:
         start = replace(start, job=start.job.model_copy(update={"container": pattern(service)}))
     return start
+
+
+def _with_files(scene: Scene, start: Start) -> Start:
+    """With the fleet's own files.
+
+    Raises:
+        QuorateError: they are elsewhere.
+    """
+    if scene.files is None:
+        raise QuorateError(
+            "the fleet's own files are not here to be backed up",
+            cause="they lie where `quorate up` is run",
+            todo="`quorate backup run configs` there backs them up",
+        )
+    files = Secret(file=FLEET_FILES, name=secret_name(FLEET_FILES), value=scene.files)
+    job = start.job.model_copy(update={"given": files.path})
+    return replace(start, job=job, secrets=(*start.secrets, files))
 
 
 def pattern(service: Service) -> str:
@@ -271,6 +303,18 @@ def _with_volumes(scene: Scene, source: Source, start: Start) -> Start:
     return _mounting(replace(start, job=job), tuple(mounts))
 
 
+def _kept_still(scene: Scene, source: Source, start: Start) -> Start:
+    """With the services that use its volumes kept still, where the policy says so."""
+    sets = data_sets(scene.fleet, where_now(scene.fleet, scene.snapshot))
+    policy = policies(scene.fleet.backup, sets)[source.id]
+    if policy.quiesce == "none":
+        return start
+    users = next(one.services for one in sets if one.id == source.id)
+    names = tuple(scene.fleet.service(user).swarm_name for user in users)
+    job = start.job.model_copy(update={"still": True})
+    return replace(start, job=job, quiet=names, method=policy.quiesce)
+
+
 def _mounting(start: Start, mounts: tuple[Mount, ...]) -> Start:
     return replace(start, mounts=(*start.mounts, *mounts))
 
@@ -289,7 +333,18 @@ def _catalogue(scene: Scene, repository: Repository, due: datetime) -> Start:
         timezone=scene.fleet.backup.timezone,
         deadline=LIST_SECONDS,
     )
-    return start_of(job, node.id, way)
+    start = start_of(job, node.id, way)
+    return replace(start, mounts=(*start.mounts, spool_mount(scene.fleet.backup)))
+
+
+def _creation(
+    scene: Scene, repository: Repository, like: Repository | None, due: datetime
+) -> Start:
+    start = _catalogue(scene, repository, due)
+    way = reached(like, start.job.server) if like else None
+    update = {"work": Work.CREATE, "origin": way.at if way else None}
+    start = replace(start, job=start.job.model_copy(update=update))
+    return way.added_to(start) if way else start
 
 
 def _near(name: str, known: Iterable[str]) -> str:

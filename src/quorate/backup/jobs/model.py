@@ -36,7 +36,8 @@ class Work(StrEnum):
     `Job.sources` (all when empty) from `source repository` to another one. `prove`: restore a
     copy and compare. `restore`: restore a copy somewhere else, or over its source. `forget`:
     apply retention; `prune`: give back the room. `catalogue`: list the copies. `check`: look
-    for stale locks and damage.
+    for stale locks and damage. `create`: make the repository, with the chunks of `origin` where
+    that is given; one that is there stays.
     """
 
     BACKUP = "backup"
@@ -47,6 +48,7 @@ class Work(StrEnum):
     PRUNE = "prune"
     CATALOGUE = "catalogue"
     CHECK = "check"
+    CREATE = "create"
 
 
 class At(Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quorate.backup.jobs.model import SECRETS, Job
+from quorate.backup.jobs.model import SECRETS, SPOOL, Job
+from quorate.fleet.backup import SPOOL_VOLUME, Backup
 from quorate.fleet.base import SecretSource
 
 
@@ -31,23 +32,20 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A mount of a service. `source`: a volume's name, or a path on the server.
-
-    `made`: a path that is not there yet is made by the engine (from Docker 23 on).
-    """
+    """A mount of a service. `source`: a volume's name, or a path on the server."""
 
     source: str
     target: str
     read_only: bool = False
     volume: bool = False
-    made: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """A job to start. `node` is Swarm's id, `networks` are names.
 
-    `stores`: repositories whose stores must run for it.
+    `stores`: repositories whose stores must run for it. `quiet`: services that are kept still
+    meanwhile, by their names in Swarm, by `method` (`quorate.fleet.backup.Quiesce`).
     """
 
     job: Job
@@ -56,3 +54,15 @@ class Start:
     secrets: tuple[Secret, ...] = ()
     mounts: tuple[Mount, ...] = ()
     stores: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    method: str = "none"
+
+
+def spool_mount(backup: Backup) -> Mount:
+    """Where dumps lie on a job's server: the engine's own volume, or the directory that is named.
+
+    A volume is made by the engine where it is not there; a directory has to be there.
+    """
+    if backup.spool.path is None:
+        return Mount(source=SPOOL_VOLUME, target=SPOOL, volume=True)
+    return Mount(source=str(backup.spool.path), target=SPOOL)

@@ -5,16 +5,19 @@ Used by `quorate backup run` on a person's machine and by whoever starts jobs on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from quorate.backup.jobs import leftovers, secrets
+from quorate.backup.jobs import decide, leftovers, secrets
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.making import note, unmade
+from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import NETWORK
 from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.quiet import quietly
 from quorate.backup.jobs.repositories import served_secret
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
@@ -25,9 +28,13 @@ from quorate.deploy.images import Resolved, look_up
 from quorate.deploy.registries import Credential, auth_for
 from quorate.errors import QuorateError
 from quorate.image.recipe import image_name
+from quorate.tools import clock
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
+
+
+WRITING = (Work.BACKUP, Work.COPY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +76,72 @@ def run(ground: Ground, decision: Decision) -> Round:
     found = [(start, leftovers.under_way(start.job, swept.going)) for start in decision.starts]
     fresh = [start for start, job in found if job is None]
     joined = [job for _, job in found if job is not None]
-    refused: tuple[Refused, ...] = ()
+    refused: list[Refused] = []
     image, deployed = Image(deployed=""), Deployed()
     if fresh:
+        makers = _makers(ground, fresh)
         image = ground.door.ask("the image cannot be looked up", lambda c: _image(ground, c))
-        deployed = _secrets(ground, fresh)
-        fresh, refused = _with_stores(ground, fresh, image, deployed)
+        deployed = _secrets(ground, [*makers, *fresh])
+        fresh = _with_stores(ground, [*makers, *fresh], image, deployed, refused)
     launcher = Launcher(door=ground.door, image=image, secrets=deployed, watcher=ground.watcher)
+    fresh = _with_repositories(ground, launcher, fresh, refused)
+    outcomes = launcher.run([start for start in fresh if not start.quiet], _each_once(joined))
+    # One after the other: nobody's services are down for longer than one copy takes.
+    quiet = [quietly(launcher, start) for start in fresh if start.quiet]
     return Round(
-        outcomes=launcher.run(fresh, _each_once(joined)),
-        refused=(*decision.refused, *refused),
+        outcomes=(*outcomes, *(one for one in quiet if isinstance(one, Outcome))),
+        refused=(
+            *decision.refused,
+            *refused,
+            *(one for one in quiet if isinstance(one, Refused)),
+        ),
         earlier=swept.ended,
     )
+
+
+def _makers(ground: Ground, starts: Sequence[Start]) -> list[Start]:
+    """What makes the repositories that are written to and were not made yet."""
+    names = {start.job.repository.name for start in starts if start.job.work in WRITING}
+    if not names:
+        return []
+    missing = unmade(ground.door, ground.scene.fleet.backup.repositories, names)
+    made = decide.creations(ground.scene, missing, due=clock.now()) if missing else Decision()
+    return list(made.starts)
+
+
+def _with_repositories(
+    ground: Ground, launcher: Launcher, starts: Sequence[Start], refused: list[Refused]
+) -> list[Start]:
+    """Make the repositories that are to be made; the starts that have theirs then."""
+    makers = [start for start in starts if start.job.work is Work.CREATE]
+    failed: dict[str, QuorateError] = {}
+    for start in makers:  # one by one: others have the chunks of the first
+        name = start.job.repository.name
+        (outcome,) = launcher.run([start])
+        if outcome.error is None:
+            repository = ground.scene.fleet.backup.repository(name)
+            note(ground.door, repository, fleet=ground.scene.fleet.name)
+        else:
+            failed[name] = outcome.error
+    rest = [start for start in starts if start.job.work is not Work.CREATE]
+    return _without(rest, failed, lambda start: (start.job.repository.name,), refused)
+
+
+def _without(
+    starts: Sequence[Start],
+    failed: Mapping[str, QuorateError],
+    needs: Callable[[Start], Sequence[str]],
+    refused: list[Refused],
+) -> list[Start]:
+    """The starts that need nothing that failed; the others are refused, for that reason."""
+    ready = []
+    for start in starts:
+        why = next((failed[name] for name in needs(start) if name in failed), None)
+        if why is None:
+            ready.append(start)
+        else:
+            refused.append(Refused(what=start.job.source or start.job.repository.name, error=why))
+    return ready
 
 
 def _each_once(jobs: Sequence[Begun]) -> list[Begun]:
@@ -105,9 +166,13 @@ def _secrets(ground: Ground, starts: Sequence[Start]) -> Deployed:
 
 
 def _with_stores(
-    ground: Ground, starts: Sequence[Start], image: Image, deployed: Deployed
-) -> tuple[list[Start], tuple[Refused, ...]]:
-    """The starts whose stores answer; those that have to do without one are refused."""
+    ground: Ground,
+    starts: Sequence[Start],
+    image: Image,
+    deployed: Deployed,
+    refused: list[Refused],
+) -> list[Start]:
+    """The starts whose stores answer."""
     scene = ground.scene
     if any(NETWORK in start.networks for start in starts):
         ensure_network(ground.door, scene.snapshot, fleet=scene.fleet.name, encrypt=ground.encrypt)
@@ -124,13 +189,4 @@ def _with_stores(
             )
         except QuorateError as error:
             failed[name] = error
-    ready: list[Start] = []
-    refused: list[Refused] = []
-    for start in starts:
-        why = next((failed[store] for store in start.stores if store in failed), None)
-        if why is None:
-            ready.append(start)
-        else:
-            what = start.job.source or start.job.repository.name
-            refused.append(Refused(what=what, error=why))
-    return ready, tuple(refused)
+    return _without(starts, failed, lambda start: start.stores, refused)

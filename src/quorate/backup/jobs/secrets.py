@@ -7,7 +7,7 @@ never gives it back, and whoever needs another one removes the secret.
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
 RANDOM_BYTES = 32
+TAKEN = "already exists"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,21 @@ def ensure(
         EngineError: the swarm refuses; or a secret of a service is gone.
     """
     every = tuple(wanted)
+    try:
+        return _ensured(client, fleet, every, environment)
+    except EngineError as error:
+        if TAKEN not in str(error.cause):
+            raise
+    # Somebody else has made one in the same moment: his is there now.
+    return _ensured(client, fleet, every, environment)
+
+
+def _ensured(
+    client: DockerClient,
+    fleet: Fleet,
+    every: Sequence[Secret],
+    environment: Mapping[str, str] | None,
+) -> Deployed:
     own = {one.name: one for one in every if one.name}
     values = _values(fleet, own, environment)
     known = _newest(client, fleet) if len(values) < len(own) else {}

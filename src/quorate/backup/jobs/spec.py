@@ -152,8 +152,6 @@ def _mount(mount: Mount) -> Spec:
     if mount.volume:
         # Nothing of the image may get into a volume that happens to be empty.
         out["VolumeOptions"] = {"NoCopy": True}
-    elif mount.made:
-        out["BindOptions"] = {"CreateMountpoint": True}
     return out
 
 

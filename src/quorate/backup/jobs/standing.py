@@ -29,6 +29,8 @@ PATIENCE_SECONDS = 120.0
 """How long a job may wait for its server to take it: a server that can take none says so at once,
 in its task; one that is down may come back."""
 
+OWN_REASONS = frozenset(("deadline", "ended", "locked-source", "different", "defect"))
+"""Reasons that are no repository's."""
 CODES = {
     error.exit_code: error
     for error in (UsageError, DeployError, MachineError, LockedError, RefusedError)
@@ -229,7 +231,7 @@ def _rejected(job: Begun, why: str) -> EngineError:
 def error_of(trouble: Trouble) -> QuorateError:
     """A job's trouble as the error it is here."""
     cause, todo = trouble.cause or None, trouble.todo or None
-    if trouble.reason:
+    if trouble.reason and trouble.reason not in OWN_REASONS:
         return RepositoryError(trouble.what, reason=trouble.reason, cause=cause, todo=todo)
     kind = CODES.get(trouble.code, QuorateError)
     return kind(trouble.what, cause=cause, todo=todo)

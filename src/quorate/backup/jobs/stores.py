@@ -104,17 +104,21 @@ def _wait(door: Door, repository: Repository, name: str) -> None:
         EngineError: it does not, with Swarm's words.
     """
     deadline = clock.monotonic() + START_SECONDS
+    before: frozenset[str] | None = None
     while True:
         service = door.service(name)
         if service is None:
             raise EngineError(f"the store of {repository.name} was removed by somebody")
         tasks = door.tasks([str(service["ID"])])[str(service["ID"])]
-        wanted = [task for task in tasks if task.desired_state in ("running", "ready")]
-        if any(task.state == "running" for task in wanted) and not _updating(service):
+        running = [t for t in tasks if t.state == "running" and t.desired_state == "running"]
+        if running and not _updating(service):
             return
         failed = [task for task in tasks if task.state in FAILED]
-        if len(failed) > 1 or clock.monotonic() >= deadline:
-            raise _not_started(repository, tasks)
+        if before is None:  # what failed earlier may have been mended since
+            before = frozenset(task.id for task in failed)
+        fresh = [task for task in failed if task.id not in before]
+        if len(fresh) > 1 or clock.monotonic() >= deadline:
+            raise _not_started(repository, fresh or tasks)
         clock.sleep(POLL_SECONDS)
 
 

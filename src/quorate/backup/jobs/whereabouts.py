@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quorate.backup.model import Kind, Source
 from quorate.errors import MachineError, QuorateError
@@ -15,12 +15,14 @@ from quorate.fleet.observed import ObservedNode, ObservedService, ObservedTask, 
 class Scene:
     """A fleet as its files say it, and as it is seen.
 
-    `volumes`: the named volumes on each server that was asked.
+    `volumes`: the named volumes on each server that was asked. `files`: an archive of the
+    fleet's own files; None: they are not where this program runs.
     """
 
     fleet: Fleet
     snapshot: Snapshot
     volumes: Mapping[str, Collection[str]]
+    files: bytes | None = field(default=None, repr=False)
 
     def node(self, server: str) -> ObservedNode:
         """The node of a server that can be given work.

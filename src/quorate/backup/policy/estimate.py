@@ -221,7 +221,7 @@ def _spools(fleet: Fleet, sources: Sequence[Planned], sizes: Mapping[str, int]) 
             if one.policy and one.source.kind in SPOOLED and server.name in one.source.servers
         ]
         if dumps:
-            disk = disk_of(server, str(fleet.backup.spool.path))
+            disk = disk_of(server, str(fleet.backup.spool.path or VOLUMES))
             room = fleet.backup.spool.room or (disk.size if disk else None)
             yield Room(name=server.name, needed=max(dumps), room=room)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from quorate.backup.model import Kind, Source
-from quorate.fleet.backup import Repository, SourcePolicy, chosen
+from quorate.fleet.backup import SPOOL_VOLUME, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import policies
 from quorate.fleet.datasets import DataSet, Homes, data_sets, files_of, keeps, mounted
 from quorate.fleet.model import Fleet, State
@@ -138,7 +138,7 @@ def _strangers(fleet: Fleet, seen: Mapping[str, Collection[str]]) -> Iterator[Un
                 where = ", ".join(dict.fromkeys(s for one in mine for s in one.servers))
                 why = f"`{mine[0].id}` is backed up from {where}: this may be what it left behind"
                 yield Unprotected(what=name, server=server, why=why)
-            elif not mine and name not in of_no_worth:
+            elif not mine and name not in of_no_worth and name != SPOOL_VOLUME:
                 why = "no service of the fleet that keeps data mounts it"
                 yield Unprotected(what=name, server=server, why=why)
 

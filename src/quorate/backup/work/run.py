@@ -14,6 +14,7 @@ from quorate.backup.jobs.model import VARIABLE, Answer, Job, Trouble, Work
 from quorate.backup.place import Repository
 from quorate.backup.work import answers, bringing, keeping, looking, reach
 from quorate.backup.work.backup import backup
+from quorate.backup.work.create import create
 from quorate.backup.work.ending import Ending, Over
 from quorate.backup.work.prove import prove
 from quorate.backup.work.restore import restore
@@ -117,6 +118,7 @@ WORKS: Mapping[Work, Doing] = {
     Work.FORGET: keeping.forget,
     Work.PRUNE: lambda setting, there, _, outcome: keeping.prune(setting, there, outcome),
     Work.CATALOGUE: lambda setting, there, _, outcome: looking.catalogued(setting, there, outcome),
+    Work.CREATE: lambda setting, there, origin, _: create(setting, there, origin),
     Work.CHECK: lambda setting, there, _, outcome: looking.check(setting, there, outcome),
 }
 

@@ -113,7 +113,7 @@ def scene(
     seen: Snapshot | None = None,
     volumes: Mapping[str, Collection[str]] | None = None,
 ) -> Scene:
-    return Scene(fleet=found, snapshot=seen or snapshot(), volumes=volumes or {})
+    return Scene(fleet=found, snapshot=seen or snapshot(), volumes=volumes or {}, files=b"files")
 
 
 def job(**more: Any) -> Job:

@@ -26,7 +26,7 @@ START = Start(
     secrets=(Secret(file="source-password", deployed="pw-v3"), PLAIN),
     mounts=(
         Mount(source="app_v", target="/data/0", read_only=True, volume=True),
-        Mount(source="/var/lib/spool", target="/spool", made=True),
+        Mount(source="/var/lib/spool", target="/spool"),
     ),
 )
 IDS = {"pw-v3": "s1", "quorate-backup-mine-v1": "s2"}
@@ -54,7 +54,6 @@ def test_a_job_mounts_volumes_read_only_and_takes_secrets_as_files(made: dict[st
     volume, spool = container["Mounts"]
     assert (volume["Type"], volume["ReadOnly"], spool["Type"]) == ("volume", True, "bind")
     assert volume["VolumeOptions"] == {"NoCopy": True}
-    assert spool["BindOptions"] == {"CreateMountpoint": True}
     assert [(s["SecretID"], s["SecretName"], s["File"]["Name"]) for s in container["Secrets"]] == [
         ("s1", "pw-v3", "source-password"),
         ("s2", "quorate-backup-mine-v1", "mine"),

@@ -1,0 +1,66 @@
+"""A job whose services are kept still while it reads their volumes; they run again however it ends.
+
+The record of it is in the services' own labels (`backup/quiesce.py`): whoever starts the job may
+be killed, and what he leaves stopped is found by its deadline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quorate.backup import quiesce
+from quorate.backup.jobs.decide import Refused
+from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.names import service_name
+from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.watching import Outcome
+from quorate.errors import MachineError, QuorateError
+
+
+def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
+    """Stop its services, run the job, start them again.
+
+    When whoever waits is interrupted, the job is removed first: what it read while its services
+    start again would be no copy.
+
+    Raises:
+        EngineError: the services could not be started again; their labels say what is to be done.
+    """
+    door, job = launcher.door, start.job
+    names = ", ".join(start.quiet)
+    wish = quiesce.Wish(
+        services=start.quiet,
+        run=job.run,
+        source=job.source,
+        seconds=job.deadline,
+        method=start.method,
+    )
+    try:
+        launcher.watcher.note(f"keeping {names} still for {job.source}")
+        door.ask(f"{names} cannot be kept still", lambda client: quiesce.begin(client, wish))
+        (outcome,) = launcher.run([start])
+        return _if_still(launcher, start, outcome)
+    except QuorateError as error:
+        return Refused(what=job.source, error=error)
+    except KeyboardInterrupt:
+        door.remove(service_name(job))
+        raise
+    finally:
+        door.ask(f"{names} cannot be started again", lambda client: quiesce.end(client, job.run))
+        launcher.watcher.note(f"{names} run again")
+
+
+def _if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
+    """The outcome; a copy of what was not still all the time is none."""
+    broken = launcher.door.ask(
+        "the services cannot be looked at",
+        lambda client: quiesce.broken(client, start.quiet, start.job.run),
+    )
+    if not broken or outcome.error is not None:
+        return outcome
+    error = MachineError(
+        f"{', '.join(broken)} did not stay stopped while {start.job.source} was read",
+        cause="somebody deployed or scaled it meanwhile: the copy may mix two states",
+        todo="run it again",
+    )
+    return replace(outcome, error=error)
