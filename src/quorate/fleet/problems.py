@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from quorate.fleet.codes import CODES, Severity
+from quorate.fleet.code import Severity
+from quorate.fleet.codes import CODES
 from quorate.fleet.model import Location, Model
 
 if TYPE_CHECKING:

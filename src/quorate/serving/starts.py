@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from quorate.backup.jobs import decide
 from quorate.backup.jobs.decide import Decision
-from quorate.backup.jobs.model import SPOOL, Job, Work
-from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.model import Job, Work
+from quorate.backup.jobs.needs import Start, spool_mount
 from quorate.backup.jobs.repositories import reached, start_of
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.policy.agenda import Item
@@ -69,8 +69,7 @@ def _made(scene: Scene, item: Item) -> Start:
         job = job.model_copy(update=_proof(fleet, item))
     start = start_of(job, node.id, *ways)
     # Dumps are restored there, and every job has a room of its own in it.
-    spool = Mount(source=str(fleet.backup.spool.path), target=SPOOL, made=True)
-    return replace(start, mounts=(*start.mounts, spool))
+    return replace(start, mounts=(*start.mounts, spool_mount(fleet.backup)))
 
 
 def _keeps(fleet: Fleet) -> dict[str, object]:

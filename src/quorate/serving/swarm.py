@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quorate.backup import quiesce
 from quorate.backup.jobs import leftovers, running
@@ -179,7 +179,7 @@ class SwarmNotes:
             else:
                 client.api.create_config(NOTES, b"notes", labels=dict(said))
 
-    def _config(self) -> Mapping[str, dict[str, str]] | None:
+    def _config(self) -> Mapping[str, Any] | None:
         with docker.translated("the controller's notes cannot be read"):
             for raw in self.swarm.manager().api.configs(filters={"name": NOTES}) or ():
                 if (raw.get("Spec") or {}).get("Name") == NOTES:

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from quorate.tools import web
-from tests.unit.fleet.helpers import written
-from tests.unit.serving.test_controller import COMPOSE, FLEET, SECTION
+from tests.unit.fleet.helpers import FLEET, written
+from tests.unit.serving.test_controller import COMPOSE, SECTION
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = "tests.integration.serving.controller_program"

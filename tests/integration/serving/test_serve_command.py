@@ -17,8 +17,8 @@ from typing import Any
 
 from tests.fakes.configs import FakeConfigs
 from tests.fakes.engine import Engine, Handler
-from tests.unit.fleet.helpers import written
-from tests.unit.serving.test_controller import COMPOSE, FLEET, SECTION
+from tests.unit.fleet.helpers import FLEET, written
+from tests.unit.serving.test_controller import COMPOSE, SECTION
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 180.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from quorate.fleet.check import check
-from quorate.fleet.codes import Severity
+from quorate.fleet.code import Severity
 from quorate.fleet.model import Engine, Fleet
 from quorate.fleet.read import read_fleet
 from quorate.plan.solve import make_plan
