@@ -44,7 +44,8 @@ def measured(root: Path, paths: Iterable[str], left_out: Collection[str] = ()) -
             with suppress(FileNotFoundError):
                 name = file if Path(path).is_absolute() else file.relative_to(root)
                 found[str(name).lstrip("/")] = file.lstat().st_size
-    return {path: size for path, size in found.items() if path not in left_out}
+    hidden = frozenset(left_out)
+    return {path: size for path, size in found.items() if path not in hidden}
 
 
 def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:

@@ -5,19 +5,20 @@ Through the engine of the container's server, so that nothing has to be installe
 
 from __future__ import annotations
 
-import io
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from quorate.errors import CommandError, MachineError
 from quorate.tools import command, docker
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
+
+PIECE = 1 << 20
 
 
 class Inside(Protocol):
@@ -27,7 +28,7 @@ class Inside(Protocol):
         """Run a program to its end: its exit code and what it printed.
 
         Raises:
-            MachineError: it cannot be run, or says nothing for too long.
+            MachineError: it cannot be run.
         """
         ...
 
@@ -50,8 +51,7 @@ class Inside(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A container by its id, through its engine; the client's time limit is how long a command
-    may print nothing."""
+    """A container by its id, through its engine. A command in it has no time limit of its own."""
 
     client: DockerClient
     id: str
@@ -67,26 +67,15 @@ class Container:
         entry = tarfile.TarInfo(place.name)
         entry.size, entry.mode = file.stat().st_size, 0o600
         with file.open("rb") as content:
-            # The engine wants a tar archive: its head, the file, and two empty blocks.
-            docker.put_in(self.client, self.id, str(place.parent), _Archive(entry, content))
+            docker.put_in(self.client, self.id, str(place.parent), archived(entry, content))
 
 
-class _Archive(io.RawIOBase):
+def archived(entry: tarfile.TarInfo, content: IO[bytes]) -> Iterator[bytes]:
     """One file as a tar archive, made while it is read, however large it is."""
-
-    def __init__(self, entry: tarfile.TarInfo, content: io.BufferedReader) -> None:
-        padding = -entry.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE
-        self._parts = [io.BytesIO(entry.tobuf()), content, io.BytesIO(b"\0" * padding)]
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while self._parts:
-            if piece := self._parts[0].read(size):
-                return piece
-            self._parts.pop(0)
-        return b""
+    yield entry.tobuf()
+    while piece := content.read(PIECE):
+        yield piece
+    yield bytes(-entry.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE)
 
 
 def matching(client: DockerClient, pattern: str) -> Container:

@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from quorate.backup.policy import quiesce as policy
+from quorate.backup.policy.groups import Batch, swarm_names
 from quorate.backup.policy.quiesce import Record, Stale
 from quorate.errors import EngineError, LockedError, MachineError, QuorateError, UsageError
+from quorate.fleet.model import Fleet
 from quorate.tools import clock, docker
 
 if TYPE_CHECKING:
@@ -41,6 +43,22 @@ class Wish:
     method: str = "stop"
     active: Collection[str] | None = None
     patience: float = STOP_SECONDS
+
+
+def wished(batch: Batch, fleet: Fleet, run: str, active: Collection[str] | None = None) -> Wish:
+    """What a batch of sources needs to be kept still, for the run of that key.
+
+    Raises:
+        UsageError: a service of it cannot be: it runs by compose.
+    """
+    return Wish(
+        services=swarm_names(batch, fleet),
+        run=run,
+        source=batch.name,
+        seconds=batch.seconds,
+        method=batch.method,
+        active=active,
+    )
 
 
 @dataclass
@@ -149,7 +167,8 @@ def converge(
 
     Args:
         client: of a manager.
-        active: keys of the runs that are going on; None: only deadlines count.
+        active: keys of the runs that are going on, each from before it begins to keep anything
+            still; None: only deadlines count.
         say: told of each before it is ended.
 
     Raises:

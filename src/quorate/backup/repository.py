@@ -70,7 +70,7 @@ def store(repository: Repository, payload: Payload, *, watch: Watch | None = Non
         host=payload.server,
         parent=_parent(copies, payload.source.id, payload.server),
         watch=watch,
-        exclude=tuple(str(payload.root.absolute() / path) for path in payload.left_out),
+        exclude=_in_full(payload),
         live=payload.manifest.live,
     )
     if payload.manifest.live:
@@ -98,6 +98,12 @@ def counted(repository: Repository, lasting: str) -> Snapshot:
         cause="it was forgotten in the same moment, or the repository loses what it is given",
         todo="check the repository, then run it again",
     )
+
+
+def _in_full(payload: Payload) -> tuple[str, ...]:
+    """What is left out, by the paths that restic may take its directory to have."""
+    roots = dict.fromkeys((payload.root.absolute(), payload.root.resolve()))
+    return tuple(str(root / path) for root in roots for path in payload.left_out)
 
 
 def _label(payload: Payload, manifest: str, size: int) -> Label:

@@ -89,8 +89,9 @@ class VolumesEntry(KindEntry):
 
     quiesce: Quiesce | None = Field(
         None,
-        description="What keeps a volume still meanwhile: `stop` or `pause` the service, "
-        "`freeze` the file system; `none` when not given.",
+        description="What keeps a volume still meanwhile: `stop` scales its services to 0 and "
+        "back; `none` when not given. `pause` and `freeze` are refused when the backup runs: "
+        "nothing would undo them if it were killed.",
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from quorate.errors import EngineError
 from quorate.tools import command, ssh
@@ -282,19 +282,16 @@ def execute(
 ) -> tuple[int, str]:
     """Run a program in a container to its end: its exit code, and all that it printed.
 
-    As long as it prints nothing for the client's own time limit, it counts as hanging; it
-    goes on in the container all the same.
+    There is no time limit: the SDK waits for the next piece of output however long it takes.
 
     Raises:
-        EngineError: the container is gone or not running, or the time is over.
+        EngineError: the container is gone or not running.
     """
     with translated(f"`{argv[0]}` could not be run in the container {container[:40]}"):
-        made = client.api.exec_create(container, list(argv), user=user)
-        pieces = [
-            piece.decode(errors="replace") for piece in client.api.exec_start(made, stream=True)
-        ]
-        code = client.api.exec_inspect(made["Id"]).get("ExitCode")
-    return (-1 if code is None else int(code)), "".join(pieces)
+        made = str(client.api.exec_create(container, list(argv), user=user)["Id"])
+        said = b"".join(client.api.exec_start(made, stream=True))
+        code = client.api.exec_inspect(made).get("ExitCode")
+    return (-1 if code is None else int(code)), said.decode(errors="replace")
 
 
 def take_out(client: DockerClient, container: str, path: str, into: Path) -> None:
@@ -306,44 +303,64 @@ def take_out(client: DockerClient, container: str, path: str, into: Path) -> Non
     """
     import tarfile
 
-    with translated(f"{path} could not be taken out of the container {container[:40]}"):
+    what = f"{path} could not be taken out of the container {container[:40]}"
+    with translated(what), _whole(what):
         chunks, _ = client.api.get_archive(container, path)
-        with tarfile.open(fileobj=_Pieces(chunks), mode="r|") as archive:
-            member = next((one for one in archive if one.isfile()), None)
-            found = archive.extractfile(member) if member is not None else None
-            if member is None or found is None:
-                raise EngineError(f"{path} is no file in the container {container[:40]}")
-            with into.open("wb") as out:
-                shutil.copyfileobj(found, out, PIECE)
-    if into.stat().st_size != member.size:
+        pieces = _Pieces(chunks)
+        with tarfile.open(fileobj=io.BufferedReader(pieces, PIECE), mode="r|") as archive:
+            member = archive.next()
+            found = archive.extractfile(member) if member and member.isfile() else None
+            if member is not None and found is not None:
+                with into.open("wb") as out:
+                    shutil.copyfileobj(found, out, PIECE)
+                if into.stat().st_size != member.size:
+                    raise tarfile.ReadError("it ends in the middle of the file")
+        pieces.drain()
+        if found is None:
+            raise EngineError(f"{path} is no file in the container {container[:40]}")
+
+
+@contextmanager
+def _whole(what: str) -> Iterator[None]:
+    """An archive that breaks off, as an EngineError."""
+    import tarfile
+
+    try:
+        yield
+    except tarfile.TarError as error:
         raise EngineError(
-            f"only a part of {path} came out of the container {container[:40]}",
-            cause="the connection to the engine broke",
-        )
+            what, cause=f"{error}; the connection to the engine broke, or there is no such file"
+        ) from error
 
 
 class _Pieces(io.RawIOBase):
     """What comes piece by piece, as a file that can be read once."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces, self._left = iter(pieces), b""
+        self._pieces, self._left = iter(pieces), memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._left) < size:
+    def drain(self) -> None:
+        """Take what is left: an answer that is not read to its end keeps its connection."""
+        for _ in self._pieces:
+            pass
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
             piece = next(self._pieces, None)
             if piece is None:
-                break
-            self._left += piece
-        size = len(self._left) if size < 0 else size
-        given, self._left = self._left[:size], self._left[size:]
-        return given
+                return 0
+            self._left = memoryview(piece)
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
 
 
-def put_in(client: DockerClient, container: str, directory: str, archive: IO[bytes]) -> None:
-    """Unpack a tar archive into a directory of a container.
+def put_in(client: DockerClient, container: str, directory: str, archive: Iterator[bytes]) -> None:
+    """Unpack a tar archive, piece by piece, into a directory of a container.
 
     Raises:
         EngineError: the directory is not there, or there is no room.

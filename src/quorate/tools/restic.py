@@ -328,7 +328,7 @@ def _literally(path: str) -> str:
 
 def _only_vanished(done: command.Result) -> bool:
     """Whether all that restic could not read is no longer there, in a backup that it finished."""
-    said = [line for line in done.stderr.splitlines() if line.strip()]
+    said = [line for line in done.stderr.split("\n") if line.strip()]
     items = restic_answers.unread(said)
     named = len(said) < command.KEPT_LINES and None not in items
     return (

@@ -121,8 +121,11 @@ def whole(text: str) -> Any:
 
 
 def messages(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects among lines of output."""
-    for line in text.splitlines():
+    """The JSON objects among lines of output.
+
+    A name may hold what Python also takes for the end of a line, and JSON leaves as it is: U+0085.
+    """
+    for line in text.split("\n"):
         said = whole(line) if line.startswith("{") else None
         if isinstance(said, dict):
             yield said

@@ -20,7 +20,7 @@ from quorate.backup.sources.gitlab import GitLab
 from quorate.errors import MachineError, RefusedError
 from tests.integration.backup import ground
 
-STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab-standin.py"
+STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab_standin.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +169,13 @@ def test_another_version_is_refused(source: FakeContainer, tmp_path: Path) -> No
     (new.root / "opt/gitlab/embedded/service/gitlab-rails/VERSION").write_text("18.5.0\n")
     with pytest.raises(MachineError, match=r"is of GitLab 18\.4\.1, and this one is 18\.5\.0"):
         gitlab.restore(spool, new, over=True)
+
+
+def test_an_archive_that_nobody_names_is_none(source: FakeContainer, tmp_path: Path) -> None:
+    """With CRON=1 GitLab hides all of its words."""
+    silent = FakeContainer(root=source.root, environment={"CRON": "1"})
+    with pytest.raises(MachineError, match="gitlab-backup failed"):
+        GitLab(inside=silent).dump(tmp_path / "spool")
 
 
 def test_the_stand_in_says_what_it_is(source: FakeContainer) -> None:

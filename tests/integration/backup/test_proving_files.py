@@ -17,6 +17,7 @@ from tests.integration.backup import ground
 ODD_NAMES = (
     b"with space ", b"-rf", b"new\nline", b"tab\there", b"quote'\"", b"back\\slash", b"*?[x]",
     b"caf\xc3\xa9", b"cafe\xcc\x81", b"latin-\xe9\xff", b"%2C,comma=", b"x" * 255, b"...",
+    b"next\xc2\x85line", b"line\xe2\x80\xa8separator", b"\x0b\x0c\x1c\x1e", b"cut\xe2\x82",
 )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class FakeEngine:
 
     def __init__(self, *names: str) -> None:
         self.names, self.put = names, b""
+        self.cut: int | None = None
 
     @property
     def api(self) -> FakeEngine:
@@ -67,9 +68,19 @@ class FakeEngine:
             for number, name in enumerate(self.names)
         ]
 
+    def get_archive(self, container: str, path: str) -> tuple[Any, dict[str, Any]]:
+        """An archive of one file, in pieces, some of them empty."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            entry = tarfile.TarInfo(path.rpartition("/")[2])
+            entry.size = len(self.put)
+            archive.addfile(entry, io.BytesIO(self.put))
+        whole = packed.getvalue()[: self.cut]
+        pieces = [whole[start : start + 700] for start in range(0, len(whole), 700)]
+        return iter([b"", *pieces, b""]), {}
+
     def put_archive(self, container: str, path: str, data: Any) -> None:
-        while piece := data.read(700):
-            self.put += piece
+        self.put = b"".join(data)
 
 
 def test_the_newest_container_that_matches() -> None:
@@ -91,3 +102,20 @@ def test_a_file_is_put_in_as_an_archive(tmp_path: Path, size: int) -> None:
         content = archive.extractfile(member)
         assert content is not None and content.read() == file.read_bytes()
     assert (member.name, member.mode, member.uid) == ("secrets.json", 0o600, 0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 512, 100_000])
+def test_a_file_is_taken_out_of_an_archive(tmp_path: Path, size: int) -> None:
+    engine = FakeEngine()
+    engine.put = bytes(range(250)) * (size // 250) + bytes(size % 250)
+    into = tmp_path / "out"
+    Container(client=cast("DockerClient", engine), id="x").take("/a/b.tar", into)
+    assert into.read_bytes() == engine.put
+
+
+@pytest.mark.parametrize("cut", [0, 100, 600, 5000])
+def test_half_a_file_is_none(tmp_path: Path, cut: int) -> None:
+    engine = FakeEngine()
+    engine.put, engine.cut = bytes(10_000), cut
+    with pytest.raises(MachineError):
+        Container(client=cast("DockerClient", engine), id="x").take("/a/b.tar", tmp_path / "out")

@@ -11,7 +11,7 @@ from quorate.backup import content
 from quorate.backup.filetree import differences
 from quorate.backup.model import Kind, Manifest
 from quorate.tools.restic import _literally
-from quorate.tools.restic_answers import unread
+from quorate.tools.restic_answers import messages, unread
 
 
 def file(digest: str, changed: int, mode: str = "0644") -> str:
@@ -117,3 +117,9 @@ def test_what_restic_could_not_read() -> None:
 
 def test_a_path_as_a_pattern_is_that_path() -> None:
     assert _literally("/v/a[b]*?\\c") == "/v/a\\[b\\]\\*\\?\\\\c"
+
+
+def test_a_name_with_a_lines_end_is_one_answer() -> None:
+    """Found by random names: of ten thousand, three had U+0085."""
+    said = '{"name": "a\u0085b\u2028c"}\n{"name": "d"}\n'
+    assert [one["name"] for one in messages(said)] == ["a\u0085b\u2028c", "d"]

@@ -12,7 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quorate.backup.model import Kind, Source
+from quorate.errors import UsageError
 from quorate.fleet.backup import SourcePolicy
+from quorate.fleet.datasets import Homes, data_sets
+from quorate.fleet.model import Engine, Fleet
 
 ORDER = (
     *(Kind.SWARM, Kind.CONFIGS, Kind.SYSTEM, Kind.GITLAB),
@@ -51,8 +54,8 @@ def batches(
     Args:
         sources: those that are due.
         policies: by the source's id; a source without one is left out.
-        users: the services that mount each volume, by the source's id, those first that use
-            others; of sources that are not in it, the source's own service.
+        users: the services that mount each volume, by the source's id, as `users_of` has them;
+            of sources that are not in it, the source's own service.
     """
     due = [source for source in sources if source.id in policies]
     mounted = users or {}
@@ -105,3 +108,45 @@ def _batch(
 def _dumped(service: str, members: Iterable[Source]) -> bool:
     """Whether a service is a database of the batch: it has to run to be dumped."""
     return any(one.service == service and one.kind is not Kind.VOLUME for one in members)
+
+
+def users_of(fleet: Fleet, homes: Homes | None = None) -> dict[str, tuple[str, ...]]:
+    """The services that use each source's data, those first that need others of them.
+
+    So they stop before what they need does, and start after it.
+    """
+    needs = {service.id: service.needs for service in fleet.services}
+    return {
+        one.id: tuple(sorted(one.services, key=lambda name: (-len(_needed(name, needs)), name)))
+        for one in data_sets(fleet, homes)
+    }
+
+
+def _needed(name: str, needs: Mapping[str, Sequence[str]]) -> set[str]:
+    """All that a service needs, and what that needs, and so on."""
+    found: set[str] = set()
+    todo = list(needs.get(name, ()))
+    while todo:
+        other = todo.pop()
+        if other not in found:
+            found.add(other)
+            todo += needs.get(other, ())
+    return found
+
+
+def swarm_names(batch: Batch, fleet: Fleet) -> tuple[str, ...]:
+    """What the swarm calls the services that a batch keeps still.
+
+    Raises:
+        UsageError: one runs by compose, which no label survives.
+    """
+    services = [fleet.service(name) for name in batch.quiesced]
+    for service in services:
+        if service.engine is not Engine.SWARM:
+            raise UsageError(
+                f"{service.id} cannot be kept still for {batch.name}",
+                cause=f"its stack {service.stack} runs by compose on one server: nothing there "
+                "would start it again if the backup were killed",
+                todo="use hooks of the source, or `quiesce: none`",
+            )
+    return tuple(service.swarm_name for service in services)

@@ -14,11 +14,12 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from quorate.backup.policy.quiesce import PREFIX as QUIESCE
+
 Raw = Mapping[str, Any]
 PREDEFINED = ("bridge", "host", "none", "docker_gwbridge", "ingress")
 HIDDEN = ("JoinTokens", "CAConfig", "EncryptionConfig", "TLSInfo")
 LOCK = "quorate-lock"
-QUIESCE = "quorate.quiesce."
 
 
 def files(

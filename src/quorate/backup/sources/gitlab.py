@@ -32,7 +32,8 @@ MADE = re.compile(r"Creating backup archive: (\S+_gitlab_backup\.tar) \.\.\. don
 FAILED = re.compile(r"Dumping (.+?) failed: (.*)")
 
 # Compressed so that a later archive shares most of its bytes with this one in the repository.
-CREATE = ("gitlab-backup", "create", "GZIP_RSYNCABLE=yes", "CRON=1")
+# Not with CRON=1, which hides the words by which the archive is known.
+CREATE = ("gitlab-backup", "create", "GZIP_RSYNCABLE=yes")
 
 
 @dataclass(frozen=True, kw_only=True)

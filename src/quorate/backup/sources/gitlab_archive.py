@@ -130,11 +130,11 @@ def _add(into: _Sum, name: str, content: IO[bytes]) -> None:
         into.add(name, _digest(content))
 
 
-def _digest(content: IO[bytes]) -> str:
+def _digest(content: IO[bytes] | gzip.GzipFile) -> str:
     return _digest_and_tail(content)[0]
 
 
-def _digest_and_tail(content: IO[bytes]) -> tuple[str, bytes]:
+def _digest_and_tail(content: IO[bytes] | gzip.GzipFile) -> tuple[str, bytes]:
     digest, tail = hashlib.sha256(), b""
     while chunk := content.read(CHUNK):
         digest.update(chunk)

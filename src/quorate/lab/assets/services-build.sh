@@ -93,7 +93,7 @@ done
 ln -s /usr/local/lib/quorate/mariadb-health.sh /usr/local/bin/healthcheck.sh
 ln -s /usr/local/lib/quorate/wget.sh /usr/local/bin/wget
 for name in gitlab-backup gitlab-ctl gitlab-rake gitlab-standin; do
-    ln -s /usr/local/lib/quorate/gitlab-standin.py "/usr/local/bin/$name"
+    ln -s /usr/local/lib/quorate/gitlab_standin.py "/usr/local/bin/$name"
 done
 sh -eu "$BUILD/services-configure.sh"
 

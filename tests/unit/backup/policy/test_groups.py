@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.backup.model import Kind, Source
-from quorate.backup.policy.groups import Batch, batches
+from quorate.backup.policy.groups import Batch, batches, swarm_names, users_of
+from quorate.backup.policy.sources import planned
+from quorate.backup.quiesce import wished
+from quorate.errors import UsageError
 from quorate.fleet.backup import DEFAULTS, SourcePolicy
+from quorate.fleet.model import Engine
+from tests.unit.fleet.helpers import FLEET, fleet_of
 
 
 def source(id: str, kind: Kind, group: str | None = None, service: str | None = None) -> Source:
@@ -96,3 +104,41 @@ def test_every_source_is_in_one_batch_and_no_service_is_stopped_by_two(
     for one in made:
         mine = [b.name for b in found if any(other.group == one.group for other in b.sources)]
         assert one.group is None or len(set(mine)) == 1
+
+
+APP = """\
+services:
+  db: {image: x, volumes: ["d:/var/lib/mysql"], x-quorate: {state: mariadb, pin: one, group: g}}
+  app: {image: x, volumes: ["u:/u"], x-quorate: {state: volume, pin: one, group: g, needs: [db]}}
+  web: {image: x, volumes: ["u:/u"], x-quorate: {state: volume, pin: one, group: g, needs: [app]}}
+  cron: {image: x, volumes: ["u:/u"], x-quorate: {state: volume, pin: one, group: g}}
+volumes: {d: , u: }
+"""
+POLICY = """\
+backup:
+  repositories:
+    away: {sftp: {host: box.example.org, path: /b}, password: {environment: P}, offsite: true}
+  kinds: {volume: {quiesce: stop}}
+"""
+
+
+def test_a_whole_fleet(tmp_path: Path) -> None:
+    """From its files to what is kept still, in the order in which it stops."""
+    fleet = fleet_of(tmp_path, {"fleet.yaml": FLEET + POLICY, "compose.yaml": APP})
+    rules = {one.source.id: one.policy for one in planned(fleet) if one.policy}
+    found = batches([one.source for one in planned(fleet)], rules, users_of(fleet))
+    batch = next(one for one in found if one.name == "g")
+    assert [one.id for one in batch.sources] == ["db", "volume/app_u"]
+    assert batch.quiesced == ("web", "app", "cron") and batch.method == "stop"
+    wish = wished(batch, fleet, "r1", {"r1"})
+    assert wish.services == ("app_web", "app_app", "app_cron")
+    assert (wish.run, wish.source, wish.method, wish.seconds) == ("r1", "g", "stop", batch.seconds)
+
+
+def test_what_runs_by_compose_is_not_stopped(tmp_path: Path) -> None:
+    fleet = fleet_of(tmp_path, {"fleet.yaml": FLEET + POLICY, "compose.yaml": APP})
+    services = tuple(one.model_copy(update={"engine": Engine.COMPOSE}) for one in fleet.services)
+    moved = fleet.model_copy(update={"services": services})
+    batch = Batch(name="g", sources=(UPLOADS,), quiesced=("app",), method="stop")
+    with pytest.raises(UsageError, match="app cannot be kept still for g"):
+        swarm_names(batch, moved)

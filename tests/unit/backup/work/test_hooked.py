@@ -40,8 +40,8 @@ class FakeEngine:
         self.ran.append((container, argv[2]))
         return {"Id": argv[2]}
 
-    def exec_start(self, made: dict[str, str], *, stream: bool) -> Iterator[bytes]:
-        yield b"it says: " + made["Id"].encode()
+    def exec_start(self, id: str, *, stream: bool) -> Iterator[bytes]:
+        yield b"it says: " + id.encode()
 
     def exec_inspect(self, id: str) -> dict[str, int]:
         return {"ExitCode": 3 if "bad" in id else 0}

@@ -50,10 +50,13 @@ FILES = {
 NAMES = {"lfs": "lfs objects", "registry": "container registry images", "db": "database"}
 SUFFIX = "_gitlab_backup.tar"
 INFORMATION = "backup_information.yml"
+HIDDEN = "CRON" in os.environ or any(word.startswith("CRON=") for word in sys.argv)
 STAND_IN = "This is a stand-in for GitLab in a Quorate lab, not GitLab."
 
 
 def say(text: str) -> None:
+    if HIDDEN:
+        return
     now = datetime.now(UTC)
     print(f"{now:%Y-%m-%d %H:%M:%S} UTC -- {text}", flush=True)
 
@@ -320,7 +323,7 @@ def remove(path: Path) -> None:
 
 def main() -> int:
     name, argv = Path(sys.argv[0]).name, sys.argv[1:]
-    if name.startswith("gitlab-standin"):
+    if name.startswith(("gitlab-standin", "gitlab_standin")):
         name, argv = (argv[0] if argv else "help"), argv[1:]
     verbs = {"gitlab-backup create": create, "gitlab-backup restore": restore}
     whole = f"{name} {argv[0]}" if argv else name
