@@ -13,6 +13,8 @@ from typing import Any
 
 from quorate.tools import docker
 
+docker.engine_errors()  # imports the SDK now: doing so opens a port, which no test may
+
 START = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
@@ -120,7 +122,12 @@ class FakeServices:
         return [*tasks, {"NodeID": "n2", "Status": {"State": "running"}}]
 
     def post(
-        self, url: str, params: dict[str, str], json: dict[str, Any], timeout: float
+        self,
+        url: str,
+        params: dict[str, str],
+        json: dict[str, Any],
+        headers: dict[str, str],
+        timeout: float,
     ) -> FakeAnswer:
         identity = url.split("/services/")[1].split("/")[0]
         one = self._named(identity)

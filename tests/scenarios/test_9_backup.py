@@ -153,7 +153,7 @@ def test_a_job_whose_starter_was_killed_is_followed_by_the_next(vault: Office) -
     first = vault.start("backup", "run", "db", "--fleet", str(vault.fleet), "--lab")
     steps.when_it_says(first, "backup of db on one: started")
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait(timeout=10)
+    steps.its_end(first, within=10)
     (job,) = labelled(vault, LABEL).values()
     report = backup(vault, "run", "db")
     ended = [*report["runs"], *report["earlier"]]

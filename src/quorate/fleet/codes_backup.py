@@ -81,14 +81,6 @@ BACKUPS = {
         "Swarm never gives a secret back: with the machine this file is on, they would be gone",
         "say under `backup.bundle` who may open one: `recipients: [age1…]`, or a passphrase",
     ),
-    "Q731": Code(
-        "nobody is told of backups that fail", _E,
-        "the section does nothing", "name an address under `backup.notify.to`, or leave it out",
-    ),
-    "Q732": Code(
-        "a digest that is never sent", _W,
-        "its time does nothing", "add `digest` to `backup.notify.events`, or remove its time",
-    ),
     "Q721": Code(
         "a write-ahead log on the server of its database", _E,
         "one lost server, or one lost disk, takes both",
@@ -104,5 +96,13 @@ BACKUPS = {
         "Postgres stops when it cannot write; without the bound a receiver that is away "
         "would let its log grow until then",
         "set `wal.slot_room` to a tenth of the disk",
+    ),
+    "Q731": Code(
+        "nobody is told of backups that fail", _E,
+        "the section does nothing", "name an address under `backup.notify.to`, or leave it out",
+    ),
+    "Q732": Code(
+        "a digest that is never sent", _W,
+        "its time does nothing", "add `digest` to `backup.notify.events`, or remove its time",
     ),
 }  # fmt: skip

@@ -199,10 +199,12 @@ def _send(
     body: Mapping[str, Any],
     auth: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    from docker.auth import encode_header
-
     api = client.api
-    headers = {"X-Registry-Auth": encode_header(dict(auth))} if auth else {}
+    headers = {}
+    if auth:
+        from docker.auth import encode_header
+
+        headers = {"X-Registry-Auth": encode_header(dict(auth))}
     answer = api.post(
         f"{api.base_url}/v{api.api_version}{path}",
         params=dict(params),

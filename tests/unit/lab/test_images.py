@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from quorate.errors import LabError
-from quorate.fleet.model import Fleet, Service
+from quorate.fleet.backup import Backup, Repository
+from quorate.fleet.model import Fleet, SecretSource, Service
+from quorate.image.recipe import image_name
 from quorate.lab import images
 from quorate.lab.images_debian import program
 from quorate.lab.images_names import parse
@@ -136,3 +138,16 @@ def test_the_same_path_in_two_registries_is_refused() -> None:
 def test_upstream_images_are_all_upstream() -> None:
     chosen = images.upstream_images(fleet(service("a", "traefik:v3.3"), service("b", "redis:7")))
     assert {source.kind for source in chosen.values()} == {"upstream"}
+
+
+def test_quorates_own_image_is_there_where_there_are_backups() -> None:
+    repository = Repository(name="near", place="local", password=SecretSource(environment="P"))
+    plain = fleet(service("db", "postgres:16"))
+    assert images.holdings(plain).bases == ("services",)
+    for name, host in (("reg.example.com/ops/quorate:2", ("reg.example.com",)), (None, ())):
+        backup = Backup(image=name, repositories=(repository,))
+        held = images.holdings(plain.model_copy(update={"backup": backup}))
+        own = [one for one in held.images if one.base == images.QUORATE]
+        assert [one.reference.path.rpartition("/")[2] for one in own] == ["quorate"]
+        assert set(held.bases) == {"services", "quorate"} and held.hosts == host
+        assert held.sources[image_name(backup)].kind == "debian"

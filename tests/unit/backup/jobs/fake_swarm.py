@@ -70,6 +70,7 @@ class FakeSwarm:
         self.removed: list[str] = []
         self.failures: list[Exception] = []
         self.down: set[str] = set()
+        self.configs_there: set[str] = set()
         self.at_once: int = 0
         self.on_tasks: Callable[[], None] = lambda: None
 
@@ -111,6 +112,14 @@ class FakeSwarm:
             raise refused(404, f"service {name} not found")
         del self.services_there[name]
         self.removed.append(name)
+
+    def configs(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        return [{"Spec": {"Name": name}} for name in self.configs_there]
+
+    def create_config(self, name: str, data: bytes, labels: Mapping[str, str]) -> None:
+        if name in self.configs_there:
+            raise refused(409, f"config {name} already exists")
+        self.configs_there.add(name)
 
     def nodes(self) -> list[dict[str, Any]]:
         return [

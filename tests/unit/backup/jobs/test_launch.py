@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from requests.exceptions import ConnectionError as Broken
 
-from quorate.backup.jobs import door, leftovers
+from quorate.backup.jobs import decide, door, leftovers, making
 from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import AT_ONCE, Launcher
 from quorate.backup.jobs.model import Job, Progress, Trouble
@@ -20,7 +21,7 @@ from quorate.backup.jobs.watching import Outcome
 from quorate.errors import EngineError, LockedError, MachineError, QuorateError
 from quorate.tools import clock
 from tests.unit.backup.jobs.fake_swarm import ANSWER, FakeSwarm, Script, refused, told
-from tests.unit.backup.jobs.made import NOW, job, task
+from tests.unit.backup.jobs.made import NOW, fleet, job, scene, task
 
 LEADERLESS = "rpc error: code = Unknown desc = The swarm does not have a leader."
 
@@ -265,3 +266,30 @@ def test_whoever_may_still_read_an_answer_has_a_minute_for_it(
     tasks = [task("job", "one", timestamp=NOW)]
     how, then = Standing(stage=stage), NOW + timedelta(seconds=seconds)
     assert leftovers.forsaken(how, tasks, then) is gone
+
+
+def test_a_repository_is_made_once_and_another_place_is_another_one(
+    now: list[float], tmp_path: Path
+) -> None:
+    swarm = FakeSwarm()
+    knock = Door(lambda: swarm.client, print)
+    near, far, *others = fleet(tmp_path).backup.repositories
+    assert making.unmade(knock, (near, far, *others), {"first", "second"}) == [near, far]
+    for _ in range(2):
+        making.note(knock, near, fleet="test")
+    assert making.unmade(knock, (near, far), {"first", "second"}) == [far]
+    moved = near.model_copy(update={"address": "/elsewhere"})
+    assert making.unmade(knock, (moved,), {"first"}) == [moved]
+
+
+def test_all_repositories_have_the_chunks_of_the_first(now: list[float], tmp_path: Path) -> None:
+    found = scene(fleet(tmp_path))
+    decision = decide.creations(found, found.fleet.backup.repositories[:3], due=NOW)
+    jobs = [start.job for start in decision.starts]
+    assert [job.work.value for job in jobs] == ["create"] * 3
+    assert [(job.repository.name, job.origin.name if job.origin else None) for job in jobs] == [
+        ("first", None),
+        ("second", "first"),
+        ("away", "first"),
+    ]
+    assert decision.starts[1].stores == ("first",), "it is read from another server"

@@ -50,7 +50,7 @@ WEEKLY = Schedule(every="weekly", day="sunday", at="01:30")
 
 def base(day: float, *, hours: float = 1.0) -> Base:
     begin = START + day * DAY
-    return Base(id=f"{begin:%m%dT%H}", begin=begin, end=begin + timedelta(hours=hours))
+    return Base(id=f"{begin:%m%dT%H%M%S%f}", begin=begin, end=begin + timedelta(hours=hours))
 
 
 def day(number: float) -> datetime:
