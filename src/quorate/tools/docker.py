@@ -284,16 +284,35 @@ def execute(
 ) -> tuple[int, str]:
     """Run a program in a container to its end: its exit code, and all that it printed.
 
-    There is no time limit: the SDK waits for the next piece of output however long it takes.
+    There is no time limit: the next piece of output is waited for however long it takes. The
+    SDK's own call loses output that arrives together with the engine's answer.
 
     Raises:
         EngineError: the container is gone or not running.
     """
-    with translated(f"`{argv[0]}` could not be run in the container {container[:40]}"):
-        made = str(client.api.exec_create(container, list(argv), user=user)["Id"])
-        said = b"".join(client.api.exec_start(made, stream=True))
-        code = client.api.exec_inspect(made).get("ExitCode")
-    return (-1 if code is None else int(code)), said.decode(errors="replace")
+    api, what = client.api, f"`{argv[0]}` could not be run in the container {container[:40]}"
+    with translated(what):
+        made = str(api.exec_create(container, list(argv), user=user)["Id"])
+        url = f"{api.base_url}/v{api.api_version}/exec/{made}/start"
+        answer = api.post(url, json={"Detach": False, "Tty": False}, timeout=None)
+        if not answer.ok:
+            raise _refusal(what, answer)
+        code = api.exec_inspect(made).get("ExitCode")
+    return (-1 if code is None else int(code)), unframed(answer.content).decode(errors="replace")
+
+
+def unframed(stream: bytes) -> bytes:
+    """What a program wrote, without the eight bytes that the engine puts before each piece.
+
+    They are the stream's number, three zeros, and the piece's length, the high byte first:
+    https://docs.docker.com/reference/api/engine/version/v1.44/#tag/Container/operation/ContainerAttach
+    """
+    out, at = [], 0
+    while at + 8 <= len(stream):
+        end = at + 8 + int.from_bytes(stream[at + 4 : at + 8], "big")
+        out.append(stream[at + 8 : end])
+        at = end
+    return b"".join(out)
 
 
 def take_out(client: DockerClient, container: str, path: str, into: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,19 @@ from quorate.errors import MachineError, UsageError
 from quorate.tools import docker
 
 
+class FakeAnswer:
+    """What an engine answers to the start of a command: one piece of output, framed."""
+
+    ok = True
+
+    def __init__(self, said: bytes) -> None:
+        self.content = b"\x01\0\0\0" + len(said).to_bytes(4, "big") + said
+
+
 class FakeEngine:
     """As much of an engine as hooks need: two containers, and commands that fail by name."""
+
+    base_url, api_version = "http+docker://fake", "1.44"
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, str]] = []
@@ -40,8 +50,9 @@ class FakeEngine:
         self.ran.append((container, argv[2]))
         return {"Id": argv[2]}
 
-    def exec_start(self, id: str, *, stream: bool) -> Iterator[bytes]:
-        yield b"it says: " + id.encode()
+    def post(self, url: str, *, json: dict[str, bool], timeout: None) -> FakeAnswer:
+        assert json == {"Detach": False, "Tty": False}
+        return FakeAnswer(b"it says: " + url.split("/")[-2].encode())
 
     def exec_inspect(self, id: str) -> dict[str, int]:
         return {"ExitCode": 3 if "bad" in id else 0}
