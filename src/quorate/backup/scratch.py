@@ -201,10 +201,13 @@ def mariadb(
     """
     programs = maria.installed()
     with room("mysql", place) as where:
+        # A server that starts removes temporary tables it finds in there: of any server.
+        apart = f"--tmpdir={where.directory}"
         install = [
             command.resolve("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={where.data}",
+            apart,
         ]
         install += ["--auth-root-authentication-method=normal", "--skip-test-db", PLAIN_FILES]
         command.run(where.as_user(*install), timeout=START_SECONDS, cwd=where.directory)
@@ -215,6 +218,7 @@ def mariadb(
             command.resolve("mariadbd"),
             "--no-defaults",
             f"--datadir={where.data}",
+            apart,
             PLAIN_FILES,
         ]
         argv += [f"--socket={socket}", f"--pid-file={where.directory}/pid"]

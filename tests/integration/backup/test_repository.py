@@ -80,8 +80,8 @@ def test_a_source_that_vanishes_before_restic_reads_it_is_an_error(
     both = replace(ground.payload(spool, "run-1"), paths=("data", "more"))
     real = content.measured
 
-    def measured_then_gone(root: Path, paths: tuple[str, ...]) -> dict[str, int]:
-        found = real(root, paths)
+    def measured_then_gone(root: Path, *given: tuple[str, ...]) -> dict[str, int]:
+        found = real(root, *given)
         (spool / "more" / "file").unlink()
         (spool / "more").rmdir()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -111,6 +112,7 @@ def test_a_line_that_postgres_does_not_understand_is_said_before(primary: Primar
 
 def test_a_file_that_postgres_may_not_write_is_said(primary: Primary) -> None:
     path = primary.where.data / "pg_hba.conf"
+    was = path.stat()
     path.unlink()
     path.mkdir()
     try:
@@ -119,23 +121,24 @@ def test_a_file_that_postgres_may_not_write_is_said(primary: Primary) -> None:
     finally:
         path.rmdir()
         path.write_text(HBA)
+        os.chown(path, was.st_uid, was.st_gid)
+        path.chmod(was.st_mode)
 
 
 def test_a_slot_in_use_is_not_taken_away(primary: Primary) -> None:
     apply(primary)
     primary.ask(MAKE_SLOT)
     argv = [primary.programs.argv("pg_receivewal"), "-D", str(primary.where.directory), "-S", SLOT]
-    argv += ["-d", pg.conninfo(primary.admin, "postgres")]
-    receiving = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-    try:
-        active = f"SELECT to_json(active) FROM pg_replication_slots WHERE slot_name = '{SLOT}'"
-        real_databases.until(lambda: primary.ask(active) == [True])
-        with pytest.raises(RefusedError, match="is in use; nothing was changed"):
-            acting.undo(primary.admin, WANTED, SLOT, primary.programs)
-    finally:
-        receiving.kill()
-        receiving.wait()
-        real_databases.until(lambda: primary.ask(active) == [False])
+    argv += ["-d", pg.conninfo(primary.remote, "postgres")]
+    active = f"SELECT to_json(active) FROM pg_replication_slots WHERE slot_name = '{SLOT}'"
+    with pg.environment(primary.remote) as env, subprocess.Popen(argv, env=env) as receiving:
+        try:
+            real_databases.until(lambda: primary.ask(active) == [True])
+            with pytest.raises(RefusedError, match="is in use; nothing was changed"):
+                acting.undo(primary.admin, WANTED, SLOT, primary.programs)
+        finally:
+            receiving.kill()
+    real_databases.until(lambda: primary.ask(active) == [False])
 
 
 def test_no_password_is_in_the_servers_log(primary: Primary) -> None:

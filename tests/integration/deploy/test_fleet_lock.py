@@ -22,17 +22,17 @@ import sys, time
 from quorate.deploy import lock
 from quorate.tools import docker
 client = docker.connect_socket(sys.argv[1])
-with lock.hold(client, what="up"):
+with lock.hold(client, what="up", settings=lock.Settings({settings})):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
-def holding_process(client: DockerClient) -> subprocess.Popen[str]:
+def holding_process(client: DockerClient, settings: str = "") -> subprocess.Popen[str]:
     """Another process that holds the lock, for certain, when this returns."""
     base = client.api.adapters["http+docker://"].socket_path  # type: ignore[attr-defined]
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, base],
+        [sys.executable, "-c", HOLD.format(settings=settings), base],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -88,11 +88,8 @@ def test_waiting_gets_it_when_the_holder_is_done(swarm: DockerClient) -> None:
         end(process, signal.SIGKILL)
 
 
-def test_renewed_while_held_and_noticed_when_lost(
-    swarm: DockerClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lock, "RENEW_SECONDS", 0.1)
-    with lock.hold(swarm, what="up") as held:
+def test_renewed_while_held_and_noticed_when_lost(swarm: DockerClient) -> None:
+    with lock.hold(swarm, what="up", settings=lock.Settings(renew=0.1)) as held:
         time.sleep(1.0)
         found = lock.holder(swarm)
         assert found is not None and found.age < 0.6
@@ -103,12 +100,10 @@ def test_renewed_while_held_and_noticed_when_lost(
             held.check()
 
 
-def test_not_renewed_for_long_is_stale(
-    swarm: DockerClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = holding_process(swarm)
+def test_not_renewed_for_long_is_stale(swarm: DockerClient) -> None:
+    """For as long as its holder has said, whatever others think."""
+    process = holding_process(swarm, "lasts=0.5")
     try:
-        monkeypatch.setattr(lock, "STALE_SECONDS", 0.5)
         time.sleep(1.0)
         with lock.hold(swarm, what="up"):
             found = lock.holder(swarm)
