@@ -48,8 +48,8 @@ test: lint lab-packages engine ## Check the code and run every test: unit, integ
 	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill"
 
 .PHONY: test-drills
-test-drills: $(READY) lab-packages engine ## Run the long scenarios too: a lost leader, Ctrl-C at every step, by hand
-	@$(PYTEST) tests/scenarios -m drill
+test-drills: $(READY) lab-packages engine ## Run the long tests too: a lost leader, Ctrl-C at every step, 100,000 files, by hand
+	@$(PYTEST) tests/integration tests/scenarios -m drill
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the quick unit tests only (a minute; no process, no network, nothing random)

@@ -280,7 +280,7 @@ def test_a_link_that_comes_back_as_another_is_told(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other owners")
-@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.drill)])
 def test_every_odd_file_of_a_large_volume_comes_back(
     near: Repository, root: Path, tmp_path: Path, count: int
 ) -> None:

@@ -126,10 +126,11 @@ def _reached(one: Repository, paths: Mapping[str, str]) -> Iterator[str]:
                 yield f"password of the user {one.user} in the address: {path}"
             case _:
                 yield f"{name} for ssh: {path}"
-    ssh = f" -o sftp.command={shlex.quote(_ssh(one, paths))}" if one.place == "sftp" else ""
     prefix = {"local": "", "sftp": "sftp:", "s3": "s3:", "rest": "rest:"}[one.place]
     at = f"   (there: on {one.server})" if one.place == "local" else ""
-    yield f"restic -r {prefix}{one.address} -p {password}{ssh} snapshots{at}"
+    ssh = [f"-o sftp.command={shlex.quote(_ssh(one, paths))}"] if one.place == "sftp" else []
+    words = [f"restic -r {prefix}{one.address} -p {password}", *ssh, f"snapshots{at}"]
+    yield (" \\\n    " if ssh else " ").join(words)
 
 
 def _ssh(one: Repository, paths: Mapping[str, str]) -> str:

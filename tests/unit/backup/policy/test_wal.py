@@ -107,11 +107,11 @@ def test_slots_of_names_that_look_alike_differ() -> None:
     assert len(names) == 6
 
 
-@given(st.lists(st.floats(0, 100), unique=True, max_size=12), st.floats(0, 60))
+@given(st.lists(st.integers(0, 2400), unique=True, max_size=12), st.integers(0, 60))
 def test_every_moment_of_the_time_that_is_kept_stays_restorable(
-    days: list[float], keep: float
+    hours: list[int], keep: int
 ) -> None:
-    bases = [base(each) for each in days]
+    bases = [base(each / 24) for each in hours]
     now = day(101)
     gone = surplus(bases, now=now, keep=keep * 86400)
     left = [one for one in bases if one.id not in gone]
