@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 
 from quorate import errors
-from quorate.backup.work.ending import TERMINATED_CODE
+from quorate.backup.runner.ending import TERMINATED_CODE
 from quorate.errors import QuorateError
 from quorate.fleet.codes import CODES
 

@@ -35,9 +35,9 @@ def _proof_failed(scope: Scope) -> Rule:
         summary="A copy of {{ $labels.source }} in {{ $labels.repository }} does not restore to "
         "what it was",
         cause="It is damaged, cut off, or what restores it differs from what made it.",
-        action=f"`quorate backup list {{{{ $labels.source }}}} --fleet {scope.file}` says which "
-        "and how it differs, and which older ones are proven; a new backup, then "
-        f"`quorate backup prove {{{{ $labels.source }}}} --fleet {scope.file}`.",
+        action=f"`quorate backup list --source {{{{ $labels.source }}}} --fleet {scope.file}` says "
+        "which, and which older ones are proven; make a new one: "
+        f"`quorate backup run {{{{ $labels.source }}}} --fleet {scope.file}`.",
     )
 
 
@@ -72,8 +72,8 @@ def _never_proven(scope: Scope) -> Rule:
 
 def _prove(scope: Scope) -> str:
     return (
-        f"`quorate backup prove {{{{ $labels.source }}}} --fleet {scope.file}` restores one and "
-        f"says what differs; `quorate backup status {scope.file}`."
+        f"`quorate backup status {scope.file}` says what was proven, and when; the log of "
+        "`quorate serve` how its proofs ended."
     )
 
 
@@ -86,8 +86,8 @@ def _repository_damaged(scope: Scope) -> Rule:
         summary="The repository {{ $labels.repository }} did not pass its check",
         cause="Its disk loses or changes data, or somebody removed files in it.",
         action="Look at the disk there. The copies in other repositories are not touched by it: "
-        f"prove them (`quorate backup prove --fleet {scope.file}`), then `restic repair` where "
-        "this one lies.",
+        f"`quorate backup list --fleet {scope.file}` says which of them are proven. Then `restic "
+        "repair` where this one lies.",
     )
 
 
@@ -101,7 +101,7 @@ def _repository_silent(scope: Scope) -> Rule:
         summary="The repository {{ $labels.repository }} could not be read for "
         "{{ $value | humanizeDuration }}",
         cause="Its server or store is down, or refuses us. What is said of its copies is as old.",
-        action=f"`quorate backup doctor {scope.file}` asks it and says what it answers.",
+        action=f"`quorate backup list --fleet {scope.file}` asks it and says what it answers.",
     )
 
 

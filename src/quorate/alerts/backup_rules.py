@@ -98,8 +98,7 @@ def _failed(scope: Scope) -> Rule:
         cause="Exit code 6: a program, server, disk or repository is not as needed; "
         "docs/reference/exit-codes.md has the others. The copies that were there are untouched.",
         action=f"`quorate backup status {scope.file}` gives the reason; "
-        f"`quorate backup doctor {scope.file}` finds stale locks and repositories that do not "
-        "answer.",
+        f"`quorate backup list --fleet {scope.file}` says which repositories do not answer.",
     )
 
 
@@ -132,8 +131,8 @@ def _full(scope: Scope, *, expr: str, where: str, seen_by: str) -> Rule:
         summary=f"Only {{{{ $value | humanizePercentage }}}} are left for {where}",
         cause="Copies grew, are kept for longer, or are not proven: what is not proven takes no "
         "other's place. A backup that finds no room fails.",
-        action=f"`quorate backup prune {scope.file}` gives back what no copy uses; "
-        f"`quorate backup estimate {scope.file}` says what the policy needs.",
+        action=f"`quorate backup estimate {scope.file}` says what the policy needs: give it a "
+        "larger disk, or keep fewer copies; the controller gives back what no copy uses.",
         labels={"seen_by": seen_by},
     )
 
@@ -150,7 +149,7 @@ def _offsite_stale(scope: Scope, limit: Limit) -> Rule:
         cause="Copying fails or does not begin: the far side cannot be reached, is full, or "
         "refuses us.",
         action=f"`quorate backup status {scope.file}` gives the reason; "
-        f"`quorate backup doctor {scope.file}` asks every repository.",
+        f"`quorate backup list --fleet {scope.file}` asks every repository.",
         labels={"schedule": duration(limit.seconds)},
     )
 
@@ -197,7 +196,7 @@ def _size_drop(scope: Scope) -> Rule:
         cause="Data was deleted, the source is not mounted or is another one, or somebody cleaned "
         "up. The copies before it are still there.",
         action=f"Look at the source. If the data is gone: `quorate backup list "
-        f"{{{{ $labels.source }}}} --fleet {scope.file}`, then restore an older copy.",
+        f"--source {{{{ $labels.source }}}} --fleet {scope.file}`, then restore an older copy.",
     )
 
 
@@ -225,6 +224,6 @@ def _runner_dead(scope: Scope) -> Rule:
         summary="The controller is gone: nothing is backed up, copied or proven any more",
         cause="Its service does not run, hangs, or is not scraped.",
         action=f"`quorate status {scope.file}`, `docker service ps --no-trunc` of `quorate serve` "
-        "on a manager; in Prometheus: Status, Targets. Whatever the controller does can be done "
-        f"by hand: `quorate backup run {scope.file}`.",
+        "on a manager; in Prometheus: Status, Targets. Backups can be made by hand meanwhile: "
+        f"`quorate backup run --fleet {scope.file}`.",
     )

@@ -126,8 +126,7 @@ def _require(name: str, spec: Mapping[str, Any], wish: Wish, now: datetime) -> N
         raise LockedError(
             f"another backup keeps {name} still",
             cause=f"the run {record.run} of {record.source}" if record else None,
-            todo="wait for it to end; one that is dead is ended by `quorate backup doctor` and "
-            "by `quorate serve`",
+            todo="wait for it to end; one that is dead is ended by `quorate serve`",
         )
 
 

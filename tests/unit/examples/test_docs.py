@@ -51,6 +51,20 @@ def test_every_command_exists(page: Path) -> None:
             assert f"{verb} {second}" in known, text
 
 
+def test_every_command_in_errors_and_alerts_exists() -> None:
+    """What the program tells people to type, at three in the morning too."""
+    from quorate.entry.cli.main import build
+
+    known = set(command_names(build()))
+    groups = {name.split()[0] for name in known if " " in name}
+    said = re.compile(r"`quorate ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?")
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for verb, second in said.findall(path.read_text(encoding="utf-8")):
+            assert verb in known, f"{path.name}: quorate {verb}"
+            if verb in groups and second:
+                assert f"{verb} {second}" in known, f"{path.name}: quorate {verb} {second}"
+
+
 def test_every_decision_is_in_the_list() -> None:
     directory = ROOT / "docs" / "adr"
     listed = (directory / "README.md").read_text(encoding="utf-8")

@@ -157,9 +157,8 @@ def _services(fleet: Fleet) -> Iterator[str]:
 def _data(fleet: Fleet) -> Iterator[str]:
     file = fleet.path.name
     yield "STEP 5. THE DATA, IN THIS ORDER"
-    yield "With Quorate, for each source: `quorate backup restore --help` tells how, and"
-    yield f"`quorate backup status {file}` which copies are known to restore."
-    yield "By hand, with restic as in step 3:"
+    yield f"`quorate backup status {file}` tells which copies are known to restore."
+    yield "With restic as in step 3:"
     yield "  restic … snapshots --tag source=SOURCE      # the newest"
     yield "  restic … snapshots --tag mark=complete      # that one of these names by `of=ID`"
     yield "  restic … restore ID --target /srv/restored"

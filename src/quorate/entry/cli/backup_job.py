@@ -14,7 +14,7 @@ def job(
 ) -> None:
     """Do the backup work that `QUORATE_JOB` tells of, and answer in JSON."""
     from quorate.backup.jobs.model import SPOOL, VARIABLE
-    from quorate.backup.work.run import read, run
+    from quorate.backup.runner.run import read, run
 
     told = read(os.environ.get(VARIABLE))
     raise typer.Exit(run(told, spool or Path(SPOOL), sys.stdout, sys.stderr))

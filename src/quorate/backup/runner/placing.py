@@ -1,0 +1,165 @@
+"""Files of a copy brought to where they belong: all of them beside it first, then swapped in.
+
+A restore that fails leaves the directory as it was. One that is killed leaves what it had begun in
+a directory of its own in it, which the next one removes; unless that was in the middle of the swap:
+then what was there before is kept in it, and the next restore says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from quorate.backup.content import MANIFEST
+from quorate.backup.model import Manifest
+from quorate.backup.runner.setting import Fetch, Setting, Tried
+from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
+from quorate.tools import clock
+from quorate.tools.restic_errors import Reason
+
+STAGE = ".quorate-restore-"
+FORMER = ".former-"
+
+Compare = Callable[[Setting, Path, Manifest], Tried]
+
+
+def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
+    """Restore a copy of volumes, compare it, and put it into its places.
+
+    One volume goes into `target_path` itself, several into directories of their names in it. In
+    place, each goes into the directory that the job has mounted under its name.
+
+    Raises:
+        RefusedError: something is there already; nothing was changed.
+        RepositoryError: the copy is not what it was made of; nothing was changed.
+        MachineError: a directory cannot be written.
+    """
+    began = clock.monotonic()
+    try:
+        above = _above(setting)
+        kept = sweep(above)
+        with _stage(above) as stage:
+            manifest = fetch(stage)
+            wrong = compare(setting, stage, manifest).differences
+            if wrong:
+                raise RepositoryError(
+                    "the copy is not what the source was; nothing was changed",
+                    reason=Reason.DAMAGED,
+                    cause="\n".join(wrong[:5]),
+                    todo="restore another copy, and prove this one",
+                )
+            for name, target in _targets(setting, trees(stage, manifest)).items():
+                swap(stage / name, target, stage / f"{FORMER}{name}")
+    except OSError as error:
+        raise MachineError(
+            f"the copy could not be put into its place: {error.strerror} ({error.filename})",
+            todo="see that the disk has room and the directory may be written, then run it again",
+        ) from error
+    said = [f"{path} keeps files that a killed restore had moved aside" for path in kept]
+    return Tried(seconds=clock.monotonic() - began, findings=tuple(said))
+
+
+def trees(stage: Path, manifest: Manifest) -> list[str]:
+    """The directories of a copy that are to be put somewhere: those its manifest begins with.
+
+    A manifest of what lies in one directory begins with none: then it is that one.
+    """
+    there = {path.name for path in stage.iterdir()} - {MANIFEST}
+    named = {path.partition("/")[0] for path in manifest.parts}
+    return sorted(there & named or there)
+
+
+def _above(setting: Setting) -> Path:
+    """The directory that is restored into first: on the disk that the files go to."""
+    job = setting.job
+    if job.target_path:
+        target = Path(job.target_path)
+        if any(target == Path(one.path) for one in job.volumes) and not job.in_place:
+            raise RefusedError(
+                f"{target} is where the data come from; nothing was changed",
+                todo="restore into another directory, or say that it is to be over the source",
+            )
+        target.mkdir(parents=True, exist_ok=True)
+        _require_free(target, in_place=job.in_place)
+        return target
+    if not job.in_place:
+        raise UsageError("files are restored into a directory: name it (`target_path`)")
+    if not job.volumes:
+        raise UsageError("a restore in place needs the volumes of the source (`volumes`)")
+    return Path(job.volumes[0].path)
+
+
+def _targets(setting: Setting, names: Sequence[str]) -> dict[str, Path]:
+    """Where each tree of a copy goes."""
+    job = setting.job
+    if job.target_path:
+        target = Path(job.target_path)
+        return {names[0]: target} if len(names) == 1 else {name: target / name for name in names}
+    there = {Path(one.path).name: Path(one.path) for one in job.volumes}
+    if lost := [name for name in names if name not in there]:
+        raise RefusedError(
+            f"the copy has {', '.join(lost)}, and the job has no such volume; nothing was changed",
+            todo="restore it into a directory, and see what has become of that volume",
+        )
+    return {name: there[name] for name in names}
+
+
+def _require_free(target: Path, *, in_place: bool) -> None:
+    there = [path.name for path in target.iterdir() if not path.name.startswith(STAGE)]
+    if there and not in_place:
+        raise RefusedError(
+            f"{target} is not empty ({there[0]}); nothing was changed",
+            todo="restore into an empty directory",
+        )
+
+
+def sweep(above: Path) -> tuple[Path, ...]:
+    """Remove what killed restores left in a directory, but for what was there before them."""
+    kept = []
+    for left in sorted(above.glob(f"{STAGE}*")):
+        if any(any(former.iterdir()) for former in left.glob(f"{FORMER}*")):
+            kept.append(left)
+        else:
+            shutil.rmtree(left)
+    return tuple(kept)
+
+
+@contextmanager
+def _stage(above: Path) -> Iterator[Path]:
+    """A private directory in another one, gone after the block."""
+    stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=above))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage)
+
+
+def swap(new: Path, target: Path, former: Path) -> None:
+    """Move what is in `new` into `target`, and what was there into `former`.
+
+    Where both lie on one disk these are renames. `target` itself becomes as `new` is. Where one
+    cannot be moved, all are moved back.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    former.mkdir(mode=0o700)
+    there = [path for path in target.iterdir() if not path.name.startswith(STAGE)]
+    moves = [(path, former / path.name) for path in there]
+    moves += [(path, target / path.name) for path in new.iterdir()]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for was, now in moves:
+            done.append((was, now))
+            shutil.move(was, now)
+    except BaseException:
+        for was, now in reversed(done):
+            if os.path.lexists(now):
+                shutil.move(now, was)
+        raise
+    state = new.stat()
+    if os.geteuid() == 0:
+        os.chown(target, state.st_uid, state.st_gid)
+    shutil.copystat(new, target)

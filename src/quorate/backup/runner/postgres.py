@@ -1,0 +1,77 @@
+"""Postgres in a job: dumped into the job's room, tried in a scratch server, restored elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from quorate.backup import scratch
+from quorate.backup.model import Manifest, Snapshot
+from quorate.backup.policy import manifests
+from quorate.backup.repository import Payload
+from quorate.backup.runner import dumped, reach
+from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried, judged
+from quorate.backup.sources import postgres_alone
+from quorate.backup.sources.postgres import PREFIX, Postgres, database_in
+from quorate.tools import clock
+
+
+@contextmanager
+def gather(setting: Setting) -> Iterator[Payload]:
+    """A dump of every database and the roles."""
+    server = reach.postgres(reach.required(setting.job.reach, "back up"))
+    yield dumped.dump(setting, Postgres(server=server, seconds=setting.left))
+
+
+def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
+    """Restore it into a scratch server of the same major version, and count again."""
+    if wrong := dumped.incomplete(restored):
+        return wrong
+    major = int(manifest.version) // 10000
+    with scratch.postgres(major, setting.room) as server:
+        source = Postgres(server=server, seconds=setting.left)
+        directory = restored / dumped.DIRECTORY
+        return judged(manifest, lambda: source.restore(directory), [setting.room])
+
+
+def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
+    """Restore every database into an empty server, one under a free name, or all in place."""
+    job, target = setting.job, dumped.target(setting)
+    directory = setting.room / dumped.DIRECTORY
+    manifest = fetch(setting.room)
+    server = reach.postgres(target)
+    if job.only:  # the one in `target` is not there yet
+        server = replace(server, database="postgres")
+    source = Postgres(server=server, seconds=setting.left)
+    if job.only or job.in_place:
+        return _each(setting, source, directory, target.database if job.only else "")
+    done = source.restore(directory)
+    return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
+
+
+def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tried:
+    """Restore one database, under a name, or every one under its own; the server goes on."""
+    job = setting.job
+    paths = sorted(path.name for path in directory.glob(f"{PREFIX}*"))
+    names = [job.only] if job.only else [database_in(path) for path in paths]
+    aside = f"{clock.now():%Y%m%d_%H%M%S}"
+    seconds = 0.0
+    differences: list[str] = []
+    findings: list[str] = []
+    for database in names:
+        done = postgres_alone.restore(
+            source, directory, database, name or database, in_place=job.in_place, aside=aside
+        )
+        seconds += done.seconds
+        differences += done.differences
+        if done.former:
+            findings.append(
+                f"the former database {name or database} is kept as {done.former}: drop it when "
+                "it is no longer needed"
+            )
+    return Tried(seconds=seconds, differences=tuple(differences), findings=tuple(findings))
+
+
+CRAFT = Craft(gather=gather, prove=prove, restore=restore)

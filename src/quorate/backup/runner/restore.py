@@ -1,0 +1,55 @@
+"""A restore: one copy brought elsewhere, checked on the way; over its source only if told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quorate.backup import catalogue, proving_files
+from quorate.backup.jobs.model import Trouble
+from quorate.backup.model import Kind, Manifest
+from quorate.backup.place import Repository
+from quorate.backup.runner import answers, kinds
+from quorate.backup.runner.choosing import chosen
+from quorate.backup.runner.setting import Outcome, Setting, require_room
+from quorate.backup.tags import shown
+from quorate.errors import RepositoryError, UsageError
+from quorate.tools.restic_errors import Reason
+
+
+def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | None:
+    """Restore a copy to where the job says; what is not as it was, if anything is not.
+
+    Raises:
+        RefusedError: something is there already, or it is the source; nothing was changed.
+        MachineError: it could not be restored.
+    """
+    job = setting.job
+    if job.moment is not None:
+        raise UsageError("a copy has only the moment at which it was taken")
+    if job.only and job.kind is not Kind.POSTGRES:
+        raise UsageError(
+            f"`only` is for databases of a Postgres, and {job.source} is none; nothing was changed",
+            todo="restore the whole copy somewhere else, and take from there what is needed",
+        )
+    copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
+    outcome.copies.append(copy)
+
+    def fetch(into: Path) -> Manifest:
+        require_room(into, copy.size)
+        step = f"restore {copy.id[:8]} of {copy.source} from {there.name}"
+        setting.say.step(step)
+        damaged = proving_files.bring_back(there.restic, copy, into, setting.say.watch(step))
+        manifest, wrong = proving_files.restored_manifest(there.restic, copy, into)
+        if damaged or manifest is None:
+            raise RepositoryError(
+                f"the copy {copy.id[:8]} of {copy.source} in {there.name} is damaged",
+                reason=Reason.DAMAGED,
+                cause="\n".join(shown(damaged or wrong)),
+                todo="restore another copy",
+            )
+        return manifest
+
+    done = kinds.craft(copy.kind).restore(setting, copy, fetch)
+    outcome.size = copy.size
+    outcome.findings += done.findings
+    return answers.different(copy, done.differences) if done.differences else None

@@ -1,0 +1,136 @@
+"""Files put into their places: beside them first, then swapped, and never over what is there."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.backup.jobs.model import At, Job, Mounted, Work
+from quorate.backup.model import Kind, Manifest
+from quorate.backup.runner.placing import STAGE, put
+from quorate.backup.runner.saying import Saying
+from quorate.backup.runner.setting import Setting, Tried
+from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
+
+AT = At(name="near", place="local", location="/r", password_file="/p")
+
+
+def setting(**more: Any) -> Setting:
+    told: dict[str, Any] = {"work": Work.RESTORE, "run": "r", "fleet": "f", "server": "box1"}
+    job = Job.model_validate({**told, "repository": AT, "source": "v", "kind": "volume", **more})
+    return Setting(job=job, room=Path("/r"), say=Saying(io.StringIO()), ends=0.0)
+
+
+def fetched(*names: str) -> Any:
+    def fetch(into: Path) -> Manifest:
+        for name in names:
+            (into / name / "sub").mkdir(parents=True)
+            (into / name / "sub" / "file").write_text(name)
+            (into / name).chmod(0o750)
+        (into / "quorate-manifest.json").touch()
+        return Manifest(kind=Kind.VOLUME, parts={f"{name}/sub/file": "1:a" for name in names})
+
+    return fetch
+
+
+def same(setting: Setting, stage: Path, manifest: Manifest) -> Tried:
+    return Tried(seconds=0.0)
+
+
+def different(setting: Setting, stage: Path, manifest: Manifest) -> Tried:
+    return Tried(seconds=0.0, differences=("0/sub/file: other content",))
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+
+
+def test_one_volume_into_a_directory_itself(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    put(setting(target_path=str(target)), fetched("0"), same)
+    assert names(target) == ["sub", "sub/file"] and target.stat().st_mode & 0o777 == 0o750
+
+
+def test_several_into_directories_of_their_names(tmp_path: Path) -> None:
+    put(setting(target_path=str(tmp_path)), fetched("0", "1"), same)
+    assert (tmp_path / "1" / "sub" / "file").read_text() == "1"
+    assert names(tmp_path) == ["0", "0/sub", "0/sub/file", "1", "1/sub", "1/sub/file"]
+
+
+def test_what_a_killed_restore_left_goes(tmp_path: Path) -> None:
+    (tmp_path / f"{STAGE}dead").mkdir()
+    put(setting(target_path=str(tmp_path)), fetched("0"), same)
+    assert names(tmp_path) == ["sub", "sub/file"]
+
+
+def test_what_a_restore_killed_in_the_middle_had_moved_aside_stays(tmp_path: Path) -> None:
+    former = tmp_path / f"{STAGE}dead" / ".former-0"
+    former.mkdir(parents=True)
+    (former / "precious").touch()
+    tried = put(setting(target_path=str(tmp_path)), fetched("0"), same)
+    assert (former / "precious").exists() and (tmp_path / "sub" / "file").exists()
+    assert len(tried.findings) == 1 and f"{STAGE}dead" in tried.findings[0]
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_a_swap_that_fails_puts_everything_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    (tmp_path / "0").mkdir()
+    for name in ("former", "more"):
+        (tmp_path / "0" / name).write_text(name)
+    volumes = (Mounted(name="v", path=str(tmp_path / "0")),)
+    move, calls = shutil.move, []
+
+    def moving(was: Path, now: Path) -> Path:
+        calls.append(was)
+        if len(calls) == failing + 1:
+            raise OSError(28, "No space left on device", str(now))
+        return Path(move(was, now))
+
+    def fetch(into: Path) -> Manifest:
+        (into / "0").mkdir()
+        (into / "0" / "new").touch()
+        (into / "0" / "newer").touch()
+        return Manifest(kind=Kind.VOLUME, parts={"0": "0:d"})
+
+    monkeypatch.setattr(shutil, "move", moving)
+    with pytest.raises(MachineError, match="No space left"):
+        put(setting(volumes=volumes, in_place=True), fetch, same)
+    assert names(tmp_path) == ["0", "0/former", "0/more"]
+
+
+def test_nothing_is_restored_over_files(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    with pytest.raises(RefusedError, match="is not empty"):
+        put(setting(target_path=str(tmp_path)), fetched("0"), same)
+    volumes = (Mounted(name="v", path=str(tmp_path)),)
+    with pytest.raises(RefusedError, match="is where the data come from"):
+        put(setting(target_path=str(tmp_path), volumes=volumes), fetched("0"), same)
+    with pytest.raises(UsageError, match="target_path"):
+        put(setting(volumes=volumes), fetched("0"), same)
+    assert names(tmp_path) == ["kept"]
+
+
+def test_in_place_each_volume_goes_where_it_is_mounted(tmp_path: Path) -> None:
+    for name in ("0", "1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "former").touch()
+    volumes = tuple(Mounted(name=name, path=str(tmp_path / name)) for name in ("0", "1"))
+    put(setting(volumes=volumes, in_place=True), fetched("0", "1"), same)
+    assert names(tmp_path / "0") == names(tmp_path / "1") == ["sub", "sub/file"]
+    with pytest.raises(RefusedError, match="no such volume"):
+        put(setting(volumes=volumes[:1], in_place=True), fetched("0", "1"), same)
+
+
+def test_a_copy_that_is_different_takes_no_place(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "former").touch()
+    volumes = (Mounted(name="v", path=str(tmp_path / "0")),)
+    with pytest.raises(RepositoryError, match="not what the source was") as caught:
+        put(setting(volumes=volumes, in_place=True), fetched("0"), different)
+    assert caught.value.reason == "damaged" and names(tmp_path) == ["0", "0/former"]
