@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.drills import Site, lab_of, site
+from benchmarks.drills import Site, lab_of, settled, site
 from quorate.errors import QuorateError
 from quorate.fleet.observed import Snapshot
 from quorate.fleet.read import read_fleet
@@ -147,10 +147,10 @@ def write(directory: Path, place: Path) -> None:
     """
     seconds = float(os.environ.get(LOAD, LOAD_SECONDS))
     where = machine.describe()
-    here = site("tuned", place)
+    here = site(place)
     try:
         here.quorate("lab", "up", str(here.fleet))
-        here.quorate("up", str(here.fleet), "--lab", "--yes")
+        here = settled(here, "tuned")
         print(f"evidence: alarms: {FREEZES} freezes")
         stood, made = freezes(here)
         print(f"evidence: alarms: load for {seconds:.0f} s")

@@ -78,9 +78,9 @@ def page(where: Mapping[str, object], runs: Sequence[Mapping[str, Any]]) -> str:
         [
             "# Drills",
             "",
-            "The scenarios' fleet (three managers, a worker, eight services) in two labs at once:",
-            "with Swarm's default settings (heartbeat 5 s, restart delay 5 s) and with tuned ones",
-            "(1 s, 0 s). Power lost, in turns, at a random moment.",
+            "The scenarios' fleet (three managers, a worker, eight services) in one lab, deployed",
+            "in turns with Swarm's default settings (heartbeat 5 s, restart delay 5 s) and with tuned",
+            "ones (1 s, 0 s). Power lost at a random moment.",
             f"{where['measured']}, {where['threads']} threads, {where['system']}, kernel",
             f"{where['kernel']}. Repeat with `make evidence`.",
             "",

@@ -31,24 +31,32 @@ def run(settings: str, measured: float | None, *, misled: tuple[str, ...] = ()) 
 
 
 def test_settings_are_written_into_a_copy(tmp_path: Path) -> None:
-    made = drills.site("defaults", tmp_path)
-    assert "name: drills-defaults" in made.fleet.read_text()
+    made = drills.written(drills.site(tmp_path), "defaults")
+    assert made.settings == "defaults"
+    assert "name: drills\n" in made.fleet.read_text()
     assert "heartbeat: 5s" in made.fleet.read_text()
     texts = [path.read_text() for path in made.fleet.parent.glob("*.yaml") if path != made.fleet]
     assert all("delay: 0s" not in text and "delay: 1s" not in text for text in texts)
     assert sum(text.count("delay: 5s") for text in texts) >= 4
 
 
-def test_faults_and_settings_take_turns(tmp_path: Path) -> None:
-    sites = [drills.site(name, tmp_path) for name in drills.SETTINGS]
-    order = [(number, fault, each.settings) for number, fault, each in drills.turns(2, sites)]
-    assert order[:4] == [
-        (1, "worker", "tuned"),
-        (1, "worker", "defaults"),
-        (1, "leader", "tuned"),
-        (1, "leader", "defaults"),
+def test_settings_can_be_changed_back(tmp_path: Path) -> None:
+    made = drills.site(tmp_path)
+    drills.written(made, "tuned")
+    before = made.fleet.read_text()
+    drills.written(made, "defaults")
+    drills.written(made, "tuned")
+    assert made.fleet.read_text() == before and "heartbeat: 1s" in before
+
+
+def test_faults_and_settings_take_turns() -> None:
+    both = ("worker", "leader")
+    assert list(drills.turns(2)) == [
+        (1, "tuned", both),
+        (1, "defaults", both),
+        (2, "defaults", both),
+        (2, "tuned", both),
     ]
-    assert len(order) == 8
 
 
 def test_the_page_counts_what_was_inside(tmp_path: Path) -> None:
