@@ -2,8 +2,9 @@
 
 One lab of the scenarios' small fleet, deployed with one of the settings and then the other: two
 labs beside each other take two cores whole, by their health checks alone. Each round loses the
-worker and the leader with both settings. An hour for eight rounds (`QUORATE_DRILL_ROUNDS`); every
-report is kept, and every probe that was not answered.
+worker and the leader with both settings. Twelve minutes a round (`QUORATE_DRILL_ROUNDS`: how
+many; `QUORATE_DRILL_FROM`: go on with that one); every report is kept, and every probe that was
+not answered.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SHOP = ROOT / "tests" / "scenarios" / "fleets" / "shop"
 QUORATE = ROOT / ".venv" / "bin" / "quorate"
 ROUNDS = "QUORATE_DRILL_ROUNDS"
+FROM = "QUORATE_DRILL_FROM"
 USUAL_ROUNDS = 8
 SECONDS = 900.0
 TRIES = 3
+UNANSWERED = "drills-unanswered.csv.gz"
 REST_SECONDS = 10.0
 """After a deployment: what started at once holds up the others' answers."""
 
@@ -109,6 +112,11 @@ class Raw:
     def __init__(self) -> None:
         self.rows: list[tuple[object, ...]] = []
 
+    def read(self, path: Path) -> None:
+        """Take what another run has written."""
+        with gzip.open(path, "rt", newline="") as text:
+            self.rows += [tuple(row) for row in csv.reader(text)][1:]
+
     def take(self, run: dict[str, Any]) -> dict[str, Any]:
         """Keep a run's failed probes; the run without the place, and what it says twice."""
         directory = run.pop("samples", "")
@@ -144,10 +152,14 @@ def write(directory: Path, place: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     runs: list[dict[str, Any]] = []
     raw = Raw()
+    first = int(os.environ.get(FROM, "1"))
+    if first > 1:
+        runs += json.loads((directory / "drills.json").read_text())["runs"]
+        raw.read(directory / UNANSWERED)
     here = site(place)
     try:
         here.quorate("lab", "up", str(here.fleet))
-        for number, settings, faults in turns(rounds):
+        for number, settings, faults in turns(rounds, first):
             here = settled(here, settings)
             for fault in faults:
                 where_now = f"round {number} of {rounds}: {fault}, {settings}"
@@ -155,14 +167,14 @@ def write(directory: Path, place: Path) -> None:
                 for run in tries(here, fault, number):
                     runs.append(raw.take(run))
                 drills_page.write(directory, where, runs)
-                raw.write(directory / "drills-unanswered.csv.gz")
+                raw.write(directory / UNANSWERED)
     finally:
         here.quorate("lab", "down", str(here.fleet), "--yes", codes=range(256))
 
 
-def turns(rounds: int) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+def turns(rounds: int, first: int = 1) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Round, settings and what is lost with them; who is second goes first in the next round."""
-    for number in range(1, rounds + 1):
+    for number in range(first, rounds + 1):
         order = tuple(SETTINGS) if number % 2 else tuple(SETTINGS)[::-1]
         for settings in order:
             yield number, settings, tuple(FAULTS)

@@ -87,5 +87,9 @@ def test_failed_probes_are_kept_and_no_place_of_the_machine(tmp_path: Path) -> N
     kept = raw.take({**run("tuned", 4.0), "samples": str(tmp_path), "prediction": {"a": 1}})
     assert not {"samples", "prediction"} & set(kept)
     raw.write(tmp_path / "out.csv.gz")
+    again = drills.Raw()
+    again.read(tmp_path / "out.csv.gz")
+    again.write(tmp_path / "again.csv.gz")
+    assert (tmp_path / "again.csv.gz").read_bytes() == (tmp_path / "out.csv.gz").read_bytes()
     lines = gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).decode().splitlines()
     assert lines[1:] == ["worker,tuned,1,one,1.6,0,connect"]
