@@ -21,6 +21,7 @@ from quorate.drill.asking import Asking
 from quorate.drill.file import Kind
 from quorate.drill.ground import Intent, Work
 from quorate.drill.listening import Target
+from quorate.drill.looks import Looks
 from quorate.drill.model import Agreement, Guard, Probed, Resilience, Run
 from quorate.drill.setting import Setting
 from quorate.drill.watch import Watch
@@ -241,13 +242,12 @@ class Once:
             looking.join(LOOK_SECONDS)
 
     def _look(self, client: DockerClient, course: _Course, over: threading.Event) -> None:
-        """Take in what is seen, in a thread of its own: without a leader a call hangs for 20 s."""
+        """Take in what is seen. A look that hangs, as any does whose leader was lost, is left to
+        itself (Swarm gives up after 20 s), and another one is begun."""
+        looks = Looks(lambda: observe(client))
         while not over.wait(LOOK_SECONDS):
-            # While the managers elect a leader nothing can be seen.
-            with suppress(EngineError):
-                seen, at = observe(client), time.time() - course.began
-                if not over.is_set():
-                    self.watch.see(seen, at)
+            for seen, moment in looks.more():
+                self.watch.see(seen, moment - course.began)
 
     def _wait(self, asking: Asking, course: _Course) -> None:
         checked = told = 0.0
