@@ -45,6 +45,17 @@ def test_a_key_of_ssh_is_copied_to_where_ssh_takes_it(tmp_path: Path) -> None:
     assert not copy.exists() and not config.exists()
 
 
+def test_a_known_host_is_known_without_a_key_too(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        given = {"known_hosts": str(tmp_path / "known")}
+        config = reach.ssh_config(at("sftp", credentials=given), stack)
+        assert config is not None
+        assert config.read_text().splitlines() == [
+            f"UserKnownHostsFile {tmp_path / 'known'}",
+            "StrictHostKeyChecking yes",
+        ]
+
+
 def test_without_a_key_ssh_is_as_it_is() -> None:
     with ExitStack() as stack:
         assert reach.ssh_config(at("sftp"), stack) is None
