@@ -12,7 +12,7 @@ import pytest
 
 from quorate.backup import catalogue, copying, proving_files, pruning, repository
 from quorate.backup.place import Place, Repository
-from quorate.errors import RepositoryError, UsageError
+from quorate.errors import CommandError, RepositoryError, UsageError
 from quorate.tools.restic_errors import Reason
 from tests.integration.backup import ground
 from tests.integration.backup import store as stores
@@ -97,8 +97,6 @@ def test_a_store_killed_in_mid_copy(near: Repository, store: Store, tmp_path: Pa
 
 def _copied_within(source: Repository, there: Repository, seconds: float) -> bool:
     """Whether copying failed: it was given up, or ended by the limit."""
-    from quorate.errors import CommandError
-
     (copy,) = catalogue.read(source)
     try:
         there.restic.copy(source.restic, [copy.id], timeout=seconds)
