@@ -74,7 +74,7 @@ def test_it_serves_what_lies_on_no_server_of_the_fleet(with_outside: Lab) -> Non
 
 def test_a_fleet_without_such_repositories_has_none(path: Path, lab: Lab) -> None:
     near = FLEET[: FLEET.index("    far:\n")]
-    path.write_text(near + "  exclude: [configs, swarm, system/alpha, system/beta]\n")
+    path.write_text(near + "  exclude: [system/alpha, system/beta]\n")
     fleet = read_fleet(path)
     assert outside.described(fleet, lab=lab.name, subnet=lab.subnet) is None
     assert outside.override(lab) == {}
