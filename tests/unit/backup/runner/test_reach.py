@@ -25,6 +25,8 @@ def test_credentials_by_the_names_of_the_fleet_file() -> None:
         "AWS_ACCESS_KEY_ID": Path("/a"),
         "AWS_SECRET_ACCESS_KEY": Path("/s"),
     }
+    private = reach.place(at("s3", credentials={"access_key": "/a", "ca": "/c"}))
+    assert private.ca == Path("/c") and private.credentials == {"AWS_ACCESS_KEY_ID": Path("/a")}
     own = reach.place(at("rest", credentials={"user": "/u", "password": "/p"}, append_only=True))
     assert own.credentials == {"user": Path("/u"), "password": Path("/p")} and own.append_only
 
