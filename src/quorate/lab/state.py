@@ -126,7 +126,9 @@ class Lab(Model):
         Raises:
             LabError: the lab has no such server.
         """
-        hosts = (*self.nodes, *((self.outside.node,) if self.outside else ()))
+        hosts: list[Node] = [*self.nodes]
+        if self.outside is not None:
+            hosts.append(self.outside.node)
         for node in hosts:
             if node.server == server:
                 return node

@@ -143,12 +143,11 @@ def keep(path: Path, text: str) -> None:
 
 def known(directory: Path) -> None:
     """Give Swift what it would read from /etc/swift/swift.conf: a salt, one for each store."""
-    utils = importlib.import_module("swift.common.utils")
-
+    utils = vars(importlib.import_module("swift.common.utils"))
     salt = directory / "salt"
     if not salt.exists():
         keep(salt, os.urandom(16).hex())
-    utils.HASH_PATH_SUFFIX = salt.read_bytes()
+    utils["HASH_PATH_SUFFIX"] = salt.read_bytes()
 
 
 def serve(directory: Path, part: str) -> int:
