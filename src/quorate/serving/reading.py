@@ -89,8 +89,9 @@ def _placed(
             return _on_server(fleet, repository, bare)
         case "sftp":
             return replace(bare, ssh_config=_ssh_config(files, directory))
-    ca = files.pop("ca", None)
-    credentials = {RESTIC_NAMES.get(word, word): path for word, path in files.items()}
+    credentials = {
+        RESTIC_NAMES.get(word, word): path for word, path in files.items() if word != "ca"
+    }
     if repository.user:
         user = directory / "user"
         user.write_text(repository.user)
@@ -99,7 +100,7 @@ def _placed(
         region = directory / "region"
         region.write_text(repository.region)
         credentials[REGION] = region
-    return replace(bare, credentials=credentials, ca=ca)
+    return replace(bare, credentials=credentials, ca=files.get("ca"))
 
 
 def _on_server(fleet: Fleet, repository: Repository, bare: Place) -> Place:

@@ -117,5 +117,5 @@ def _ports() -> int:
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
     }
     begin = FIRST_PORT + os.getpid() * PORTS % (LAST_PORT - FIRST_PORT)
-    candidates = [*range(begin, LAST_PORT, PORTS), *range(FIRST_PORT, begin, PORTS)]
+    candidates: list[int] = [*range(begin, LAST_PORT, PORTS), *range(FIRST_PORT, begin, PORTS)]
     return next(port for port in candidates if not used & set(range(port, port + PORTS)))
