@@ -137,12 +137,13 @@ def require_compatible(source: Place, there: Place) -> None:
     if source.type == there.type == PlaceType.S3 and source.credentials != there.credentials:
         what = "two S3 repositories with different keys"
     elif source.type == there.type == PlaceType.SFTP and _ssh(source) != _ssh(there):
-        what = "two SFTP repositories on different hosts"
+        what = "two SFTP repositories on different hosts, or with different keys"
     else:
         return
     raise UsageError(
         f"{source.name} cannot be copied to {there.name}: restic takes no {what} at once",
-        todo="copy on the server where one of them lies, as a local repository",
+        todo="copy to both from a repository on a server (`local`), or where one of them lies, "
+        "as a `local` one",
     )
 
 

@@ -17,6 +17,8 @@ CONNECT_SECONDS = 10
 # A far side that falls silent is given up after a minute; by itself, ssh waits for hours.
 ALIVE_SECONDS = 15
 ALIVE_COUNT = 4
+REGION = "AWS_DEFAULT_REGION"
+"""As restic knows a store's region: a credential beside the keys."""
 
 
 class PlaceType(StrEnum):
@@ -36,7 +38,8 @@ class Place:
     (S3-compatible) or `https://[user@]host/path` (restic's REST server). `credentials` names
     files whose content becomes an environment variable of restic: `AWS_ACCESS_KEY_ID`,
     `AWS_SECRET_ACCESS_KEY`, and for REST `user` and `password`. `ssh_config` is used
-    instead of the person's own. `append_only`: the far side lets nothing be removed,
+    instead of the person's own; `ca` holds the authorities (PEM) that S3 and REST servers
+    may have their certificate from. `append_only`: the far side lets nothing be removed,
     so nothing is forgotten or pruned from here.
     """
 
@@ -49,6 +52,7 @@ class Place:
     ssh_config: Path | None = None
     append_only: bool = False
     cache: Path | None = None
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,7 @@ def access(place: Place) -> Access:
         environment=values,
         options=options,
         cache=place.cache,
+        ca=place.ca,
     )
 
 

@@ -128,7 +128,7 @@ class Repository(Model):
     what restic is given without its prefix: a path, `HOST:PATH`, `ENDPOINT/BUCKET/PREFIX`, a URL.
     `medium` and `zone` say what fails together. `room`: bytes it may take; None: as its disk
     has. `credentials` by name: `identity` and `known_hosts` of sftp, `access_key` and
-    `secret_key` of s3, `password` of rest.
+    `secret_key` of s3, `password` of rest, `ca` of both.
     """
 
     name: str

@@ -196,6 +196,9 @@ class LocalEntry(Strict):
     path: AbsolutePath = Field(description="The directory: `/mnt/data/backups`.")
 
 
+CA = "Where the authority's certificate (PEM) comes from, if it is not a public one."
+
+
 class SftpEntry(Strict):
     """A directory reached by SFTP."""
 
@@ -220,6 +223,7 @@ class S3Entry(Strict):
     region: Text | None = Field(None, description="Its region, where the store has some.")
     access_key: SourceEntry = Field(description="Where the access key comes from.")
     secret_key: SourceEntry = Field(description="Where the secret key comes from.")
+    ca: SourceEntry | None = Field(None, description=CA)
 
 
 class RestEntry(Strict):
@@ -230,6 +234,7 @@ class RestEntry(Strict):
     )
     user: Text | None = Field(None, description="The user to log in as.")
     password: SourceEntry | None = Field(None, description="Where that user's password comes from.")
+    ca: SourceEntry | None = Field(None, description=CA)
 
 
 class RepositoryEntry(Strict):

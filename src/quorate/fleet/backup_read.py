@@ -159,7 +159,9 @@ def _place(entry: RepositoryEntry, servers: Sequence[Server], secret: Secret) ->
             "region": s3.region,
             "server": _server_at(_host(endpoint), servers),
             "address": f"{endpoint}/{path}",
-            "credentials": _credentials(secret, access_key=s3.access_key, secret_key=s3.secret_key),
+            "credentials": _credentials(
+                secret, access_key=s3.access_key, secret_key=s3.secret_key, ca=s3.ca
+            ),
         }
     if entry.rest is not None:
         rest = entry.rest
@@ -169,7 +171,7 @@ def _place(entry: RepositoryEntry, servers: Sequence[Server], secret: Secret) ->
             "user": rest.user,
             "server": _server_at(_host(rest.url), servers),
             "address": rest.url.rstrip("/"),
-            "credentials": _credentials(secret, password=rest.password),
+            "credentials": _credentials(secret, password=rest.password, ca=rest.ca),
         }
     local = entry.local
     if local is None:  # a wrong entry, reported already

@@ -19,12 +19,12 @@ def ensure_keys(lab: Lab, servers: Iterable[str]) -> None:
     """Make the lab's key pair, each node's host key and known_hosts, where missing."""
     lab.directory.mkdir(parents=True, exist_ok=True)
     lab.directory.chmod(0o700)
-    user_key = _ensure_key(lab.directory / "id_ed25519", comment=f"quorate lab {lab.name}")
+    user_key = ensure_key(lab.directory / "id_ed25519", comment=f"quorate lab {lab.name}")
     known = []
     for server in servers:
         folder = node_directory(lab, server)
         folder.mkdir(parents=True, exist_ok=True)
-        host_key = _ensure_key(folder / "ssh_host_ed25519_key", comment=server)
+        host_key = ensure_key(folder / "ssh_host_ed25519_key", comment=server)
         known.append(f"{server} {host_key}")
         (folder / "authorized_keys").write_text(f"{user_key}\n")
     (lab.directory / "known_hosts").write_text("".join(f"{line}\n" for line in known))
@@ -69,7 +69,7 @@ def _quoted(path: Path) -> str:
     return f'"{path}"'
 
 
-def _ensure_key(path: Path, *, comment: str) -> str:
+def ensure_key(path: Path, *, comment: str) -> str:
     """The public half of the key at `path`, made first when it is missing."""
     public = path.with_name(path.name + ".pub")
     if not (path.exists() and public.exists()):

@@ -87,7 +87,7 @@ def ensure_base(engine: LabEngine, *, progress: Progress | None = None) -> str:
     listener = progress or Silent()
     if layers.exists(engine.socket, tag):
         return tag
-    with _building(tag):
+    with building(tag):
         if not layers.exists(engine.socket, tag):
             with step(listener, f"base image (Debian {RELEASE})") as details:
                 details.append(_make_base(engine, tag, progress=listener))
@@ -105,7 +105,7 @@ def ensure_node(engine: LabEngine, *, progress: Progress | None = None) -> str:
         return tag
     listener = progress or Silent()
     base = ensure_base(engine, progress=listener)
-    with _building(tag):
+    with building(tag):
         if not layers.exists(engine.socket, tag):
             with step(listener, "node image (a server with its own Docker engine)"):
                 layers.build(
@@ -118,7 +118,8 @@ def ensure_node(engine: LabEngine, *, progress: Progress | None = None) -> str:
     return tag
 
 
-def _building(tag: str) -> AbstractContextManager[None]:
+def building(tag: str) -> AbstractContextManager[None]:
+    """Only one builds an image of that name at a time."""
     return filelock.hold(
         Path(tempfile.gettempdir()) / f"quorate-{tag.replace('/', '-').replace(':', '-')}.lock",
         what=f"building {tag}",

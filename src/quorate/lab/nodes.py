@@ -117,8 +117,13 @@ def ensure_running(lab: Lab, node: Node, frame: Frame) -> None:
     A node whose options changed is made anew around its volume, which holds all
     that its engine knows.
     """
+    directory = keys.node_directory(lab, node.server)
+    ensure_created(lab, node, create_arguments(node, frame, directory=directory))
+
+
+def ensure_created(lab: Lab, node: Node, arguments: Sequence[str]) -> None:
+    """The same for any host of the lab, with the arguments of its `docker create`."""
     socket = lab.engine_socket
-    arguments = create_arguments(node, frame, directory=keys.node_directory(lab, node.server))
     state, digest = inspect(socket, node.container)
     if state is not None and digest != spec_digest(arguments):
         docker.cli(socket, "rm", "-f", node.container)
@@ -211,6 +216,7 @@ def wait_ready(lab: Lab, node: Node) -> None:
 def remove_strangers(lab: Lab) -> None:
     """Remove nodes of servers that are no longer in the fleet file, with their volumes."""
     mine = {node.container for node in lab.nodes}
+    mine |= {lab.outside.node.container} if lab.outside else set()
     listed = docker.cli(
         lab.engine_socket,
         *("ps", "-a", "--format", "{{.Names}}", "--filter", f"label={LABEL_LAB}={lab.name}"),

@@ -54,6 +54,25 @@ class Node(Model):
     cpuset: str
 
 
+class Served(Model):
+    """A repository of the fleet that the outside host serves; `path` as in the fleet file."""
+
+    name: str
+    place: str
+    path: str
+
+
+class Outside(Model):
+    """The outside host: a container that is no node, and the repositories it serves."""
+
+    node: Node
+    repositories: tuple[Served, ...]
+
+    def has(self, place: str) -> bool:
+        """Whether it serves a repository of that kind (sftp, s3)."""
+        return any(one.place == place for one in self.repositories)
+
+
 class RegistryTrust(Model):
     """What nodes must know to pull from the lab's registry.
 
@@ -76,6 +95,7 @@ class Lab(Model):
     this machine. `cuts` are pairs of servers that cannot reach each other.
     `upstream` lets nodes pull real images from real registries.
     `disk`: bytes of the disk that each node has of its own; 0: all write to the machine's.
+    `outside`: the host of off-site repositories, where the fleet has some.
     `complete` is False while it is being built, or when that was interrupted.
     """
 
@@ -97,18 +117,22 @@ class Lab(Model):
     registry: RegistryTrust | None = None
     cuts: tuple[tuple[str, str], ...] = ()
     disk: int = 0
+    outside: Outside | None = None
     complete: bool = False
 
     def node(self, server: str) -> Node:
-        """The node of a server.
+        """The node of a server, or the outside host by its name.
 
         Raises:
             LabError: the lab has no such server.
         """
-        for node in self.nodes:
+        hosts: list[Node] = [*self.nodes]
+        if self.outside is not None:
+            hosts.append(self.outside.node)
+        for node in hosts:
             if node.server == server:
                 return node
-        names = ", ".join(node.server for node in self.nodes)
+        names = ", ".join(node.server for node in hosts)
         raise LabError(f"the lab has no server {server}", todo=f"choose one of: {names}")
 
 

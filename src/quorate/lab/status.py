@@ -10,7 +10,7 @@ from pydantic import Field
 
 from quorate.errors import CommandError, LabError
 from quorate.fleet.model import Model
-from quorate.lab import engine
+from quorate.lab import engine, outside
 from quorate.lab.derive import Difference
 from quorate.lab.state import Features, ImageSource, Lab, Node
 from quorate.tools import docker
@@ -49,11 +49,26 @@ class NodeStatus(Model):
     cut_from: tuple[str, ...] = ()
 
 
+class OutsideStatus(Model):
+    """The outside host as seen now; `power` as of a node.
+
+    `answers` are those of `sftp` and `s3` that do; `repositories` what it serves, by name.
+    """
+
+    name: str
+    address: str
+    power: str
+    answers: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    cut_from: tuple[str, ...] = ()
+
+
 class LabStatus(Model):
     """A lab as seen now; factors are those of the fleet's figures to the lab's.
 
     `differences` are those of its stack files to the real ones; None where they
-    cannot be told because the fleet file has errors or no placement holds.
+    cannot be told because the fleet file has errors or no placement holds. `outside` is the
+    host of off-site repositories; None where the fleet has none.
     """
 
     name: str
@@ -65,6 +80,7 @@ class LabStatus(Model):
     cpu_factor: float
     features: Features
     nodes: tuple[NodeStatus, ...]
+    outside: OutsideStatus | None = None
     images: dict[str, ImageSource]
     differences: tuple[Difference, ...] | None = None
 
@@ -99,6 +115,7 @@ def look(lab: Lab) -> LabStatus:
         cpu_factor=lab.cpu_factor,
         features=lab.features,
         nodes=seen,
+        outside=_look_outside(lab, conditions),
         images=lab.images,
     )
 
@@ -125,12 +142,31 @@ def _look_at(lab: Lab, node: Node, condition: str | None) -> NodeStatus:
         cpus=node.cpus,
         memory_used=seen.memory_used,
         containers=int(seen.info.get("ContainersRunning", 0)),
-        cut_from=tuple(
-            other
-            for first, second in lab.cuts
-            for me, other in ((first, second), (second, first))
-            if me == node.server
-        ),
+        cut_from=_cut_from(lab, node.server),
+    )
+
+
+def _cut_from(lab: Lab, server: str) -> tuple[str, ...]:
+    return tuple(
+        other
+        for first, second in lab.cuts
+        for me, other in ((first, second), (second, first))
+        if me == server
+    )
+
+
+def _look_outside(lab: Lab, conditions: dict[str, str]) -> OutsideStatus | None:
+    if lab.outside is None:
+        return None
+    node = lab.outside.node
+    power = POWER.get(conditions.get(node.container), "off")
+    return OutsideStatus(
+        name=node.server,
+        address=node.address,
+        power=power,
+        answers=outside.answering(lab) if power == "on" else (),
+        repositories=tuple(one.name for one in lab.outside.repositories),
+        cut_from=_cut_from(lab, node.server),
     )
 
 

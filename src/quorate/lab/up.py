@@ -19,6 +19,7 @@ from quorate.lab import (
     machine,
     nodeimage,
     nodes,
+    outside,
     probe,
     registry,
     removal,
@@ -85,6 +86,7 @@ def _bring_up_nodes(lab: Lab, found: LabEngine, progress: Progress) -> Lab:
         started = clock.monotonic()
         _start(lab, frame)
         details.append(f"engines answer after {clock.monotonic() - started:.1f} s")
+    outside.bring_up(lab, found, progress=progress)
     return lab
 
 
@@ -224,6 +226,7 @@ def _describe(
             images=known.images if known else {},
             registry=known.registry if known else None,
             cuts=known.cuts if known else (),
+            outside=outside.described(fleet, lab=name, subnet=subnet),
         )
     )
 
@@ -248,6 +251,7 @@ def _start(lab: Lab, frame: Frame) -> None:
     for node in lab.nodes:
         trust.write_trust(lab, node)
     keys.write_configuration(lab, command.resolve("docker"))
+    outside.write_keys(lab)
     write_override(lab)
     nodes.remove_strangers(lab)
 
@@ -261,7 +265,7 @@ def _start(lab: Lab, frame: Frame) -> None:
 
 
 def write_override(lab: Lab) -> Path:
-    """Write the fleet file's override: every server's ssh is the lab's."""
+    """Write the fleet file's override: servers, and repositories outside, are the lab's."""
     servers = {
         node.server: {
             "address": node.server,
@@ -270,5 +274,7 @@ def write_override(lab: Lab) -> Path:
         for node in lab.nodes
     }
     # JSON is YAML; nothing else writes this file.
-    lab.override.write_text(json.dumps({"servers": servers}, indent=2) + "\n")
+    lab.override.write_text(
+        json.dumps({"servers": servers, **outside.override(lab)}, indent=2) + "\n"
+    )
     return lab.override

@@ -15,7 +15,7 @@ from pathlib import Path
 from quorate.backup import catalogue
 from quorate.backup.jobs.repositories import RESTIC_NAMES
 from quorate.backup.model import Snapshot
-from quorate.backup.place import Place, PlaceType, opened
+from quorate.backup.place import REGION, Place, PlaceType, opened
 from quorate.deploy.values import read_value
 from quorate.errors import QuorateError
 from quorate.fleet.backup import Repository
@@ -89,12 +89,18 @@ def _placed(
             return _on_server(fleet, repository, bare)
         case "sftp":
             return replace(bare, ssh_config=_ssh_config(files, directory))
-    credentials = {RESTIC_NAMES.get(word, word): path for word, path in files.items()}
+    credentials = {
+        RESTIC_NAMES.get(word, word): path for word, path in files.items() if word != "ca"
+    }
     if repository.user:
         user = directory / "user"
         user.write_text(repository.user)
         credentials["user"] = user
-    return replace(bare, credentials=credentials)
+    if repository.region:
+        region = directory / "region"
+        region.write_text(repository.region)
+        credentials[REGION] = region
+    return replace(bare, credentials=credentials, ca=files.get("ca"))
 
 
 def _on_server(fleet: Fleet, repository: Repository, bare: Place) -> Place:

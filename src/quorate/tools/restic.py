@@ -43,7 +43,8 @@ class Access:
     """How restic gets at a repository.
 
     `environment` holds credentials of the far side, whose values are masked in
-    everything; `options` are restic's `-o`. Without a `cache` none is used.
+    everything; `options` are restic's `-o`; `ca` is a file of authorities (PEM) that may
+    have signed the far side's certificate. Without a `cache` none is used.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Access:
     environment: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     cache: Path | None = None
+    ca: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,7 +306,9 @@ class Restic:
     def _options(self, source: Restic | None) -> list[str]:
         options = {*self.access.options, *(source.access.options if source else ())}
         cached = ["--cache-dir", str(self.access.cache)] if self.access.cache else ["--no-cache"]
-        return [*cached, *(f"--option={option}" for option in sorted(options))]
+        ours = {self.access.ca, source.access.ca if source else None} - {None}
+        trusted = [f"--cacert={path}" for path in sorted(map(str, ours))]
+        return [*cached, *trusted, *(f"--option={option}" for option in sorted(options))]
 
     def _environment(self, source: Restic | None) -> dict[str, str]:
         env = dict.fromkeys(FOREIGN, "")

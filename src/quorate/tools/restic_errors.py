@@ -21,6 +21,8 @@ class Reason(StrEnum):
 
     MISSING = "missing"
     PASSWORD = "password"
+    KEYS = "keys"
+    CERTIFICATE = "certificate"
     LOCKED = "locked"
     FULL = "full"
     UNREACHABLE = "unreachable"
@@ -33,15 +35,24 @@ class Reason(StrEnum):
 
 CODES = {10: Reason.MISSING, 11: Reason.LOCKED, 12: Reason.PASSWORD}
 
+# A store that refuses the keys, or has another authority, is asked for the repository's
+# configuration first: restic then asks whether there is a repository at all.
 # The first that matches wins: 0.14 asks "Is there a repository at the following
 # location?" of a server that does not answer, too.
 WORDS = (
     (Reason.PASSWORD, r"wrong password or no key found|Resolving password failed|empty password"),
+    (
+        Reason.KEYS,
+        r"request signature we calculated does not match|access ?key id you provided does not exist"
+        r"|SignatureDoesNotMatch|InvalidAccessKeyId|Stat: Access Denied",
+    ),
+    (Reason.CERTIFICATE, r"x509: |tls: failed to verify certificate"),
     (Reason.LOCKED, r"repository is already locked"),
     (Reason.FULL, r"no space left on device|quota exceeded|disk full|insufficient storage|\b507\b"),
     (
         Reason.UNREACHABLE,
         r"connection refused|connection reset|connection lost|connection closed|broken pipe"
+        r"|closed by foreign host"
         r"|no such host|i/o timeout|no route to host|network is unreachable|handshake failed"
         r"|unable to start the sftp session|ssh command exited|host key verification failed"
         r"|context deadline exceeded",
@@ -64,12 +75,20 @@ WORDS = (
 
 ADVICE = {
     Reason.MISSING: (
-        "the place is empty, its disk is not mounted, or the path is wrong",
+        "the place is empty, its disk is not mounted, or the path or bucket is wrong",
         "check the place; a repository is made only when told to, never in a place that lost one",
     ),
     Reason.PASSWORD: (
         "the password file is not the one this repository was made with",
         "put the right password into the file; without it nothing can be restored",
+    ),
+    Reason.KEYS: (
+        "the access key or the secret key is another one, or may not use this bucket",
+        "check both keys, the bucket's rights and the region",
+    ),
+    Reason.CERTIFICATE: (
+        "it was signed by an authority that is not known here, for another name, or has expired",
+        "name the authority's certificate (`ca:` of the repository), or mend the server's own",
     ),
     Reason.LOCKED: (
         "another run is busy with it, or was killed and left its lock",
@@ -80,7 +99,8 @@ ADVICE = {
         "make room there, forget copies and prune, then run again; what was begun is not counted",
     ),
     Reason.UNREACHABLE: (
-        "its server is off, or the network or ssh to it does not work",
+        "its server is off, or the network or ssh to it does not work (ssh also where the key, "
+        "or the host's own in `known_hosts`, is another)",
         "check that it answers from here, then run again; what was begun is not counted",
     ),
     Reason.DAMAGED: (
@@ -136,6 +156,8 @@ def explained(what: str, repository: str, code: int, stderr: str) -> RepositoryE
 _WORD = {
     Reason.MISSING: "there is none at its place",
     Reason.PASSWORD: "it refuses the password",
+    Reason.KEYS: "it refuses the keys",
+    Reason.CERTIFICATE: "its certificate is not trusted",
     Reason.LOCKED: "it is locked",
     Reason.FULL: "no room is left",
     Reason.UNREACHABLE: "it does not answer",

@@ -10,6 +10,7 @@ import pytest
 from quorate.backup.copying import require_compatible
 from quorate.backup.place import Place, PlaceType, access
 from quorate.errors import RepositoryError, UsageError
+from quorate.tools.restic import Restic
 
 
 @pytest.fixture
@@ -45,6 +46,15 @@ def test_s3_has_its_keys_from_files(files: dict[str, Path]) -> None:
     found = access(place(PlaceType.S3, "https://s3.example.org/bucket/x", credentials=keys))
     assert found.url == "s3:https://s3.example.org/bucket/x"
     assert found.environment == {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s3cr3t"}
+
+
+def test_an_authority_is_no_key(files: dict[str, Path]) -> None:
+    found = access(place(PlaceType.S3, "https://s3.example.org/b", ca=files["id"]))
+    assert found.ca == files["id"] and found.environment == {}
+    door = Restic(name="far", access=found)
+    assert door._options(None)[:2] == ["--no-cache", f"--cacert={files['id']}"]
+    near = Restic(name="near", access=access(place(PlaceType.LOCAL, "/srv/backup")))
+    assert f"--cacert={files['id']}" in near._options(door)
 
 
 def test_rest_has_user_and_password_in_an_address_that_no_argument_shows(

@@ -34,6 +34,30 @@ SAID = [
         "Fatal: unable to open repository at sftp:x: unable to start the sftp session, error: EOF",
         "unreachable",
     ),
+    (
+        1,
+        "Fatal: unable to open config file: Stat: The request signature we calculated does not "
+        f"match the signature you provided. Check your key and signing method.{ASKED}",
+        "keys",
+    ),
+    (1, f"Fatal: unable to open config file: Stat: Access Denied.{ASKED}", "keys"),
+    (
+        1,
+        "Fatal: create repository at s3:https://h/b failed: client.BucketExists: The AWS Access "
+        "Key Id you provided does not exist in our records.",
+        "keys",
+    ),
+    (
+        1,
+        f"Fatal: unable to open config file: Stat: The specified bucket does not exist.{ASKED}",
+        "missing",
+    ),
+    (
+        1,
+        'Fatal: unable to open config file: Stat: Get "https://h/b/?location=": '
+        f"x509: certificate signed by unknown authority{ASKED}",
+        "certificate",
+    ),
     (1, "Fatal: all target directories/files do not exist", "source"),
     (1, "Fatal: all source directories/files do not exist", "source"),
     (1, "ignoring error for /a: ciphertext verification failed", "damaged"),

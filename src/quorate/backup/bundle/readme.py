@@ -122,6 +122,8 @@ def _reached(one: Repository, paths: Mapping[str, str]) -> Iterator[str]:
                 yield f'export AWS_ACCESS_KEY_ID="$(cat {path})"'
             case "s3", "secret_key":
                 yield f'export AWS_SECRET_ACCESS_KEY="$(cat {path})"'
+            case "s3" | "rest", "ca":
+                yield f"its authority's certificate, for restic's --cacert: {path}"
             case "rest", "password":
                 yield f"password of the user {one.user} in the address: {path}"
             case _:

@@ -10,15 +10,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from quorate.backup.jobs.model import At, Job, Reach
-from quorate.backup.place import Place, PlaceType, Repository, opened
+from quorate.backup.place import REGION, Place, PlaceType, Repository, opened
 from quorate.errors import MachineError, UsageError
 from quorate.tools import mariadb, pg, redis
 from quorate.tools.passfile import private_file
 
-REGION = "AWS_DEFAULT_REGION"
 NAMES = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY"}
 """As the fleet file names credentials → as restic does."""
 SSH = ("identity", "known_hosts", "ssh_config")
+CA = "ca"
 SHORTEST_LINE = 8
 """Lines of a secret that is a whole file are masked one by one, from this length on."""
 
@@ -43,7 +43,7 @@ def place(at: At, config: Path | None = None) -> Place:
     credentials = {
         NAMES.get(name, name): Path(path)
         for name, path in at.credentials.items()
-        if name not in SSH
+        if name not in (*SSH, CA)
     }
     return Place(
         name=at.name,
@@ -54,6 +54,7 @@ def place(at: At, config: Path | None = None) -> Place:
         port=at.port,
         ssh_config=config,
         append_only=at.append_only,
+        ca=Path(at.credentials[CA]) if CA in at.credentials else None,
     )
 
 
@@ -65,13 +66,16 @@ def ssh_config(at: At, stack: ExitStack) -> Path | None:
     given = at.credentials
     if "ssh_config" in given:
         return Path(given["ssh_config"])
-    if "identity" not in given:
-        return None
-    key = stack.enter_context(private_file(text_of(given["identity"], "the ssh key") + "\n", "key"))
-    lines = [f"IdentityFile {shlex.quote(str(key))}", "IdentitiesOnly yes"]
+    lines = []
+    if "identity" in given:
+        key = text_of(given["identity"], "the ssh key") + "\n"
+        path = stack.enter_context(private_file(key, "key"))
+        lines += [f"IdentityFile {shlex.quote(str(path))}", "IdentitiesOnly yes"]
     if "known_hosts" in given:
         known = shlex.quote(given["known_hosts"])
         lines += [f"UserKnownHostsFile {known}", "StrictHostKeyChecking yes"]
+    if not lines:
+        return None
     return stack.enter_context(private_file("\n".join(lines) + "\n", "config"))
 
 
@@ -152,7 +156,7 @@ def secrets_of(job: Job) -> tuple[str, ...]:
 
 
 def _secret_files(at: At) -> list[str]:
-    plain = ("known_hosts", "ssh_config", "user")
+    plain = ("known_hosts", "ssh_config", "user", CA)
     return [path for name, path in at.credentials.items() if name not in plain]
 
 

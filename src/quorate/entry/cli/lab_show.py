@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from quorate.lab.derive import Difference
     from quorate.lab.state import Lab
-    from quorate.lab.status import LabStatus, NodeStatus
+    from quorate.lab.status import LabStatus, NodeStatus, OutsideStatus
     from quorate.workflows import Loss
 
 GIBIBYTE = 1024**3
@@ -35,6 +35,8 @@ def show(lab: Lab, *, as_json: bool, whole: bool = True) -> None:
     out = console()
     out.print(f"lab [bold]{seen.name}[/] of {seen.fleet_path}", soft_wrap=True)
     out.print(_table(seen))
+    if seen.outside:
+        out.print(_outside(seen.outside), soft_wrap=True)
     for line in [*_remarks(seen, lab), *_images(seen, whole=whole), *_differing(seen, whole=whole)]:
         out.print(line, soft_wrap=True, markup=False)
 
@@ -66,6 +68,15 @@ def _row(node: NodeStatus) -> tuple[str, ...]:
         f"{node.memory_used / GIBIBYTE:.2f} GiB",
         str(node.containers),
         ", ".join(node.cut_from),
+    )
+
+
+def _outside(host: OutsideStatus) -> str:
+    answers = " and ".join(host.answers) or "nothing"
+    cut = f", cut from {', '.join(host.cut_from)}" if host.cut_from else ""
+    return (
+        f"outside host [bold]{host.name}[/] at {host.address}, power {host.power}{cut}: "
+        f"{answers} answers; serves {', '.join(host.repositories)}"
     )
 
 

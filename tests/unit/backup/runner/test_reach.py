@@ -25,6 +25,8 @@ def test_credentials_by_the_names_of_the_fleet_file() -> None:
         "AWS_ACCESS_KEY_ID": Path("/a"),
         "AWS_SECRET_ACCESS_KEY": Path("/s"),
     }
+    private = reach.place(at("s3", credentials={"access_key": "/a", "ca": "/c"}))
+    assert private.ca == Path("/c") and private.credentials == {"AWS_ACCESS_KEY_ID": Path("/a")}
     own = reach.place(at("rest", credentials={"user": "/u", "password": "/p"}, append_only=True))
     assert own.credentials == {"user": Path("/u"), "password": Path("/p")} and own.append_only
 
@@ -43,6 +45,17 @@ def test_a_key_of_ssh_is_copied_to_where_ssh_takes_it(tmp_path: Path) -> None:
         assert lines["UserKnownHostsFile"] == str(known)
         assert lines["StrictHostKeyChecking"] == "yes"
     assert not copy.exists() and not config.exists()
+
+
+def test_a_known_host_is_known_without_a_key_too(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        given = {"known_hosts": str(tmp_path / "known")}
+        config = reach.ssh_config(at("sftp", credentials=given), stack)
+        assert config is not None
+        assert config.read_text().splitlines() == [
+            f"UserKnownHostsFile {tmp_path / 'known'}",
+            "StrictHostKeyChecking yes",
+        ]
 
 
 def test_without_a_key_ssh_is_as_it_is() -> None:
