@@ -137,6 +137,7 @@ def made(job: Job, outcome: Outcome, seconds: float, trouble: Trouble | None) ->
         findings=tuple(outcome.findings),
         forgotten=tuple(outcome.forgotten),
         freed=outcome.freed,
+        holds=outcome.holds,
         trouble=trouble,
     )
 
