@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from quorate import assessing
 from quorate.backup.model import Kind, Snapshot
-from quorate.entry.cli import backup_watch_commands
 from quorate.entry.cli.backup_status_view import render_status
 from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
@@ -67,7 +67,7 @@ def fleet(tmp_path: Path) -> str:
 def status(monkeypatch: pytest.MonkeyPatch, found: Catalogue, *words: str) -> Result:
     monkeypatch.setattr(reading, "read", lambda fleet: found)
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    return CliRunner().invoke(build(), ["backup", "status", *words])
+    return CliRunner().invoke(build(), ["backup", "status", "--direct", *words])
 
 
 def as_json(result: Result) -> Any:
@@ -138,7 +138,7 @@ def test_bad_is_red_and_good_is_green_on_a_terminal(
     monkeypatch.setattr(clock, "now", lambda: NOW)
     from quorate.fleet.read import read_fleet
 
-    made = backup_watch_commands._status(read_fleet(Path(fleet)))
+    made = assessing.read_from_here(read_fleet(Path(fleet)))
     out = io.StringIO()
     render_status(made, UTC, Console(file=out, force_terminal=True, width=160))
     assert "\x1b[1;31mnever" in out.getvalue()

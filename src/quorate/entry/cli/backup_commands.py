@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli import backup_run_commands, backup_watch_commands
+from quorate.entry.cli import backup_run_commands, backup_status_commands, backup_watch_commands
 from quorate.entry.cli.backup_job import job
 from quorate.entry.cli.bundle_commands import bundle
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     backup.command("plan")(plan)
     backup.command("estimate")(estimate)
     backup.command("bundle")(bundle)
+    backup_status_commands.register(backup)
     backup_watch_commands.register(backup)
     backup_run_commands.add(backup)
     backup.command("job", hidden=True)(job)
