@@ -106,7 +106,8 @@ class Job(Model):
     `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
     with the reason. `newest`: seconds that the newest copy may be old when one is proven.
     `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
-    `look_only`: a `check` tells of stale locks and leaves them.
+    `look_only`: a `check` tells of stale locks and leaves them. `push`: the URL of a Pushgateway
+    that is told how it ended.
     """
 
     work: Work
@@ -137,6 +138,7 @@ class Job(Model):
     newest: float | None = None
     read: str = ""
     look_only: bool = False
+    push: str = ""
     timezone: str = "UTC"
     deadline: float = 6 * 3600.0
 

@@ -22,6 +22,7 @@ from quorate.backup.jobs.repositories import served_secret
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.stores import Image, ensure_network, ensure_store
+from quorate.backup.jobs.telling import with_push
 from quorate.backup.jobs.watching import Outcome, Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.deploy.images import Resolved, look_up
@@ -74,7 +75,7 @@ def run(ground: Ground, decision: Decision) -> Round:
     fleet = ground.scene.fleet
     swept = leftovers.sweep(ground.door, fleet.name)
     found = [(start, leftovers.under_way(start.job, swept.going)) for start in decision.starts]
-    fresh = [start for start, job in found if job is None]
+    fresh = [with_push(ground.scene, start) for start, job in found if job is None]
     joined = [job for _, job in found if job is not None]
     refused: list[Refused] = []
     image, deployed = Image(deployed=""), Deployed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 
 from rich.console import Console
 from rich.table import Table
@@ -16,18 +16,20 @@ from quorate.plan.words import count
 RED, YELLOW, GREEN, DIM = "bold red", "yellow", "green", "dim"
 WIDE = 104
 """Columns from which the words of every state fit beside the other figures."""
-COLUMNS = ("source", "backed up", "off-site", "proven", "3-2-1", ">age", ">size", "next", ">RPO")
-NARROW = {"backed up": "made", "off-site": "off"}
-SOON = timedelta(days=6)
+COLUMNS = ("source", "backed up", "off-site", "proven", "3-2-1", ">age", ">size", "next", ">RPO",
+           ">RTO")  # fmt: skip
+NARROW = ("source", "made", "off", "proof", "3-2-1", ">age", ">size", ">RPO", ">RTO")
+"""Without the next run: what matters fits into 80 columns."""
+SHORT = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 SIGNS = {"ok": "✓", "waiting": "·"}
 
 
 def render_status(made: BackupStatus, zone: tzinfo, console: Console) -> None:
     """Every source; then what is wrong, what nobody backs up, and what could not be read."""
     wide = console.width >= WIDE
-    table = _table(*(name if wide else NARROW.get(name, name) for name in (*COLUMNS, ">RTO")))
+    table = _table(*(COLUMNS if wide else NARROW))
     for one in made.sources:
-        table.add_row(*_cells(one, made, zone, wide=wide))
+        table.add_row(*_cells(one, zone, wide=wide))
     console.print(table)
     console.print()
     for line in _wrong(made):
@@ -46,28 +48,27 @@ def _table(*names: str) -> Table:
         table.add_column(
             name.removeprefix(">"),
             justify="right" if name.startswith(">") else "left",
-            no_wrap=number > 0,
+            no_wrap=number > 1 or (number == 1 and name != "on"),
             overflow="fold",
         )
     return table
 
 
-def _cells(
-    one: CoveredSource, made: BackupStatus, zone: tzinfo, *, wide: bool
-) -> tuple[str | Text, ...]:
+def _cells(one: CoveredSource, zone: tzinfo, *, wide: bool) -> tuple[str | Text, ...]:
     if one.backed_up == "excluded":
-        return (one.id, Text("excluded" if wide else "–", DIM), *[""] * 8)
+        return (one.id, Text("excluded" if wide else "–", DIM))
     slow = one.rto is not None and one.rto_target is not None and one.rto > one.rto_target
     whole = Text("✓", GREEN) if not one.missing else Text("no", YELLOW)
+    coming = f"{one.next.astimezone(zone):%a %d %b %H:%M}" if one.next else "never"
     return (
         Text(one.id, "" if one.good else RED),
         *(_state(state, wide=wide) for state in (one.backed_up, one.offsite, one.proven)),
         whole,
-        _span(one.age),
+        _span(one.age, wide=wide),
         show_size(one.size) if one.size is not None else "",
-        _next(one, made, zone, wide=wide),
-        _span(one.rpo),
-        Text(_span(one.rto), RED if slow else ""),
+        *([coming] if wide else []),
+        _span(one.rpo, wide=wide),
+        Text(_span(one.rto, wide=wide), RED if slow else ""),
     )
 
 
@@ -77,17 +78,14 @@ def _state(state: str, *, wide: bool) -> Text:
     return Text(state if wide else SIGNS.get(state, state), GREEN if state == "ok" else DIM)
 
 
-def _next(one: CoveredSource, made: BackupStatus, zone: tzinfo, *, wide: bool) -> str:
-    if one.next is None:
-        return "never"
-    there = one.next.astimezone(zone)
+def _span(seconds: float | None, *, wide: bool) -> str:
+    """`14 min 31 s`; where there is little room `15m`."""
+    if seconds is None:
+        return ""
     if wide:
-        return f"{there:%a %d %b %H:%M}"
-    return f"{there:%a %H:%M}" if one.next - made.time < SOON else f"{there:%d %b}"
-
-
-def _span(seconds: float | None) -> str:
-    return show_duration(seconds) if seconds is not None else ""
+        return show_duration(seconds)
+    unit, letter = next((one for one in SHORT if seconds >= one[0]), SHORT[-1])
+    return f"{seconds / unit:.0f}{letter}"
 
 
 def _wrong(made: BackupStatus) -> Iterator[Text]:
@@ -110,11 +108,11 @@ def _wrong(made: BackupStatus) -> Iterator[Text]:
 
 
 def _repositories(found: tuple[CoveredRepository, ...]) -> Table:
-    table = _table("repository", "on", "", ">copies", ">sources", ">takes", ">free", ">of")
+    table = _table("repository", "on", "", ">copies", ">takes", ">free", ">of")
     for one in found:
         if not one.read:
             unknown = Text("not read", RED)
-            table.add_row(Text(one.name, RED), one.server or one.address, unknown, *[""] * 5)
+            table.add_row(Text(one.name, RED), one.server or one.address, unknown, *[""] * 4)
             continue
         full = one.free is not None and bool(one.room) and one.free < (one.room or 0) / 10
         table.add_row(
@@ -122,7 +120,6 @@ def _repositories(found: tuple[CoveredRepository, ...]) -> Table:
             one.server or one.address,
             "off-site" if one.offsite else "",
             f"{one.copies}",
-            f"{one.sources}",
             _size(one.stored),
             Text(_size(one.free), RED if full else ""),
             _size(one.room),
