@@ -97,9 +97,7 @@ def asked_of_the_swarm(opened: Opened, watcher: Watcher) -> BackupStatus:
             unread=listed.unread,
             unasked=seen.unasked,
         )
-        return backup_status(
-            fleet, rows, found_unprotected(fleet, seen.stored), evidence, now=now
-        )
+        return backup_status(fleet, rows, found_unprotected(fleet, seen.stored), evidence, now=now)
 
 
 def nobody_asked(made: BackupStatus, fleet: Fleet, why: str) -> BackupStatus:

@@ -39,7 +39,9 @@ class CoveredSource(Model):
     id: str
     kind: str
     service: str | None = Field(description="The service whose data it is.")
-    servers: tuple[str, ...] = Field(description="Where the data is; where it may be, if not known.")
+    servers: tuple[str, ...] = Field(
+        description="Where the data is; where it may be, if not known."
+    )
     good: bool = Field(description="Everything about it is as it should be.")
     backed_up: str = Field(description="ok, waiting, late, never, failed, nowhere, excluded.")
     offsite: str = Field(description="The same, of its copies off-site.")
@@ -55,7 +57,9 @@ class CoveredSource(Model):
     copies: tuple[CoveredCopy, ...]
     missing: tuple[str, ...] = Field(description="What it lacks of 3-2-1, with the copies there.")
     problems: tuple[str, ...] = Field(description="What else is wrong, in words.")
-    moved: str = Field(description="Where it was when it was last copied, if elsewhere; else empty.")
+    moved: str = Field(
+        description="Where it was when it was last copied, if elsewhere; else empty."
+    )
 
 
 class UnreadRepository(Model):

@@ -35,7 +35,11 @@ def found_unprotected(fleet: Fleet, seen: Mapping[str, Stored]) -> tuple[Unprote
     return (
         *unprotected(fleet, {server: one.named for server, one in seen.items()}),
         *(found for server, one in sorted(seen.items()) for found in _nameless(fleet, server, one)),
-        *(found for server, one in sorted(seen.items()) for found in _databases(fleet, server, one)),
+        *(
+            found
+            for server, one in sorted(seen.items())
+            for found in _databases(fleet, server, one)
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from quorate.backup import catalogue
 from quorate.backup.jobs.model import Holds, Trouble
 from quorate.backup.model import Snapshot
 from quorate.backup.place import PlaceType, Repository
+from quorate.backup.policy.doctor import STALE
 from quorate.backup.policy.retention import wrong_time
 from quorate.backup.runner.saying import log, size_of
 from quorate.backup.runner.setting import Outcome, Setting
@@ -23,8 +24,6 @@ from quorate.tools.restic_errors import Reason
 
 APART = timedelta(seconds=60)
 """Clocks further apart than this are a finding; retention bears five minutes."""
-STALE = "stale lock: "
-"""What the finding of a job that only looks begins with."""
 STALE_AFTER = timedelta(minutes=30)
 """restic's own rule (`staleLockTimeout`); a holder refreshes its lock every five minutes."""
 MEASURE_SECONDS = 120.0

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli import backup_run_commands, backup_status_commands, backup_watch_commands
+from quorate.entry.cli import (
+    backup_doctor_commands,
+    backup_run_commands,
+    backup_status_commands,
+    backup_watch_commands,
+)
 from quorate.entry.cli.backup_job import job
 from quorate.entry.cli.bundle_commands import bundle
 
@@ -37,6 +42,7 @@ def register(app: typer.Typer) -> None:
     backup.command("estimate")(estimate)
     backup.command("bundle")(bundle)
     backup_status_commands.register(backup)
+    backup_doctor_commands.register(backup)
     backup_watch_commands.register(backup)
     backup_run_commands.add(backup)
     backup.command("job", hidden=True)(job)
