@@ -10,7 +10,7 @@ from quorate.fleet.backup import Repository
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """Bytes; None: not known. `stored`: all of it, `free`: what it may still take, `room` in all."""
+    """Bytes; None: not known. `stored`: all of it, `free`: what it may take still, `room`: all."""
 
     stored: int | None = None
     free: int | None = None

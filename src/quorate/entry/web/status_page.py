@@ -32,7 +32,7 @@ KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One cell of the picture. `kind`: its class in the style sheet; `title`: all of it in words."""
+    """One cell of the picture. `kind`: its class in the style sheet; `title`: all, in words."""
 
     kind: str
     text: str
