@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,10 @@ from quorate.backup.jobs.watching import Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.coverage import coverage
+from quorate.backup.policy.estimate import estimate
 from quorate.backup.policy.grid import BackupStatus, Evidence, UnaskedServer, backup_status
+from quorate.backup.policy.holding import held, takes
+from quorate.backup.policy.report import BackupEstimate, backup_estimate
 from quorate.backup.policy.sources import planned, unprotected
 from quorate.backup.policy.strays import Stored, found_unprotected
 from quorate.deploy.registries import credentials
@@ -98,6 +101,28 @@ def asked_of_the_swarm(opened: Opened, watcher: Watcher) -> BackupStatus:
             unasked=seen.unasked,
         )
         return backup_status(fleet, rows, found_unprotected(fleet, seen.stored), evidence, now=now)
+
+
+def estimated(opened: Opened, watcher: Watcher) -> BackupEstimate:
+    """What the policy will need by the copies there are, and the room that was measured.
+
+    Raises:
+        UnreachableError, EngineError: no manager answers.
+    """
+    fleet = opened.fleet
+    with looking(opened, watcher) as seen:
+        listed = list_copies(seen.ground)
+        homes = where_now(fleet, seen.ground.scene.snapshot)
+    found = {one.name: held(one, listed.holds.get(one.name)) for one in fleet.backup.repositories}
+    made = estimate(
+        fleet,
+        planned(fleet, homes),
+        zone=time_zone(fleet.backup.timezone),
+        snapshots=listed.snapshots,
+        free={name: room for name, one in found.items() if (room := takes(one)) is not None},
+    )
+    unread = tuple(f"not read: {name}: {why}" for name, why in listed.unread.items())
+    return backup_estimate(fleet, replace(made, assumptions=(*unread, *made.assumptions)))
 
 
 def nobody_asked(made: BackupStatus, fleet: Fleet, why: str) -> BackupStatus:

@@ -18,7 +18,7 @@ from quorate.backup.runner.saying import log, size_of
 from quorate.backup.runner.setting import Outcome, Setting
 from quorate.backup.tags import MarkKind, read_mark
 from quorate.errors import MachineError, RepositoryError
-from quorate.tools import clock
+from quorate.tools import clock, process
 from quorate.tools.restic_answers import Entry, Lock
 from quorate.tools.restic_errors import Reason
 
@@ -75,7 +75,7 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
     now = clock.now()
     locks = there.restic.locks()
     if setting.job.look_only:
-        broken = tuple(lock for lock in locks if is_stale(lock, now))
+        broken = tuple(lock for lock in locks if is_stale(lock, now) or _of_nobody_here(lock))
     else:
         broken = there.restic.break_stale_locks() if locks else ()
     did = STALE if setting.job.look_only else "removed a stale lock: "
@@ -107,6 +107,11 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
 def is_stale(lock: Lock, now: datetime) -> bool:
     """Whether a lock's holder has not refreshed it for as long as restic gives it. Pure."""
     return now - lock.time > STALE_AFTER
+
+
+def _of_nobody_here(lock: Lock) -> bool:
+    """restic's other rule: a process of this very host, and it does not run."""
+    return lock.hostname == process.host_name() and not process.runs(lock.pid)
 
 
 def in_words(lock: Lock, now: datetime) -> str:
