@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quorate import assessing
+from quorate.alerts.limits import CLOCK_SECONDS
 from quorate.assessing import Seen
 from quorate.backup import quiesce
 from quorate.backup.jobs import decide, leftovers, running
@@ -33,7 +34,7 @@ from quorate.fleet.model import Fleet, Server
 from quorate.fleet.zones import time_zone
 from quorate.image.recipe import image_name
 from quorate.observe.deep_facts import engine_clock
-from quorate.observe.deep_model import CLOCK_SECONDS, ServerFacts
+from quorate.observe.deep_model import ServerFacts
 from quorate.observe.deep_servers import skews
 from quorate.observe.whereabouts import where_now
 from quorate.serving.memory import snapshot_of

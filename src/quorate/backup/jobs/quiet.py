@@ -44,7 +44,7 @@ def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
         (outcome,) = replace(
             launcher,
             begun=lambda begun: _note(launcher, start, begun.run),
-            over=lambda outcome: _if_still(launcher, start, outcome),
+            over=lambda outcome: if_still(launcher, start, outcome),
         ).run([start])
         return outcome
     except QuorateError as error:
@@ -66,7 +66,7 @@ def _note(launcher: Launcher, start: Start, job: str) -> None:
     )
 
 
-def _if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
+def if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
     """The outcome; a copy of what was not still all the time is none."""
     broken = launcher.door.ask(
         "the services cannot be looked at",
