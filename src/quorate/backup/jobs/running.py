@@ -23,6 +23,7 @@ from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.stores import Image, ensure_network, ensure_store
 from quorate.backup.jobs.telling import with_push
+from quorate.backup.jobs.together import as_one, sorted_out
 from quorate.backup.jobs.watching import Outcome, Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.deploy.images import Resolved, look_up
@@ -86,9 +87,11 @@ def run(ground: Ground, decision: Decision) -> Round:
         fresh = _with_stores(ground, [*makers, *fresh], image, deployed, refused)
     launcher = Launcher(door=ground.door, image=image, secrets=deployed, watcher=ground.watcher)
     fresh = _with_repositories(ground, launcher, fresh, refused)
-    outcomes = launcher.run([start for start in fresh if not start.quiet], _each_once(joined))
-    # One after the other: nobody's services are down for longer than one copy takes.
-    quiet = [quietly(launcher, start) for start in fresh if start.quiet]
+    alone, groups = sorted_out(ground.scene, fresh)
+    outcomes = launcher.run([start for start in alone if not start.quiet], _each_once(joined))
+    # One after the other: nobody's services are down for longer than one copy, or group, takes.
+    quiet = [quietly(launcher, start) for start in alone if start.quiet]
+    quiet += [one for group in groups for one in as_one(launcher, group)]
     return Round(
         outcomes=(*outcomes, *(one for one in quiet if isinstance(one, Outcome))),
         refused=(
