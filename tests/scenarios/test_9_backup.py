@@ -7,10 +7,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from quorate.backup import quiesce
 from quorate.backup.jobs.spec import LABEL, LABEL_STORE
 from quorate.lab import nodes
 from tests.scenarios import live, steps
@@ -214,3 +216,62 @@ def test_a_job_goes_on_while_managers_elect(vault: Office) -> None:
     assert code == (6 if leader == "three" else 0), said
     then_nothing_is_left(vault)
     steps.up(vault)
+
+
+def test_status_asks_repositories_and_every_server(vault: Office, tmp_path: Path) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run")
+    page = tmp_path / "backups.html"
+    on_lab = (str(vault.fleet), "--lab", "--html", str(page))
+    made = vault.json("backup", "status", *on_lab, timeout=300, code=4)
+    assert {one["id"]: one["backed_up"] for one in made["sources"] if one["kind"] != "system"} == {
+        "db": "ok",
+        "cache": "ok",
+        "volume/data_pages": "ok",
+        **{one: "excluded" for one in ("configs", "swarm") if one in _ids(made)},
+    }
+    assert made["unread"] == [] and made["unasked"] == [] and made["unprotected"] == []
+    assert {one["id"]: one["servers"] for one in made["sources"]}["db"] == ["one"]
+    (near,) = (one for one in made["repositories"] if one["name"] == "near")
+    assert near["copies"] >= 3 and near["stored"] > 1_000_000 and near["free"] > 0
+    assert "Source by source" in page.read_text()
+    with live.connected(vault) as connections:
+        connections.client("two").api.create_volume("stray")
+    try:
+        red = vault.json("backup", "status", *on_lab, timeout=300, code=4)
+        assert [one["what"] for one in red["unprotected"]] == ["stray on two"]
+    finally:
+        with live.connected(vault) as connections:
+            connections.client("two").api.remove_volume("stray")
+    then_nothing_is_left(vault)
+
+
+def _ids(made: Any) -> set[str]:
+    return {one["id"] for one in made["sources"]}
+
+
+def test_the_doctor_finds_a_service_that_a_dead_backup_keeps_still(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run", "cache")
+    on_lab = (str(vault.fleet), "--lab")
+    first = vault.json("backup", "doctor", *on_lab, timeout=300, code=None)
+    seen = {(one["check"], one["where"]) for one in first["findings"]}
+    assert {check for check, _ in seen} <= {"room", "source"}, first
+    wish = quiesce.Wish(services=("data_files",), run="dead", source="volume/x", seconds=-1)
+    with live.connected(vault) as connections:
+        quiesce.begin(connections.manager().client, wish)
+    found = vault.json("backup", "doctor", *on_lab, timeout=300, code=4)
+    (mine,) = (one for one in found["findings"] if one["check"] == "kept still")
+    assert mine["where"] == "data_files" and mine["mends"]
+    mended = vault.json(
+        "backup", "doctor", *on_lab, "--mend", "--yes", timeout=300, code=4 if seen else 0
+    )
+    assert [one["where"] for one in mended["mended"]] == ["data_files"]
+    assert {(one["check"], one["where"]) for one in mended["findings"]} == seen
+    with live.connected(vault) as connections:
+        spec = connections.manager().client.api.inspect_service("data_files")["Spec"]
+    assert spec["Mode"]["Replicated"]["Replicas"] == 1
+    assert not [name for name in spec["Labels"] if name.startswith("quorate.quiesce")]
+    then_nothing_is_left(vault)

@@ -107,14 +107,27 @@ def begin(client: DockerClient, wish: Wish) -> None:
         source=wish.source,
         replicas=0,
         deadline=now + timedelta(seconds=wish.seconds),
+        since=now,
     )
     found = {name: service(client, name) for name in wish.services}
     for name, one in found.items():
         _require(name, one["Spec"], wish, now)
     for name in wish.services:
         change(client, name, lambda one: policy.stopped(one["Spec"], record))
+    deadline = clock.monotonic() + wish.patience
     for name in wish.services:
-        _wait(client, name, wish.patience)
+        _wait(client, name, wish.patience, deadline)
+
+
+def note(client: DockerClient, services: Sequence[str], run: str, job: str) -> None:
+    """Record which job reads what a run keeps still; empty: another one is awaited.
+
+    Raises:
+        EngineError: the swarm refuses, or does not answer.
+    """
+    now = swarm_time(client)
+    for name in services:
+        change(client, name, lambda one: policy.noted(one["Spec"], run, job, now))
 
 
 def _require(name: str, spec: Mapping[str, Any], wish: Wish, now: datetime) -> None:
@@ -158,7 +171,7 @@ def end(client: DockerClient, run: str) -> tuple[str, ...]:
 
 def converge(
     client: DockerClient,
-    active: Collection[str] | None = None,
+    active: Callable[[], Collection[str]] | None = None,
     *,
     say: Callable[[Stale], None] = lambda stale: None,
 ) -> tuple[Stale, ...]:
@@ -166,18 +179,28 @@ def converge(
 
     Args:
         client: of a manager.
-        active: keys of the runs that are going on, each from before it begins to keep anything
-            still; None: only deadlines count.
+        active: gives the keys of the runs whose jobs are there. It is asked after the services
+            were listed: a job that one of them names was there before. None: only deadlines count.
         say: told of each before it is ended.
 
     Raises:
         EngineError: the swarm does not answer, or refuses one; the others are let go.
     """
-    found = policy.stale(_marked(client), swarm_time(client), active)
+    found = stale(client, active)
     for one in found:
         say(one)
     _let_go(client, [(one.id, one.name) for one in found])
     return found
+
+
+def stale(
+    client: DockerClient, active: Callable[[], Collection[str]] | None = None
+) -> tuple[Stale, ...]:
+    """What nobody keeps still any more; as `converge`, which ends it."""
+    marked = _marked(client)
+    if not marked:
+        return ()
+    return policy.stale(marked, swarm_time(client), active() if active else None)
 
 
 def _let_go(client: DockerClient, services: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -256,9 +279,8 @@ def swarm_time(client: DockerClient) -> datetime:
         return clock.now()
 
 
-def _wait(client: DockerClient, name: str, patience: float) -> None:
+def _wait(client: DockerClient, name: str, patience: float, deadline: float) -> None:
     """Until no task of a service runs on a server that is there."""
-    deadline = clock.monotonic() + patience
     while True:
         with docker.translated(f"the tasks of {name} cannot be looked at"):
             ready = {

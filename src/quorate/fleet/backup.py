@@ -223,7 +223,8 @@ class Backup(Model):
 
     `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`). `image`: what
     jobs run; None: Quorate's own, by its version. `heartbeat`: a URL that is asked after each
-    round in which all went well; who watches it notices silence.
+    round in which all went well; who watches it notices silence. `pushgateway`: the URL of a
+    Prometheus Pushgateway that each job tells how it ended.
     """
 
     image: str | None = None
@@ -239,6 +240,7 @@ class Backup(Model):
     bundle: Bundle | None = None
     notify: Notify = Notify()
     heartbeat: SecretSource | None = None
+    pushgateway: str | None = None
 
     def repository(self, name: str) -> Repository:
         """The repository of that name; KeyError when there is none."""

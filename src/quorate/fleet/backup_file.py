@@ -397,3 +397,8 @@ class BackupEntry(Strict):
         description="Where a URL comes from that is asked after each good round of `quorate "
         "serve`: a dead man's switch, which tells you when it falls silent.",
     )
+    pushgateway: Annotated[str, BeforeValidator(http_url)] | None = Field(
+        None,
+        description="A Prometheus Pushgateway that each job tells how it ended: "
+        "`http://HOST:9091`. HOST may be a service of the fleet, as `STACK_SERVICE`.",
+    )

@@ -67,6 +67,7 @@ def read_backup(
         bundle=_bundle(entry.bundle, secret, location("backup", "bundle")),
         notify=_notify(entry.notify, secret),
         heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
+        pushgateway=entry.pushgateway.rstrip("/") if entry.pushgateway else None,
     )
 
 

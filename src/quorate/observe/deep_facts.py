@@ -111,7 +111,7 @@ def look_at_servers(connections: Connections, snapshot: Snapshot) -> dict[str, S
 
 def _server(server: Server, client: DockerClient) -> ServerFacts:
     unread: dict[Check, str] = {}
-    root, seen = _clock(client, unread)
+    root, seen = engine_clock(client, unread)
     disk = raft = certificate = None
     try:
         said = ssh.run(
@@ -150,7 +150,7 @@ def _certificate(server: Server, said: str) -> Validity | None:
         return None
 
 
-def _clock(client: DockerClient, unread: dict[Check, str]) -> tuple[str, Clock | None]:
+def engine_clock(client: DockerClient, unread: dict[Check, str]) -> tuple[str, Clock | None]:
     """The engine's data root, and its clock by the quickest of a few looks."""
     best: Clock | None = None
     root = DEFAULT_ROOT

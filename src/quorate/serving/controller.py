@@ -212,7 +212,14 @@ class Controller:
         chores = [*self.parts.chores, *([HEARTBEAT] if self.parts.heartbeat else [])]
         self.show(
             (
-                *samples.backup_samples(self.fleet.name, memory, self.rows, self.unprotected, now),
+                *samples.backup_samples(
+                    self.fleet.name,
+                    memory,
+                    self.rows,
+                    self.unprotected,
+                    self.fleet.backup.repositories,
+                    now,
+                ),
                 *samples.controller_samples(
                     self.fleet.name,
                     memory,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from quorate.backup.jobs.model import Answer, Copied, Work
+from quorate.backup.jobs.model import Answer, Copied, Holds, Work
 from quorate.backup.model import Proof, Snapshot
 from quorate.backup.policy.agenda import ALONE, Doing
 from quorate.backup.policy.runs import Attempt, after
@@ -45,6 +45,7 @@ class Memory:
     """What is known. `failing`: each task whose last run failed: its key, the error's words;
     `well`: tasks that went well since this memory began. `taken_in`: when a job told of a copy,
     which a list that was begun before does not have. `stale`: since when a list is out of date.
+    `holds`: how large each repository was when it was measured last.
     """
 
     since: datetime
@@ -53,6 +54,7 @@ class Memory:
     kept: dict[str, datetime] = field(default_factory=dict)
     copies: dict[tuple[str, str], Snapshot] = field(default_factory=dict)
     listed: dict[str, datetime] = field(default_factory=dict)
+    holds: dict[str, Holds] = field(default_factory=dict)
     stale: dict[str, datetime] = field(default_factory=dict)
     taken_in: dict[tuple[str, str], datetime] = field(default_factory=dict)
     well: set[str] = field(default_factory=set)
@@ -106,6 +108,8 @@ class Memory:
         }
 
     def _answered(self, doing: Doing, answer: Answer, now: datetime) -> None:
+        if answer.holds is not None:
+            self.holds[doing.repository] = answer.holds
         if doing.work is Work.CATALOGUE:
             if answer.trouble is None:
                 self._listed(doing, answer)

@@ -12,7 +12,9 @@ from quorate.alerts.metrics import Metric, Sample
 from quorate.backup.jobs.model import Work
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.coverage import Copy, Row
+from quorate.backup.policy.holding import held
 from quorate.backup.policy.sources import Unprotected
+from quorate.fleet.backup import Repository
 from quorate.serving.memory import Memory
 
 SHOWN = (*metrics.BACKUP_METRICS, *own.CONTROLLER_METRICS)
@@ -23,6 +25,7 @@ def backup_samples(
     memory: Memory,
     rows: Sequence[Row],
     unprotected: Iterable[Unprotected],
+    repositories: Iterable[Repository],
     now: datetime,
 ) -> tuple[Sample, ...]:
     """What is known of backups."""
@@ -32,6 +35,7 @@ def backup_samples(
         *(one for row in rows for copy in row.copies for one in said.of_copy(row, copy)),
         *(said.sample(metrics.UNPROTECTED, one.what, one.server, value=1) for one in unprotected),
         *said.of_repositories(),
+        *said.of_room(repositories),
     )
 
 
@@ -125,6 +129,18 @@ class _Said:
             yield self.sample(metrics.DURATION, *labels, value=result.seconds)
             if result.peak:
                 yield self.sample(metrics.PEAK_MEMORY, *labels, value=result.peak)
+
+    def of_room(self, repositories: Iterable[Repository]) -> Iterator[Sample]:
+        for one in repositories:
+            found = held(one, self.memory.holds.get(one.name))
+            known = {
+                metrics.REPOSITORY_STORED: found.stored,
+                metrics.REPOSITORY_FREE: found.free,
+                metrics.REPOSITORY_ROOM: found.room,
+            }
+            for metric, value in known.items():
+                if value is not None:
+                    yield self.sample(metric, one.name, value=value)
 
     def of_repositories(self) -> Iterator[Sample]:
         for name, moment in self.memory.listed.items():

@@ -93,7 +93,11 @@ class Swarm:
 
     def end_stale_quiesces(self) -> Sequence[str]:
         """Let services run again that a dead backup keeps still: a `Chore`."""
-        active = [one.run for one in self.door().jobs(self.fleet.name)]
+        door = self.door()
+
+        def active() -> Collection[str]:
+            return [one.run for one in door.jobs(self.fleet.name)]
+
         found = quiesce.converge(self.manager(), active)
         return [f"{one.name} runs again: {one.why}" for one in found]
 

@@ -43,6 +43,11 @@ def is_gone(process: Process) -> bool:
     return process.place == _place() and _started(process.pid) != process.started
 
 
+def runs(pid: int) -> bool:
+    """Whether a process of that number runs on this machine, as far as this one sees."""
+    return _started(pid) is not None
+
+
 def host_name() -> str:
     """The name of this machine."""
     return platform.node()

@@ -200,13 +200,17 @@ class Restic:
         """Remove what no snapshot uses; needs the repository for itself."""
         self._run("prune", ["prune"], timeout=timeout)
 
-    def check(self, read: str | None = None, *, timeout: float = LONG_SECONDS) -> tuple[str, ...]:
+    def check(
+        self, read: str | None = None, *, lock: bool = True, timeout: float = LONG_SECONDS
+    ) -> tuple[str, ...]:
         """What is wrong with the repository, in restic's words; empty if nothing is.
 
         `read` is the part of the data that is read too, as `10%` or `2/7`. Needs the
-        repository for itself. Errors other than damage are raised.
+        repository for itself: without `lock` the caller knows that nobody writes. Errors other
+        than damage are raised.
         """
         extra = [f"--read-data-subset={read}"] if read else []
+        extra += [] if lock else ["--no-lock"]
         try:
             self._run("check", ["check", *extra], timeout=timeout)
         except RepositoryError as error:
@@ -215,9 +219,10 @@ class Restic:
             return tuple((error.cause or "the repository is damaged").splitlines())
         return ()
 
-    def room(self) -> int:
+    def room(self, *, timeout: float = QUICK_SECONDS) -> int:
         """Bytes that all snapshots together use, as stored; what a prune removes is not in it."""
-        said = self._run("measure", ["stats", "--json", "--mode", "raw-data", "--no-lock"]).stdout
+        argv = ["stats", "--json", "--mode", "raw-data", "--no-lock"]
+        said = self._run("measure", argv, timeout=timeout).stdout
         found = restic_answers.whole(said)
         return restic_answers.number(found, "total_size") if isinstance(found, dict) else 0
 

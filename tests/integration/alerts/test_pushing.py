@@ -7,14 +7,17 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quorate.alerts.backup_push import Ended, path, text
+from quorate.backup.jobs.model import Mounted
 from quorate.errors import MachineError, UnreachableError
 from quorate.tools.http import Address, parse_address
 from quorate.tools.pushgateway import push
+from tests.integration.backup import ground, working
 from tests.real_packages import programs
 from tests.real_prometheus import free_port
 
@@ -97,3 +100,36 @@ def test_nobody_there() -> None:
     nowhere = parse_address(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(UnreachableError, match="does not answer"):
         told(nowhere, GOOD)
+
+
+@pytest.mark.timeout(1800)
+def test_a_job_tells_the_gateway_itself(gateway: Address, tmp_path: Path) -> None:
+    """As its service runs it: nobody follows it."""
+    near = working.at(ground.made(tmp_path, "near").place)
+    volume = Mounted(name="wiki", path=str(ground.tree(tmp_path / "mounted", size=100_000)))
+    told_of = {"volumes": (volume,), "push": str(gateway), "fleet": "pushing"}
+    said = working.done(working.job("backup", near, **told_of), tmp_path / "spool")
+    (group,) = [one for one in groups(gateway) if one["labels"]["fleet"] == "pushing"]
+    assert group["labels"]["source"] == "volume/wiki" and group["labels"]["repository"] == "near"
+    assert value(group, "backup_last_exit_code") == 0
+    (copy,) = said.answer.copies
+    assert value(group, "backup_last_success_timestamp") == copy.taken.timestamp()
+    gone = volume.model_copy(update={"path": str(tmp_path / "gone")})
+    failed = working.run(
+        working.job("backup", near, **{**told_of, "volumes": (gone,), "run": "run-2"}),
+        tmp_path / "spool",
+    )
+    assert failed.code != 0
+    (group,) = [one for one in groups(gateway) if one["labels"]["fleet"] == "pushing"]
+    assert value(group, "backup_last_exit_code") == failed.code
+    assert value(group, "backup_last_success_timestamp") == copy.taken.timestamp()
+
+
+@pytest.mark.timeout(1800)
+def test_a_gateway_that_is_not_there_spoils_no_copy(tmp_path: Path) -> None:
+    near = working.at(ground.made(tmp_path, "near").place)
+    volume = Mounted(name="wiki", path=str(ground.tree(tmp_path / "mounted", size=100_000)))
+    told_of = {"volumes": (volume,), "push": f"http://127.0.0.1:{free_port()}"}
+    said = working.done(working.job("backup", near, **told_of), tmp_path / "spool")
+    assert said.answer.copies[0].complete
+    assert "not told to the Pushgateway" in said.log

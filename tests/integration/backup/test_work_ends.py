@@ -81,6 +81,9 @@ def test_killed_at_several_moments_and_run_again(
     assert "which a killed job had left" in said.log
     complete = [copy.id for copy in catalogue.read(near) if copy.complete]
     assert complete == [copy.id for copy in said.answer.copies]
+    only = working.done(working.job("check", working.at(near.place), look_only=True), spool)
+    assert any(text.startswith("stale lock: ") for text in only.answer.findings)
+    assert near.restic.locks() != (), "who only looks changes nothing"
     looked = working.done(working.job("check", working.at(near.place)), spool)
     assert any("removed a stale lock" in text for text in looked.answer.findings)
     assert near.restic.locks() == ()

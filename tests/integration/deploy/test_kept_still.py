@@ -116,7 +116,7 @@ def test_nothing_writes_while_it_is_kept_still(
         assert containers(swarm) == 0
         spec = swarm.api.inspect_service("shop_app")["Spec"]
         assert policy.held(spec, "r1") and policy.replicas_of(spec) == 0
-        assert quiesce.converge(swarm, {"r1"}) == ()
+        assert quiesce.converge(swarm, lambda: {"r1"}) == ()
     assert kept.broken == []
     until(lambda: containers(swarm) == 2)
     assert swarm.api.inspect_service("shop_app")["Spec"] == service["Spec"]
@@ -136,7 +136,11 @@ def test_killed_in_the_middle_it_runs_again(swarm: DockerClient, service: dict[s
         process.wait()
     assert containers(swarm) == 0
     assert quiesce.converge(swarm) == (), "its deadline is not over"
-    (ended,) = quiesce.converge(swarm, set())
+    assert quiesce.converge(swarm, lambda: set[str]()) == (), "its job may be started yet"
+    quiesce.note(swarm, ["shop_app"], "r1", "job")
+    assert containers(swarm) == 0
+    assert quiesce.converge(swarm, lambda: {"job"}) == ()
+    (ended,) = quiesce.converge(swarm, lambda: set[str]())
     assert ended.name == "shop_app" and ended.why == "the run r1 has ended"
     until(lambda: containers(swarm) == 2)
     assert swarm.api.inspect_service("shop_app")["Spec"] == service["Spec"]
@@ -154,12 +158,12 @@ def test_who_scales_it_by_hand_is_obeyed(swarm: DockerClient, service: dict[str,
 def test_a_rolled_back_service_is_let_go(swarm: DockerClient, service: dict[str, Any]) -> None:
     """`docker service rollback` after a backup brings back what the backup had made of it."""
     with quiesce.still(swarm, WISH):
-        pass
+        quiesce.note(swarm, ["shop_app"], "r1", "job")
     one = swarm.api.inspect_service("shop_app")
     before = one["PreviousSpec"]
     assert policy.record_of(before) is not None
     quiesce.change(swarm, "shop_app", lambda _: before)
-    (ended,) = quiesce.converge(swarm, set())
+    (ended,) = quiesce.converge(swarm, lambda: set[str]())
     assert ended.name == "shop_app"
     assert policy.replicas_of(swarm.api.inspect_service("shop_app")["Spec"]) == 2
     until(lambda: containers(swarm) == 2)

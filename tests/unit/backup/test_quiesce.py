@@ -43,7 +43,7 @@ def test_services_stop_and_run_again() -> None:
             1,
         )
         assert policy.record_of(swarm.raw["app"]["Spec"]) == policy.Record(
-            run="r1", source="volume/app", replicas=2, deadline=later(3600)
+            run="r1", source="volume/app", replicas=2, deadline=later(3600), since=later(0)
         )
     assert kept.broken == []
     assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
@@ -71,9 +71,61 @@ def test_killed_at_any_call_nothing_stays_down(call: int) -> None:
     for name in ("app", "worker"):
         assert swarm.replicas(name) or policy.record_of(swarm.raw[name]["Spec"]) is not None
     swarm.now = later(60)
-    assert quiesce.converge(client(swarm), {"r1"}) == (), "the run may still be going on"
-    quiesce.converge(client(swarm), {"r2"})
+    assert quiesce.converge(client(swarm), lambda: {"r1"}) == (), "the run may still be going on"
+    assert quiesce.converge(client(swarm), lambda: {"r2"}) == (), "its job may be started yet"
+    swarm.now = later(250)
+    assert quiesce.converge(client(swarm), lambda: {"r1"}) == ()
+    quiesce.converge(client(swarm), lambda: {"r2"})
     assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
+
+
+def test_a_job_that_was_started_and_is_gone_ends_it_at_once() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    quiesce.note(client(swarm), WISH.services, "r1", "r1-job")
+    assert quiesce.converge(client(swarm), lambda: {"r1-job"}) == ()
+    found = quiesce.converge(client(swarm), lambda: {"r1"})
+    assert [one.why for one in found] == ["the run r1 has ended"] * 2
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
+
+
+def test_between_two_jobs_of_a_run_it_is_as_at_its_beginning() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    quiesce.note(client(swarm), WISH.services, "r1", "first")
+    swarm.now = later(1000)
+    quiesce.note(client(swarm), WISH.services, "r1", "")
+    assert quiesce.converge(client(swarm), lambda: set()) == ()
+    assert (swarm.replicas("app"), swarm.replicas("worker")) == (0, 0)
+    swarm.now = later(1250)
+    (one, _) = quiesce.converge(client(swarm), lambda: set())
+    assert one.why == "no job was started for the run r1"
+
+
+def test_a_note_of_somebody_elses_run_changes_nothing() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    before = {name: raw["Spec"] for name, raw in swarm.raw.items()}
+    quiesce.note(client(swarm), ("app", "worker"), "r2", "job")
+    assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
+
+
+def test_jobs_are_looked_up_after_the_services() -> None:
+    """Or a job that was started between both looks would count as gone."""
+    swarm = FakeServices(app=2, worker=3)
+    quiesce.begin(client(swarm), WISH)
+    quiesce.note(client(swarm), WISH.services, "r1", "r1")
+    calls: list[int] = []
+
+    def active() -> set[str]:
+        calls.append(swarm.calls)
+        return {"r1"}
+
+    before = swarm.calls
+    assert quiesce.converge(client(swarm), active) == ()
+    assert calls[0] > before
+    quiesce.end(client(swarm), "r1")
+    assert quiesce.converge(client(swarm), active) == () and len(calls) == 1
 
 
 def test_the_worst_kill_without_anybody_who_knows_the_runs() -> None:

@@ -14,11 +14,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from quorate import assessing
+from quorate.backup.jobs.model import Holds
 from quorate.backup.model import Kind, Snapshot
-from quorate.entry.cli import backup_watch_commands
+from quorate.backup.policy.coverage import coverage
+from quorate.backup.policy.grid import BackupStatus, Evidence, backup_status
+from quorate.backup.policy.sources import Unprotected, planned
 from quorate.entry.cli.backup_status_view import render_status
 from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
+from quorate.entry.web.status_page import page
+from quorate.fleet.read import read_fleet
 from quorate.serving import reading
 from quorate.serving.reading import Catalogue
 from quorate.tools import clock
@@ -67,7 +73,7 @@ def fleet(tmp_path: Path) -> str:
 def status(monkeypatch: pytest.MonkeyPatch, found: Catalogue, *words: str) -> Result:
     monkeypatch.setattr(reading, "read", lambda fleet: found)
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    return CliRunner().invoke(build(), ["backup", "status", *words])
+    return CliRunner().invoke(build(), ["backup", "status", "--direct", *words])
 
 
 def as_json(result: Result) -> Any:
@@ -136,9 +142,7 @@ def test_bad_is_red_and_good_is_green_on_a_terminal(
 ) -> None:
     monkeypatch.setattr(reading, "read", lambda fleet: Catalogue())
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    from quorate.fleet.read import read_fleet
-
-    made = backup_watch_commands._status(read_fleet(Path(fleet)))
+    made = assessing.read_from_here(read_fleet(Path(fleet)))
     out = io.StringIO()
     render_status(made, UTC, Console(file=out, force_terminal=True, width=160))
     assert "\x1b[1;31mnever" in out.getvalue()
@@ -150,3 +154,70 @@ def test_a_copy_of_another_kind_is_no_trouble(monkeypatch: pytest.MonkeyPatch, f
                   taken=NOW - timedelta(days=90), received=NOW - timedelta(days=90))  # fmt: skip
     result = status(monkeypatch, Catalogue(snapshots=(*copies(), old)), fleet)
     assert result.exit_code == 0, result.output
+
+
+HOLDS = {"near": Holds(stored=40 * 2**30, free=5 * 2**30, disk=100 * 2**30)}
+
+
+def live(fleet: str, **evidence: Any) -> BackupStatus:
+    """As the swarm would be asked: `db` runs on one."""
+    found, homes = copies(), {"db": ("one",)}
+    read = read_fleet(Path(fleet))
+    rows = coverage(read, planned(read, homes), found, zone=UTC, now=NOW)
+    without = evidence.pop("unprotected", ())
+    return backup_status(read, rows, without, Evidence(snapshots=found, **evidence), now=NOW)
+
+
+def test_repositories_are_counted_with_what_they_take(fleet: str) -> None:
+    made = live(fleet, holds=HOLDS)
+    near, far = made.repositories
+    assert (near.copies, near.sources, near.server) == (3, 1, "two")
+    assert (near.stored, near.free, near.room) == (40 * 2**30, 5 * 2**30, 100 * 2**30)
+    assert (far.stored, far.free, far.offsite) == (None, None, True)
+    assert (made.totals.sources, made.totals.copies, made.totals.stored) == (1, 6, None)
+    assert made.good and made.totals.three_two_one == 1
+
+
+def test_a_server_that_was_not_asked_is_not_good(fleet: str) -> None:
+    made = live(fleet, unasked={"two": "it does not answer"})
+    assert not made.good and all(one.good for one in made.sources)
+
+
+def test_what_moved_since_it_was_copied_is_told(fleet: str) -> None:
+    assert live(fleet).sources[0].moved == ""
+    read = read_fleet(Path(fleet))
+    found = [replace(one, server="three") for one in copies()]
+    rows = coverage(read, planned(read, {"db": ("one",)}), found, zone=UTC, now=NOW)
+    made = backup_status(read, rows, (), Evidence(snapshots=found), now=NOW)
+    assert made.sources[0].moved == "three"
+    out = io.StringIO()
+    render_status(made, UTC, Console(file=out, width=120))
+    assert "db: is on one now; the newest copy is of what was on three" in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_grid_fits_into_the_terminal(fleet: str, width: int) -> None:
+    out = io.StringIO()
+    render_status(live(fleet, holds=HOLDS), UTC, Console(file=out, width=width))
+    grid = out.getvalue().split("\n\n")[0]
+    assert max(map(len, grid.splitlines())) <= width
+    for word in ("3-2-1", "age", "RPO", "RTO", "proven" if width > 100 else "proof"):
+        assert word in grid
+
+
+def test_the_page_shows_all_of_it_and_escapes_it(fleet: str) -> None:
+    stranger = Unprotected(what="<old>", server="two", why="nobody mounts it")
+    made = live(fleet, holds=HOLDS, unprotected=(stranger,), unasked={"three": "silent"})
+    found = page(made, UTC)
+    assert "&lt;old&gt; on two" in found and "<old>" not in found
+    assert "1 that no backup holds, 1 server not asked" in found
+    assert "5 GiB free of 100 GiB" in found and 'class="tile good"' in found
+    assert "<script" not in found and "http" not in found.replace("http-equiv", "")
+    assert page(live(fleet), UTC).count("as they should be") >= 2
+
+
+def test_without_a_manager_servers_count_as_not_asked(fleet: str) -> None:
+    read = read_fleet(Path(fleet))
+    made = assessing.nobody_asked(live(fleet), read, "no manager answers")
+    assert not made.good
+    assert {one.name for one in made.unasked} == {"one", "two", "three"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from quorate.observe.deep_facts import _clock, parse_disk, parse_raft
+from quorate.observe.deep_facts import engine_clock, parse_disk, parse_raft
 from quorate.observe.deep_model import Disk
 
 if TYPE_CHECKING:
@@ -61,5 +61,5 @@ def test_an_engine_that_answers_slowly_is_asked_once(
     monkeypatch: pytest.MonkeyPatch, seconds: float, asked: int
 ) -> None:
     engine = Slow(monkeypatch, seconds)
-    assert _clock(cast("DockerClient", engine), {})[1] is not None
+    assert engine_clock(cast("DockerClient", engine), {})[1] is not None
     assert engine.asked == asked

@@ -7,7 +7,7 @@ look. A job is removed when its answer was read, never before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,12 +48,18 @@ LOG_TRIES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Launcher:
-    """What starting takes: the swarm, the image, the secrets that are there."""
+    """What starting takes: the swarm, the image, the secrets that are there.
+
+    `begun` is told of each job as soon as its service is there, `over` of each outcome before its
+    service is removed; what that returns is the outcome.
+    """
 
     door: Door
     image: Image
     secrets: Deployed
     watcher: Watcher
+    begun: Callable[[Begun], None] = lambda job: None
+    over: Callable[[Outcome], Outcome] = lambda outcome: outcome
 
     def run(self, starts: Sequence[Start], found: Sequence[Begun] = ()) -> tuple[Outcome, ...]:
         """Start all and follow them to their ends; one at a time on each server.
@@ -118,6 +124,7 @@ class Launcher:
             planned = Begun.of(start.job, name, now)
             return self._ended(Outcome(job=planned, error=error))
         self.watcher.begun(job, found=not fresh)
+        self.begun(job)
         return job
 
     def _look(self, following: Sequence[Begun]) -> list[Outcome]:
@@ -142,7 +149,7 @@ class Launcher:
             if how.stage is Stage.RUNNING:
                 self._tell(job)
             return None
-        outcome = end_of(self.door, job, how)
+        outcome = self.over(end_of(self.door, job, how))
         self.door.remove(job.id)
         return self._ended(outcome)
 

@@ -106,6 +106,8 @@ class Job(Model):
     `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
     with the reason. `newest`: seconds that the newest copy may be old when one is proven.
     `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
+    `look_only`: a `check` tells of stale locks and leaves them. `push`: the URL of a Pushgateway
+    that is told how it ended.
     """
 
     work: Work
@@ -135,6 +137,8 @@ class Job(Model):
     held: dict[str, str] = Field(default_factory=dict)
     newest: float | None = None
     read: str = ""
+    look_only: bool = False
+    push: str = ""
     timezone: str = "UTC"
     deadline: float = 6 * 3600.0
 
@@ -186,12 +190,24 @@ class Copied(Model):
     differences: tuple[str, ...] = ()
 
 
+class Holds(Model):
+    """What a repository takes, and the room where it lies, in bytes; None: not known.
+
+    `stored`: all of it. `free` and `disk`: of the file system it is on.
+    """
+
+    stored: int | None = None
+    free: int | None = None
+    disk: int | None = None
+
+
 class Answer(Model):
     """The last thing a job says. `trouble` is None when it did what it was told.
 
     `seconds` it took, `peak` bytes of memory at most (its programs included). `findings` are
-    what people should know although it went well. `forgotten` are ids, `freed` bytes. A job that
-    failed has the copies that it came to before.
+    what people should know although it went well. `forgotten` are ids, `freed` bytes. `holds`: the
+    repository, measured (`catalogue`, `check`). A job that failed has the copies that it came to
+    before.
     """
 
     event: Literal["answer"] = "answer"
@@ -206,4 +222,5 @@ class Answer(Model):
     findings: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
     freed: int = 0
+    holds: Holds | None = None
     trouble: Trouble | None = None

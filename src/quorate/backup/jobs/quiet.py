@@ -6,6 +6,7 @@ be killed, and what he leaves stopped is found by its deadline.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from quorate.backup import quiesce
@@ -38,9 +39,17 @@ def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
     try:
         launcher.watcher.note(f"keeping {names} still for {job.source}")
         door.ask(f"{names} cannot be kept still", lambda client: quiesce.begin(client, wish))
-        (outcome,) = launcher.run([start])
-        return _if_still(launcher, start, outcome)
+        # Who finds the services stopped looks for the job that they name, and lets them go
+        # once it is gone: so what was read is judged before that.
+        (outcome,) = replace(
+            launcher,
+            begun=lambda begun: _note(launcher, start, begun.run),
+            over=lambda outcome: if_still(launcher, start, outcome),
+        ).run([start])
+        return outcome
     except QuorateError as error:
+        with suppress(QuorateError):  # its services start again now: it would read no one state
+            door.remove(service_name(job))
         return Refused(what=job.source, error=error)
     except KeyboardInterrupt:
         door.remove(service_name(job))
@@ -50,7 +59,14 @@ def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
         launcher.watcher.note(f"{names} run again")
 
 
-def _if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
+def _note(launcher: Launcher, start: Start, job: str) -> None:
+    launcher.door.ask(
+        "it cannot be noted in the services which job reads",
+        lambda client: quiesce.note(client, start.quiet, start.job.run, job),
+    )
+
+
+def if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
     """The outcome; a copy of what was not still all the time is none."""
     broken = launcher.door.ask(
         "the services cannot be looked at",

@@ -22,6 +22,8 @@ from quorate.backup.jobs.repositories import served_secret
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.stores import Image, ensure_network, ensure_store
+from quorate.backup.jobs.telling import with_push
+from quorate.backup.jobs.together import as_one, sorted_out
 from quorate.backup.jobs.watching import Outcome, Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.deploy.images import Resolved, look_up
@@ -74,7 +76,7 @@ def run(ground: Ground, decision: Decision) -> Round:
     fleet = ground.scene.fleet
     swept = leftovers.sweep(ground.door, fleet.name)
     found = [(start, leftovers.under_way(start.job, swept.going)) for start in decision.starts]
-    fresh = [start for start, job in found if job is None]
+    fresh = [with_push(ground.scene, start) for start, job in found if job is None]
     joined = [job for _, job in found if job is not None]
     refused: list[Refused] = []
     image, deployed = Image(deployed=""), Deployed()
@@ -85,9 +87,11 @@ def run(ground: Ground, decision: Decision) -> Round:
         fresh = _with_stores(ground, [*makers, *fresh], image, deployed, refused)
     launcher = Launcher(door=ground.door, image=image, secrets=deployed, watcher=ground.watcher)
     fresh = _with_repositories(ground, launcher, fresh, refused)
-    outcomes = launcher.run([start for start in fresh if not start.quiet], _each_once(joined))
-    # One after the other: nobody's services are down for longer than one copy takes.
-    quiet = [quietly(launcher, start) for start in fresh if start.quiet]
+    alone, groups = sorted_out(ground.scene, fresh)
+    outcomes = launcher.run([start for start in alone if not start.quiet], _each_once(joined))
+    # One after the other: nobody's services are down for longer than one copy, or group, takes.
+    quiet = [quietly(launcher, start) for start in alone if start.quiet]
+    quiet += [one for group in groups for one in as_one(launcher, group)]
     return Round(
         outcomes=(*outcomes, *(one for one in quiet if isinstance(one, Outcome))),
         refused=(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import Field
 
-from quorate.backup.model import Proof
+from quorate.backup.jobs.model import Holds
+from quorate.backup.model import Kind, Proof, Snapshot
 from quorate.backup.policy.coverage import Copy, Row, State
+from quorate.backup.policy.holding import held
 from quorate.backup.policy.report import UnprotectedData
 from quorate.backup.policy.sources import Unprotected
+from quorate.fleet.backup import Repository
 from quorate.fleet.base import Model
 from quorate.fleet.model import Fleet
 
@@ -34,6 +38,10 @@ class CoveredSource(Model):
 
     id: str
     kind: str
+    service: str | None = Field(description="The service whose data it is.")
+    servers: tuple[str, ...] = Field(
+        description="Where the data is; where it may be, if not known."
+    )
     good: bool = Field(description="Everything about it is as it should be.")
     backed_up: str = Field(description="ok, waiting, late, never, failed, nowhere, excluded.")
     offsite: str = Field(description="The same, of its copies off-site.")
@@ -49,6 +57,9 @@ class CoveredSource(Model):
     copies: tuple[CoveredCopy, ...]
     missing: tuple[str, ...] = Field(description="What it lacks of 3-2-1, with the copies there.")
     problems: tuple[str, ...] = Field(description="What else is wrong, in words.")
+    moved: str = Field(
+        description="Where it was when it was last copied, if elsewhere; else empty."
+    )
 
 
 class UnreadRepository(Model):
@@ -56,6 +67,41 @@ class UnreadRepository(Model):
 
     name: str
     why: str
+
+
+class UnaskedServer(Model):
+    """A server whose volumes and databases are not known, and why."""
+
+    name: str
+    why: str
+
+
+class CoveredRepository(Model):
+    """A repository, and what it holds. Sizes in bytes, null where they are not known."""
+
+    name: str
+    offsite: bool
+    server: str | None = Field(description="The fleet's server it lies on.")
+    address: str = Field(description="Where it is: a path, `HOST:PATH`, a URL.")
+    medium: str | None
+    read: bool = Field(description="Its copies are known.")
+    copies: int = Field(description="Complete copies.")
+    sources: int = Field(description="Sources that have some.")
+    stored: int | None = Field(description="What all of it takes.")
+    free: int | None = Field(description="What it may still take.")
+    room: int | None = Field(description="What it may take in all.")
+
+
+class Totals(Model):
+    """All of it, counted."""
+
+    sources: int = Field(description="Those that are to be backed up.")
+    bad: int = Field(description="Those that are not as they should be.")
+    three_two_one: int = Field(description="Those with 3 copies, on 2 media, 1 off-site.")
+    unprotected: int
+    copies: int = Field(description="Complete copies in all repositories.")
+    size: int = Field(description="Bytes of the newest copies, before compression.")
+    stored: int | None = Field(description="Bytes of all repositories, where all are known.")
 
 
 class BackupStatus(Model):
@@ -67,29 +113,88 @@ class BackupStatus(Model):
     sources: tuple[CoveredSource, ...]
     unprotected: tuple[UnprotectedData, ...]
     unread: tuple[UnreadRepository, ...]
+    asked: bool = Field(description="Servers were asked which volumes and databases they have.")
+    unasked: tuple[UnaskedServer, ...]
+    repositories: tuple[CoveredRepository, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the status is made from beside the rows.
+
+    `unread`: repositories that could not be read, with why; `unasked` the same of servers; not
+    `asked`: nobody wanted to know of any.
+    """
+
+    snapshots: Sequence[Snapshot] = ()
+    holds: Mapping[str, Holds] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    asked: bool = True
+    unasked: Mapping[str, str] = field(default_factory=dict)
 
 
 def backup_status(
     fleet: Fleet,
     rows: Sequence[Row],
     unprotected: Iterable[Unprotected],
-    unread: Mapping[str, str],
+    evidence: Evidence,
     *,
     now: datetime,
 ) -> BackupStatus:
-    """The status; good only when nothing is unknown either.
-
-    Args:
-        unread: repositories that could not be read, with why.
-    """
+    """The status; good only when nothing that was asked for is unknown either."""
     without = tuple(UnprotectedData(what=_where(one), why=one.why) for one in unprotected)
+    unread, unasked = evidence.unread, evidence.unasked
+    sources = tuple(_source(row) for row in rows)
+    repositories = tuple(_repository(one, evidence) for one in fleet.backup.repositories)
     return BackupStatus(
         fleet=fleet.name,
         time=now,
-        good=all(row.good for row in rows) and not without and not unread,
-        sources=tuple(_source(row) for row in rows),
+        good=all(row.good for row in rows) and not (without or unread or unasked),
+        sources=sources,
         unprotected=without,
         unread=tuple(UnreadRepository(name=name, why=why) for name, why in unread.items()),
+        asked=evidence.asked,
+        unasked=tuple(UnaskedServer(name=name, why=why) for name, why in unasked.items()),
+        repositories=repositories,
+        totals=_totals(sources, without, repositories),
+    )
+
+
+def _totals(
+    sources: Iterable[CoveredSource],
+    without: Sequence[UnprotectedData],
+    repositories: Sequence[CoveredRepository],
+) -> Totals:
+    kept = [one for one in sources if one.backed_up != State.EXCLUDED]
+    sizes = [one.stored for one in repositories]
+    known = [size for size in sizes if size is not None]
+    return Totals(
+        sources=len(kept),
+        bad=sum(not one.good for one in kept),
+        three_two_one=sum(not one.missing for one in kept),
+        unprotected=len(without),
+        copies=sum(one.copies for one in repositories),
+        size=sum(one.size or 0 for one in kept),
+        stored=sum(known) if len(known) == len(sizes) else None,
+    )
+
+
+def _repository(one: Repository, evidence: Evidence) -> CoveredRepository:
+    mine = [copy for copy in evidence.snapshots if copy.repository == one.name and copy.complete]
+    found = held(one, evidence.holds.get(one.name))
+    return CoveredRepository(
+        name=one.name,
+        offsite=one.offsite,
+        server=one.server,
+        address=one.address,
+        medium=one.medium,
+        read=one.name not in evidence.unread,
+        copies=len(mine),
+        sources=len({copy.source for copy in mine}),
+        stored=found.stored,
+        free=found.free,
+        room=found.room,
     )
 
 
@@ -102,6 +207,8 @@ def _source(row: Row) -> CoveredSource:
     return CoveredSource(
         id=source.id,
         kind=source.kind.value,
+        service=source.service,
+        servers=source.servers,
         good=row.good,
         backed_up=row.backed_up.value,
         offsite=row.offsite.value,
@@ -115,7 +222,22 @@ def _source(row: Row) -> CoveredSource:
         copies=tuple(_copy(copy) for copy in row.copies),
         missing=row.missing,
         problems=(*row.problems, *(f"wrong time: {text}" for text in row.poisoned)),
+        moved=_moved(row),
     )
+
+
+def _moved(row: Row) -> str:
+    """The server of the newest copy, where the data is known to be elsewhere now."""
+    source = row.planned.source
+    newest = max((copy.newest for copy in row.copies if copy.newest), key=_taken, default=None)
+    everywhere = source.kind in (Kind.CONFIGS, Kind.SWARM) or len(source.servers) != 1
+    if newest is None or everywhere or newest.server in ("", *source.servers):
+        return ""
+    return newest.server
+
+
+def _taken(copy: Snapshot) -> datetime:
+    return copy.taken
 
 
 def _copy(copy: Copy) -> CoveredCopy:

@@ -11,13 +11,18 @@ changed here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 PREFIX = "quorate.quiesce."
 RUN, SOURCE = f"{PREFIX}run", f"{PREFIX}source"
 REPLICAS, DEADLINE = f"{PREFIX}replicas", f"{PREFIX}deadline"
+SINCE, JOB = f"{PREFIX}since", f"{PREFIX}job"
+
+UNSTARTED = timedelta(minutes=4)
+"""How long a service may be kept still before the job is there that it is kept still for: its tasks
+get two minutes to end, and the job a moment to be started. Then whoever stopped it is dead."""
 
 Spec = Mapping[str, Any]
 
@@ -26,22 +31,28 @@ Spec = Mapping[str, Any]
 class Record:
     """Who keeps a service still: the key of the run, its source, until when (UTC).
 
-    `replicas`: how many the service had before.
+    `replicas`: how many the service had before. `since`: when it was begun, or when the last of
+    several jobs was over; `job`: the run of the job that reads now, empty until it was started.
     """
 
     run: str
     source: str
     replicas: int
     deadline: datetime
+    since: datetime | None = None
+    job: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
-        return {
+        said = {
             RUN: self.run,
             SOURCE: self.source,
             REPLICAS: str(self.replicas),
             DEADLINE: self.deadline.astimezone(UTC).isoformat(),
         }
+        if self.since is not None:
+            said[SINCE] = self.since.astimezone(UTC).isoformat()
+        return said | ({JOB: self.job} if self.job else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +88,19 @@ def record_of(spec: Spec) -> Record | None:
             source=labels.get(SOURCE, ""),
             replicas=replicas,
             deadline=deadline.astimezone(UTC),
+            since=_moment(labels.get(SINCE, "")),
+            job=labels.get(JOB, ""),
         )
     except (KeyError, ValueError):
         return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def replicas_of(spec: Spec) -> int | None:
@@ -136,6 +157,18 @@ def stopped(spec: Spec, record: Record) -> dict[str, Any]:
     return {**spec, "Labels": labels, "Mode": _mode(spec, 0)}
 
 
+def noted(spec: Spec, run: str, job: str, now: datetime) -> dict[str, Any] | None:
+    """The spec that says which job of the run reads now; none (empty): the next one is awaited.
+
+    None where the service is not kept still by this run any more.
+    """
+    record = record_of(spec)
+    if record is None or record.run != run:
+        return None
+    labels = {**_without(spec), **replace(record, job=job, since=now).labels}
+    return {**spec, "Labels": labels}
+
+
 def resumed(spec: Spec, previous: Spec | None = None) -> dict[str, Any]:
     """The spec that ends it: no record, and as many replicas as before.
 
@@ -164,7 +197,8 @@ def stale(
     Args:
         services: as GET /services has them.
         now: by the swarm's own clock, which the deadlines are of.
-        active: keys of the runs that are going on; None: nobody knows, deadlines count alone.
+        active: keys of the runs whose jobs are there, looked up after the services were listed;
+            None: nobody knows, deadlines count alone.
     """
     return tuple(_stale(services, now, active))
 
@@ -188,10 +222,19 @@ def _stale(
 
 
 def _why_stale(record: Record, now: datetime, active: Collection[str] | None) -> str | None:
-    if active is not None and record.run not in active:
-        return f"the run {record.run} has ended"
+    """Why nobody is behind a record any more; None: somebody may be.
+
+    The deadline always counts. Before it, what counts is the job that reads: it is there, or it is
+    gone, or it was not started yet, which is no longer so after a while.
+    """
     if now > record.deadline:
         return f"the run {record.run} should have ended by {record.deadline:%Y-%m-%d %H:%M:%S} UTC"
+    if active is None or (record.job or record.run) in active:
+        return None
+    if record.job or record.since is None:
+        return f"the run {record.run} has ended"
+    if now - record.since > UNSTARTED:
+        return f"no job was started for the run {record.run}"
     return None
 
 
@@ -200,7 +243,7 @@ def _without(spec: Spec) -> dict[str, str]:
 
 
 def _with_replicas(record: Record, replicas: int) -> Record:
-    return Record(run=record.run, source=record.source, replicas=replicas, deadline=record.deadline)
+    return replace(record, replicas=replicas)
 
 
 def _mode(spec: Spec, replicas: int) -> dict[str, Any]:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from quorate.backup import catalogue
-from quorate.backup.jobs.model import Trouble
+from quorate.backup.jobs.model import Holds, Trouble
 from quorate.backup.model import Snapshot
-from quorate.backup.place import Repository
+from quorate.backup.place import PlaceType, Repository
+from quorate.backup.policy.doctor import STALE
 from quorate.backup.policy.retention import wrong_time
+from quorate.backup.runner.saying import log, size_of
 from quorate.backup.runner.setting import Outcome, Setting
 from quorate.backup.tags import MarkKind, read_mark
-from quorate.tools import clock
+from quorate.errors import MachineError, RepositoryError
+from quorate.tools import clock, process
 from quorate.tools.restic_answers import Entry, Lock
 from quorate.tools.restic_errors import Reason
 
 APART = timedelta(seconds=60)
 """Clocks further apart than this are a finding; retention bears five minutes."""
+STALE_AFTER = timedelta(minutes=30)
+"""restic's own rule (`staleLockTimeout`); a holder refreshes its lock every five minutes."""
+MEASURE_SECONDS = 120.0
+"""A repository far away is counted by its snapshots' trees, which are fetched for it."""
 MARKS = 3
 """So many of a server's last marks tell what time it was there, the closest of them."""
 
@@ -32,10 +41,32 @@ def catalogued(setting: Setting, there: Repository, outcome: Outcome) -> None:
     setting.say.step(f"list {there.name}")
     outcome.copies += catalogue.read(there)
     outcome.findings += wrong_times(outcome.copies, clock.now())
+    outcome.holds = measured(there, setting.left)
+
+
+def measured(there: Repository, left: float) -> Holds:
+    """How large it is, and the room there; of one that is elsewhere only what restic counts.
+
+    That is never worth an error: the list of copies is whole without it.
+    """
+    if there.place.type == PlaceType.LOCAL:
+        directory = Path(there.place.location)
+        try:
+            disk = shutil.disk_usage(directory)
+        except OSError:
+            return Holds(stored=size_of(directory))
+        return Holds(stored=size_of(directory), free=disk.free, disk=disk.total)
+    try:
+        return Holds(stored=there.restic.room(timeout=min(MEASURE_SECONDS, left / 2)))
+    except (RepositoryError, MachineError) as error:
+        log.info("%s cannot be measured: %s", there.name, error.what)
+        return Holds()
 
 
 def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | None:
     """Break stale locks, look at the clocks and have restic look for damage; that, if there is any.
+
+    A job that only looks leaves stale locks, and checks in spite of them.
 
     Raises:
         RepositoryError: it cannot be read, or somebody is busy with it (who, is a finding).
@@ -43,8 +74,12 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
     setting.say.step(f"look at the locks of {there.name}")
     now = clock.now()
     locks = there.restic.locks()
-    broken = there.restic.break_stale_locks() if locks else ()
-    outcome.findings += [f"removed a stale lock: {in_words(lock, now)}" for lock in broken]
+    if setting.job.look_only:
+        broken = tuple(lock for lock in locks if is_stale(lock, now) or _of_nobody_here(lock))
+    else:
+        broken = there.restic.break_stale_locks() if locks else ()
+    did = STALE if setting.job.look_only else "removed a stale lock: "
+    outcome.findings += [f"{did}{in_words(lock, now)}" for lock in broken]
     held = [lock for lock in locks if lock not in broken]
     outcome.findings += [f"in use: {in_words(lock, now)}" for lock in held]
     entries = there.restic.snapshots()
@@ -52,8 +87,11 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
     outcome.findings += wrong_times(outcome.copies, now)
     received = catalogue.received(there.place, entries)
     outcome.findings += [skew.words for skew in skews(entries, received) if skew.worth_saying]
+    outcome.holds = measured(there, setting.left)
     setting.say.step(f"check {there.name}")
-    damage = there.restic.check(setting.job.read or None, timeout=setting.left)
+    # A stale lock that stays keeps restic out; nobody is behind it.
+    alone = bool(held) or not (setting.job.look_only and broken)
+    damage = there.restic.check(setting.job.read or None, lock=alone, timeout=setting.left)
     if not damage:
         return None
     return Trouble(
@@ -64,6 +102,16 @@ def check(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | No
         reason=Reason.DAMAGED,
         code=6,
     )
+
+
+def is_stale(lock: Lock, now: datetime) -> bool:
+    """Whether a lock's holder has not refreshed it for as long as restic gives it. Pure."""
+    return now - lock.time > STALE_AFTER
+
+
+def _of_nobody_here(lock: Lock) -> bool:
+    """restic's other rule: a process of this very host, and it does not run."""
+    return lock.hostname == process.host_name() and not process.runs(lock.pid)
 
 
 def in_words(lock: Lock, now: datetime) -> str:

@@ -10,6 +10,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from quorate.backup.jobs import pushing
 from quorate.backup.jobs.model import VARIABLE, Answer, Job, Trouble, Work
 from quorate.backup.place import Repository
 from quorate.backup.runner import answers, bringing, keeping, looking, reach
@@ -21,8 +22,9 @@ from quorate.backup.runner.restore import restore
 from quorate.backup.runner.room import clear, room
 from quorate.backup.runner.saying import Masked, Saying, log
 from quorate.backup.runner.setting import Outcome, Setting
-from quorate.errors import UsageError
+from quorate.errors import QuorateError, UsageError
 from quorate.tools import clock, process
+from quorate.tools.http import parse_address
 
 
 def read(text: str | None) -> Job:
@@ -63,7 +65,9 @@ def run(job: Job, spool: Path, out: IO[str], errors: IO[str]) -> int:
     def answered(trouble: Trouble | None) -> None:
         if trouble is not None:
             log.error("failed: %s", "\n".join(filter(None, (trouble.what, trouble.cause))))
-        say.answer(made(job, outcome, clock.monotonic() - began, trouble))
+        answer = made(job, outcome, clock.monotonic() - began, trouble)
+        say.answer(answer)
+        told(job, answer)
 
     def last_words(trouble: Trouble) -> None:
         for path in rooms:
@@ -137,8 +141,19 @@ def made(job: Job, outcome: Outcome, seconds: float, trouble: Trouble | None) ->
         findings=tuple(outcome.findings),
         forgotten=tuple(outcome.forgotten),
         freed=outcome.freed,
+        holds=outcome.holds,
         trouble=trouble,
     )
+
+
+def told(job: Job, answer: Answer) -> None:
+    """Tell the Pushgateway that the job names; one that takes nothing spoils no copy."""
+    if not job.push:
+        return
+    try:
+        pushing.push(parse_address(job.push), job, answer)
+    except (QuorateError, ValueError) as error:
+        log.error("not told to the Pushgateway: %s", error)
 
 
 def _log_to(errors: IO[str], secrets: tuple[str, ...]) -> None:

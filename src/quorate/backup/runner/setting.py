@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quorate.backup.jobs.model import Job
+from quorate.backup.jobs.model import Holds, Job
 from quorate.backup.model import Manifest, Snapshot, Source
 from quorate.backup.policy import manifests
 from quorate.backup.policy.manifests import Restored
@@ -86,6 +86,7 @@ class Outcome:
     size: int = 0
     added: int = 0
     freed: int = 0
+    holds: Holds | None = None
 
 
 BLAMELESS = (

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli import backup_run_commands, backup_watch_commands
+from quorate.entry.cli import (
+    backup_doctor_commands,
+    backup_run_commands,
+    backup_status_commands,
+    backup_watch_commands,
+)
 from quorate.entry.cli.backup_job import job
 from quorate.entry.cli.bundle_commands import bundle
 
 if TYPE_CHECKING:
+    from quorate.backup.policy.report import BackupEstimate
     from quorate.fleet.model import Fleet
 
 VERDICT = 4
@@ -36,6 +42,8 @@ def register(app: typer.Typer) -> None:
     backup.command("plan")(plan)
     backup.command("estimate")(estimate)
     backup.command("bundle")(bundle)
+    backup_status_commands.register(backup)
+    backup_doctor_commands.register(backup)
     backup_watch_commands.register(backup)
     backup_run_commands.add(backup)
     backup.command("job", hidden=True)(job)
@@ -69,20 +77,16 @@ def plan(
 def estimate(
     fleet: Path = FLEET,
     plan: Path | None = PLAN,
+    live: bool = typer.Option(
+        False, "--live", help="By the copies there are, and the room on the repositories' disks."
+    ),
+    lab: bool = typer.Option(False, "--lab", help="The same, of the lab of this fleet."),
     as_json: bool = typer.Option(False, "--json", help="Print the estimate as JSON."),
 ) -> None:
     """Show how much storage the policy will need. Exit code 4: there is less room somewhere."""
-    from quorate.backup.policy.estimate import estimate as worked_out
-    from quorate.backup.policy.report import backup_estimate
-    from quorate.backup.policy.sources import planned
     from quorate.entry.cli.output import console, print_json
-    from quorate.fleet.read import read_fleet
-    from quorate.fleet.zones import time_zone
 
-    desired = read_fleet(fleet)
-    sources = planned(desired, _homes(desired, plan))
-    zone = time_zone(desired.backup.timezone)
-    made = backup_estimate(desired, worked_out(desired, sources, zone=zone))
+    made = _live(fleet, lab=lab) if live or lab else _planned(fleet, plan)
     if as_json:
         print_json(made)
     else:
@@ -91,6 +95,29 @@ def estimate(
         render_estimate(made, console())
     if any(place.fits is False for place in (*made.repositories, *made.spools)):
         raise typer.Exit(VERDICT)
+
+
+def _planned(fleet: Path, plan: Path | None) -> BackupEstimate:
+    """As the files say; no server is asked."""
+    from quorate.backup.policy.estimate import estimate as worked_out
+    from quorate.backup.policy.report import backup_estimate
+    from quorate.backup.policy.sources import planned
+    from quorate.fleet.read import read_fleet
+    from quorate.fleet.zones import time_zone
+
+    desired = read_fleet(fleet)
+    sources = planned(desired, _homes(desired, plan))
+    zone = time_zone(desired.backup.timezone)
+    return backup_estimate(desired, worked_out(desired, sources, zone=zone))
+
+
+def _live(fleet: Path, *, lab: bool) -> BackupEstimate:
+    from quorate import assessing, workflows
+    from quorate.entry.cli.backup_progress import watching
+
+    opened = workflows.open_fleet(fleet, lab=lab)
+    with watching() as watcher:
+        return assessing.estimated(opened, watcher)
 
 
 def _homes(desired: Fleet, plan: Path | None) -> dict[str, tuple[str, ...]] | None:

@@ -2,84 +2,152 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import tzinfo
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.backup.policy.grid import BackupStatus, CoveredSource, is_good
+from quorate.backup.policy.grid import BackupStatus, CoveredRepository, CoveredSource, is_good
 from quorate.fleet.quantities import show_duration, show_size
 from quorate.plan.words import count
 
-RED, GREEN, DIM = "bold red", "green", "dim"
-COLUMNS = ("source", "backed up", "off-site", "proven", ">age", ">size", "next", ">RPO", ">RTO")
+RED, YELLOW, GREEN, DIM = "bold red", "yellow", "green", "dim"
+WIDE = 104
+"""Columns from which the words of every state fit beside the other figures."""
+COLUMNS = ("source", "backed up", "off-site", "proven", "3-2-1", ">age", ">size", "next", ">RPO",
+           ">RTO")  # fmt: skip
+NARROW = ("source", "made", "off", "proof", "3-2-1", ">age", ">size", ">RPO", ">RTO")
+"""Without the next run: what matters fits into 80 columns."""
+SHORT = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
+SIGNS = {"ok": "✓", "waiting": "·"}
 
 
 def render_status(made: BackupStatus, zone: tzinfo, console: Console) -> None:
     """Every source; then what is wrong, what nobody backs up, and what could not be read."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
-    for number, name in enumerate(COLUMNS):
-        figure = name.startswith(">")
-        table.add_column(
-            name.removeprefix(">"),
-            justify="right" if figure else "left",
-            no_wrap=number == 0 or figure,
-        )
+    wide = console.width >= WIDE
+    table = _table(*(COLUMNS if wide else NARROW))
     for one in made.sources:
-        table.add_row(*_cells(one, zone))
+        table.add_row(*_cells(one, zone, wide=wide))
     console.print(table)
     console.print()
-    for one in made.sources:
-        for text in (*one.problems, *(f"3-2-1: {lacks}" for lacks in one.missing)):
-            style = RED if text in one.problems else "yellow"
-            console.print(Text.assemble((f"{one.id}: ", style), text), soft_wrap=True)
-    for data in made.unprotected:
-        console.print(
-            Text.assemble(("unprotected: ", RED), f"{data.what}: {data.why}"), soft_wrap=True
-        )
-    for repository in made.unread:
-        console.print(
-            Text.assemble(("not read: ", RED), f"{repository.name}: {repository.why}"),
-            soft_wrap=True,
-        )
-    console.print(_sum(made))
+    for line in _wrong(made):
+        console.print(line, soft_wrap=True)
+    if made.repositories:
+        console.print()
+        console.print(_repositories(made.repositories))
+        console.print()
+    for line in _sum(made):
+        console.print(line, soft_wrap=True)
 
 
-def _cells(one: CoveredSource, zone: tzinfo) -> tuple[str | Text, ...]:
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
+    for number, name in enumerate(names):
+        table.add_column(
+            name.removeprefix(">"),
+            justify="right" if name.startswith(">") else "left",
+            no_wrap=number > 1 or (number == 1 and name != "on"),
+            overflow="fold",
+        )
+    return table
+
+
+def _cells(one: CoveredSource, zone: tzinfo, *, wide: bool) -> tuple[str | Text, ...]:
     if one.backed_up == "excluded":
-        return (one.id, Text("excluded", DIM), "", "", "", "", "", "", "")
-    coming = f"{one.next.astimezone(zone):%a %d %b %H:%M}" if one.next else "never"
+        return (one.id, Text("excluded" if wide else "–", DIM))
     slow = one.rto is not None and one.rto_target is not None and one.rto > one.rto_target
+    whole = Text("✓", GREEN) if not one.missing else Text("no", YELLOW)
+    coming = f"{one.next.astimezone(zone):%a %d %b %H:%M}" if one.next else "never"
     return (
         Text(one.id, "" if one.good else RED),
-        *(_state(state) for state in (one.backed_up, one.offsite, one.proven)),
-        _span(one.age),
+        *(_state(state, wide=wide) for state in (one.backed_up, one.offsite, one.proven)),
+        whole,
+        _span(one.age, wide=wide),
         show_size(one.size) if one.size is not None else "",
-        coming,
-        _span(one.rpo),
-        Text(_span(one.rto), RED if slow else ""),
+        *([coming] if wide else []),
+        _span(one.rpo, wide=wide),
+        Text(_span(one.rto, wide=wide), RED if slow else ""),
     )
 
 
-def _state(state: str) -> Text:
+def _state(state: str, *, wide: bool) -> Text:
     if not is_good(state):
         return Text(state, RED)
-    return Text(state, GREEN if state == "ok" else DIM)
+    return Text(state if wide else SIGNS.get(state, state), GREEN if state == "ok" else DIM)
 
 
-def _span(seconds: float | None) -> str:
-    return show_duration(seconds) if seconds is not None else ""
+def _span(seconds: float | None, *, wide: bool) -> str:
+    """`14 min 31 s`; where there is little room `15m`."""
+    if seconds is None:
+        return ""
+    if wide:
+        return show_duration(seconds)
+    unit, letter = next((one for one in SHORT if seconds >= one[0]), SHORT[-1])
+    return f"{seconds / unit:.0f}{letter}"
 
 
-def _sum(made: BackupStatus) -> Text:
-    kept = [one for one in made.sources if one.backed_up != "excluded"]
-    bad = sum(not one.good for one in kept)
+def _wrong(made: BackupStatus) -> Iterator[Text]:
+    """Everything that is not as it should be, a line each; the worst first."""
+    for data in made.unprotected:
+        yield Text.assemble(("unprotected: ", RED), f"{data.what}: {data.why}")
+    for repository in made.unread:
+        yield Text.assemble(("not read: ", RED), f"{repository.name}: {repository.why}")
+    for server in made.unasked:
+        yield Text.assemble(("not asked: ", RED), f"{server.name}: {server.why}")
+    for one in made.sources:
+        for text in one.problems:
+            yield Text.assemble((f"{one.id}: ", RED), text)
+        if one.moved:
+            where = ", ".join(one.servers)
+            text = f"is on {where} now; the newest copy is of what was on {one.moved}"
+            yield Text.assemble((f"{one.id}: ", YELLOW), text)
+        for lacks in one.missing:
+            yield Text.assemble((f"{one.id}: ", YELLOW), f"3-2-1: {lacks}")
+
+
+def _repositories(found: tuple[CoveredRepository, ...]) -> Table:
+    table = _table("repository", "on", "", ">copies", ">takes", ">free", ">of")
+    for one in found:
+        if not one.read:
+            unknown = Text("not read", RED)
+            table.add_row(Text(one.name, RED), one.server or one.address, unknown, *[""] * 4)
+            continue
+        full = one.free is not None and bool(one.room) and one.free < (one.room or 0) / 10
+        table.add_row(
+            one.name,
+            one.server or one.address,
+            "off-site" if one.offsite else "",
+            f"{one.copies}",
+            _size(one.stored),
+            Text(_size(one.free), RED if full else ""),
+            _size(one.room),
+        )
+    return table
+
+
+def _size(amount: int | None) -> str:
+    return show_size(amount) if amount is not None else "?"
+
+
+def _sum(made: BackupStatus) -> Iterator[Text]:
+    found = made.totals
+    if not made.asked:
+        yield Text("servers were not asked which volumes and databases they have", DIM)
+    if made.repositories:
+        stored = f", {show_size(found.stored)} stored" if found.stored is not None else ""
+        whole = f"3-2-1 holds for {found.three_two_one} of {count(found.sources, 'source')}"
+        held = f"{found.copies} copies of {show_size(found.size)} of data{stored}"
+        yield Text(f"{held}; {whole}", DIM)
     if made.good:
-        return Text(f"{count(len(kept), 'source')}, all as they should be", GREEN)
-    said = [f"{bad} of {count(len(kept), 'source')} not as it should be"]
+        yield Text(f"{count(found.sources, 'source')}, all as they should be", GREEN)
+        return
+    said = [f"{found.bad} of {count(found.sources, 'source')} not as it should be"]
     if made.unprotected:
-        said.append(f"{len(made.unprotected)} unprotected")
+        said.append(f"{found.unprotected} unprotected")
     if made.unread:
         said.append(f"{len(made.unread)} of the repositories not read")
-    return Text(", ".join(said), RED)
+    if made.unasked:
+        said.append(f"{len(made.unasked)} of the servers not asked")
+    yield Text(", ".join(said), RED)

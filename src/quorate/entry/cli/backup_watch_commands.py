@@ -1,15 +1,10 @@
-"""Commands: `quorate backup status`, `quorate backup notify`."""
+"""Command: `quorate backup notify`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-
-if TYPE_CHECKING:
-    from quorate.backup.policy.grid import BackupStatus
-    from quorate.fleet.model import Fleet
 
 VERDICT = 4
 """The exit code of a check that did not hold; see docs/reference/exit-codes.md."""
@@ -18,45 +13,8 @@ FLEET = typer.Argument(Path("fleet.yaml"), help="The fleet file.")
 
 
 def register(backup: typer.Typer) -> None:
-    """Add the commands of this module to `quorate backup`."""
-    backup.command("status")(status)
+    """Add the command of this module to `quorate backup`."""
     backup.command("notify")(notify)
-
-
-def status(
-    fleet: Path = FLEET,
-    as_json: bool = typer.Option(False, "--json", help="Print the status as JSON."),
-) -> None:
-    """Show whether all data is backed up, off-site and proven. Exit code 4: it is not."""
-    from quorate.entry.cli.output import console, print_json
-    from quorate.fleet.read import read_fleet
-    from quorate.fleet.zones import time_zone
-
-    desired = read_fleet(fleet)
-    made = _status(desired)
-    if as_json:
-        print_json(made)
-    else:
-        from quorate.entry.cli.backup_status_view import render_status
-
-        render_status(made, time_zone(desired.backup.timezone), console())
-    if not made.good:
-        raise typer.Exit(VERDICT)
-
-
-def _status(fleet: Fleet) -> BackupStatus:
-    """Read every repository that can be reached, and hold it against the policy."""
-    from quorate.backup.policy.coverage import coverage
-    from quorate.backup.policy.grid import backup_status
-    from quorate.backup.policy.sources import planned, unprotected
-    from quorate.fleet.zones import time_zone
-    from quorate.serving.reading import read
-    from quorate.tools import clock
-
-    found, now = read(fleet), clock.now()
-    zone = time_zone(fleet.backup.timezone)
-    rows = coverage(fleet, planned(fleet), found.snapshots, zone=zone, now=now)
-    return backup_status(fleet, rows, unprotected(fleet), found.unread, now=now)
 
 
 def notify(

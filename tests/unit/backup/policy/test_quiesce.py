@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,36 @@ def test_stale_is_what_is_past_its_deadline_or_whose_run_has_ended() -> None:
     assert stale_at(0.5, set()) == ("the run r1 has ended",)
     past = ("the run r1 should have ended by 2026-03-01 04:00:00 UTC",)
     assert stale_at(1.5, None) == past and stale_at(1.5, {"r1"}) == past
+
+
+def record(**more: Any) -> set[str]:
+    """The reasons for which a record is stale, two minutes after it was begun."""
+    made = replace(RECORD, since=NOW, **more)
+    down = {"ID": "i", "Spec": quiesce.stopped(spec(), made)}
+    return {one.why for one in quiesce.stale([down], NOW + timedelta(minutes=2), {"other"})}
+
+
+def test_a_run_that_has_not_started_its_job_yet_is_not_undone() -> None:
+    assert record() == set()
+    assert record(job="gone") == {"the run r1 has ended"}
+    assert record(job="other") == set()
+
+
+def test_the_deadline_counts_even_for_a_job_that_is_there() -> None:
+    assert record(job="other", deadline=NOW + timedelta(minutes=1)) == {
+        "the run r1 should have ended by 2026-03-01 03:01:00 UTC"
+    }
+
+
+def test_what_is_noted_is_read_again_and_goes_with_the_record() -> None:
+    down = quiesce.stopped(spec(3), replace(RECORD, since=NOW))
+    noted = quiesce.noted(down, "r1", "job", NOW + timedelta(minutes=1))
+    assert noted is not None
+    found = quiesce.record_of(noted)
+    assert found is not None
+    assert (found.job, found.since) == ("job", NOW + timedelta(minutes=1))
+    assert quiesce.resumed(noted) == spec(3)
+    assert quiesce.noted(spec(3), "r1", "job", NOW) is None
 
 
 def test_another_run_keeps_it_as_long_as_it_is_alive() -> None:

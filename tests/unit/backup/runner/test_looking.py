@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from quorate.backup.runner.looking import in_words, skews, wrong_times
+from quorate.backup.runner.looking import in_words, is_stale, skews, wrong_times
 from quorate.tools.restic_answers import Lock
 from tests.unit.backup.making import at, complete_mark, copy_entry, mark_entry, proof_mark, snapshot
 
@@ -46,3 +46,9 @@ def test_a_lock_says_who_and_since_when() -> None:
     assert in_words(lock, at(2)) == (
         "exclusive, of process 7 on box1, since 2026-03-01 00:00 UTC (120 minutes)"
     )
+
+
+def test_a_lock_is_stale_after_half_an_hour() -> None:
+    lock = Lock(id="l", time=at(0))
+    assert not is_stale(lock, at(0) + timedelta(minutes=30))
+    assert is_stale(lock, at(0) + timedelta(minutes=31))
