@@ -37,7 +37,12 @@ def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
 
 
 def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
-    """Restore every database into an empty server, one under a free name, or all in place."""
+    """Restore every database into an empty server, one under a free name, or all in place.
+
+    Into a directory: the dump itself.
+    """
+    if setting.job.target_path:
+        return dumped.into_directory(setting, fetch)
     job, target = setting.job, dumped.target(setting)
     directory = setting.room / dumped.DIRECTORY
     manifest = fetch(setting.room)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from quorate.backup import catalogue, proving_files
-from quorate.backup.jobs.model import Trouble
+from quorate.backup.jobs.model import HOST, Trouble
 from quorate.backup.model import Kind, Manifest
 from quorate.backup.place import Repository
 from quorate.backup.runner import answers, kinds
 from quorate.backup.runner.choosing import chosen
+from quorate.backup.runner.placing import resolved
 from quorate.backup.runner.setting import Outcome, Setting, require_room
 from quorate.backup.tags import shown
-from quorate.errors import RepositoryError, UsageError
+from quorate.errors import MachineError, RepositoryError, UsageError
 from quorate.tools.restic_errors import Reason
 
 
@@ -31,6 +33,8 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
             f"`only` is for databases of a Postgres, and {job.source} is none; nothing was changed",
             todo="restore the whole copy somewhere else, and take from there what is needed",
         )
+    if job.target_path.startswith(f"{HOST}/"):
+        setting = _on_host(setting)
     copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
     outcome.copies.append(copy)
 
@@ -53,3 +57,17 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
     outcome.size = copy.size
     outcome.findings += done.findings
     return answers.different(copy, done.differences) if done.differences else None
+
+
+def _on_host(setting: Setting) -> Setting:
+    """With the target on the server itself: made where it is not there yet."""
+    root = Path(HOST)
+    target = resolved(root, setting.job.target_path.removeprefix(HOST))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"the directory /{target.relative_to(root)} cannot be made: {error.strerror}",
+            todo="see that its disk is mounted and can be written",
+        ) from error
+    return replace(setting, job=setting.job.model_copy(update={"target_path": str(target)}))
