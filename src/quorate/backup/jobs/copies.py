@@ -17,10 +17,14 @@ MISSING = "missing"
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """The copies in the repositories that were read, `unread` those that were not, with why."""
+    """The copies in the repositories that were read, `unread` those that were not, with why.
+
+    `earlier`: jobs that had ended, whose starters were killed, and that were met on the way.
+    """
 
     snapshots: tuple[Snapshot, ...] = ()
     unread: tuple[Refused, ...] = ()
+    earlier: tuple[Outcome, ...] = ()
 
     @property
     def dark(self) -> frozenset[str]:

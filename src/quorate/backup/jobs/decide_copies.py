@@ -22,6 +22,7 @@ from quorate.backup.policy import choices, retention
 from quorate.backup.policy.sources import Planned, planned
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.backup import Repository
+from quorate.fleet.model import Fleet
 from quorate.fleet.zones import time_zone
 from quorate.observe.whereabouts import where_now
 
@@ -70,7 +71,7 @@ def copies(
         UsageError: a name that is no source's or repository's, or nothing is off-site.
     """
     fleet = scene.fleet
-    targets = repositories_named(fleet, to) if to else _offsite(scene)
+    targets = repositories_named(fleet, to) if to else offsite(fleet)
     wanted = named(fleet, where_now(fleet, scene.snapshot), names)
     sound = choices.sound_copies(known.snapshots, due)
     refused = _without_copies(known, names and [one.source.id for one in wanted])
@@ -247,8 +248,13 @@ def _without_copies(known: Known, sources: Iterable[str]) -> list[Refused]:
     ]
 
 
-def _offsite(scene: Scene) -> tuple[Repository, ...]:
-    found = scene.fleet.backup.copies
+def offsite(fleet: Fleet) -> tuple[Repository, ...]:
+    """The repositories that get copies by the policy.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = fleet.backup.copies
     if not found:
         raise UsageError(
             "the fleet file names no repository that gets copies",

@@ -105,8 +105,9 @@ class Job(Model):
     those are mounted. `deadline`: seconds after which the job ends itself. `keeps`
     by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
     `target_path` for files, below `HOST` on the server itself). `only`: the one database of a
-    copy to restore, under the name in `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
-    with the reason. `newest`: seconds that the newest copy may be old when one is proven.
+    copy to restore, under the name in `target`. `moment`: the point in time. `held`: ids of
+    copies that `forget` leaves for now, with the reason. `newest`: seconds that the newest copy
+    may be old when one is proven.
     `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
     """
 

@@ -182,7 +182,7 @@ def resolved(root: Path, path: str) -> Path:
             links += 1
             if links > MOST_LINKS:
                 raise MachineError(f"the links in {path} lead in a circle")
-            means = os.readlink(here / part)
+            means = str((here / part).readlink())
             here = root if means.startswith("/") else here
             left = _parts(means) + left
         else:

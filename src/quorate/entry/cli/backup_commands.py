@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli import backup_run_commands, backup_watch_commands
+from quorate.entry.cli import (
+    backup_copy_commands,
+    backup_restore_commands,
+    backup_run_commands,
+    backup_watch_commands,
+)
 from quorate.entry.cli.backup_job import job
 from quorate.entry.cli.bundle_commands import bundle
 
@@ -38,6 +43,8 @@ def register(app: typer.Typer) -> None:
     backup.command("bundle")(bundle)
     backup_watch_commands.register(backup)
     backup_run_commands.add(backup)
+    backup_copy_commands.add(backup)
+    backup_restore_commands.add(backup)
     backup.command("job", hidden=True)(job)
     app.add_typer(backup, name="backup")
 
