@@ -45,7 +45,7 @@ def render_copied(
     """Each copy that is in another repository now; then what went wrong, in full."""
     copies = [(run, copy) for run in runs for copy in run.copies]
     if copies:
-        table = plain_table("source", "taken (UTC)", "from", "to", ">size", ">new", "id")
+        table = plain_table("source", "=taken (UTC)", "from", "to", ">size", ">new", "=id")
         for run, copy in copies:
             table.add_row(
                 copy.source,
@@ -68,11 +68,9 @@ def render_copied(
 def render_proofs(
     proofs: Sequence[ProofOutcome], refused: Iterable[RefusedJob], console: Console
 ) -> None:
-    """Each proof with its verdict; then every difference, and what could not be tried."""
+    """Each proof with its verdict and the measured restore time; then every difference, and what could not be tried."""
     if proofs:
-        table = plain_table(
-            "source", "repository", "taken (UTC)", "verdict", ">restored in", ">size", "on"
-        )
+        table = plain_table("source", "repository", "=taken (UTC)", "=verdict", ">RTO", ">size")
         for one in proofs:
             table.add_row(
                 one.source,
@@ -81,7 +79,6 @@ def render_proofs(
                 _verdict(one.proven),
                 show_duration(one.seconds) if one.proven is not None else "",
                 show_size(one.size),
-                one.server,
             )
         console.print(table)
     for one in proofs:
@@ -128,7 +125,7 @@ def render_pruned(made: PruneReport, console: Console) -> None:
     """What goes and what stays, by repository, and why; then what came of it."""
     for one in made.repositories:
         console.print(Text(f"{one.repository}: {_sum(one)}", "bold"))
-        table = plain_table("source", "taken (UTC)", "id", "state", "", "why")
+        table = plain_table("source", "=taken (UTC)", "=id", "=state", "=", "why")
         for kept in one.goes:
             table.add_row(*_row(kept, Text("goes", RED)))
         for kept in _some(one.stays):
@@ -195,4 +192,4 @@ def _verdict(proven: bool | None) -> Text:
 
 
 def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return f"{moment.astimezone(UTC):%y-%m-%d %H:%M}"

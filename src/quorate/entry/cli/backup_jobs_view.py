@@ -113,10 +113,14 @@ def show_error(what: str, error: QuorateError, console: Console) -> None:
 
 
 def plain_table(*names: str) -> Table:
-    """Columns; those whose name begins with `>` hold figures."""
+    """Columns; those whose name begins with `>` hold figures, with `=` what is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
     for name in names:
+        figure = name.startswith(">")
         table.add_column(
-            name.removeprefix(">"), justify="right" if name.startswith(">") else "left"
+            name.lstrip(">="),
+            justify="right" if figure else "left",
+            no_wrap=figure or name.startswith("="),
+            overflow="fold",
         )
     return table
