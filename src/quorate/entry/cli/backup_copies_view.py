@@ -68,7 +68,7 @@ def render_copied(
 def render_proofs(
     proofs: Sequence[ProofOutcome], refused: Iterable[RefusedJob], console: Console
 ) -> None:
-    """Each proof with its verdict and the measured restore time; then every difference, and what could not be tried."""
+    """Each proof with its verdict and the measured time of its restore; then what is wrong."""
     if proofs:
         table = plain_table("source", "repository", "=taken (UTC)", "=verdict", ">RTO", ">size")
         for one in proofs:
