@@ -29,12 +29,15 @@ from quorate.backup.jobs.whereabouts import Scene, server_of
 from quorate.backup.model import Kind, Snapshot, Source
 from quorate.backup.policy import choices
 from quorate.backup.policy.sources import find_sources
+from quorate.backup.policy.wal import Receiver, receivers
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.datasets import data_sets, ids_named
 from quorate.fleet.model import Engine
 from quorate.observe.whereabouts import where_now
 
 SETTINGS = (Kind.CONFIGS, Kind.SWARM, Kind.SYSTEM)
+LOG = "/log"
+"""Where the write-ahead log is mounted in the job."""
 TARGET = "/target"
 """Where the volume that is restored into is mounted in the job."""
 
@@ -57,13 +60,14 @@ class Wish:
 class Restoring:
     """A restore that may begin: the job, the copy, the target in words.
 
-    `over`: the source, where its data is replaced; empty: nothing is. `notes`: what people
-    should know before.
+    `copy` is None where it comes out of the write-ahead log, by `moment`. `over`: the source,
+    where its data is replaced; empty: nothing is. `notes`: what people should know before.
     """
 
     start: Start
-    copy: Snapshot
+    copy: Snapshot | None
     target: str
+    moment: datetime | None = None
     over: str = ""
     notes: tuple[str, ...] = ()
 
@@ -79,6 +83,9 @@ def restoring(scene: Scene, known: Known, wish: Wish, *, due: datetime) -> Resto
     source = _source(scene, known, wish.source)
     target = _target(scene, source, wish)
     plan = _Plan(scene, source, wish, target)
+    log = _log(scene, source, wish)
+    if log is not None and isinstance(target, IntoDirectory):
+        return _out_of_log(scene, plan, log, wish, due)
     every = scene.fleet.backup.repositories
     close = frozenset(one.name for one in every if choices.beside(one) == (plan.server,))
     copy = chosen(known, source.id, wish, close=close, due=due)
@@ -102,8 +109,62 @@ def restoring(scene: Scene, known: Known, wish: Wish, *, due: datetime) -> Resto
         copy=copy,
         target=plan.words,
         over=source.id if wish.in_place else "",
-        notes=(*_notes(copy, known), *plan.notes),
+        notes=(*_notes(copy, known), *_log_notes(log)),
     )
+
+
+def _log(scene: Scene, source: Source, wish: Wish) -> Receiver | None:
+    """The write-ahead log that has the moment asked for, where no copy was chosen."""
+    if wish.at is None or wish.copy or wish.repository:
+        return None
+    found = receivers(scene.fleet, where_now(scene.fleet, scene.snapshot))
+    return next((one for one in found if one.source == source.id and one.server), None)
+
+
+def _out_of_log(scene: Scene, plan: _Plan, log: Receiver, wish: Wish, due: datetime) -> Restoring:
+    """A restore to the very moment, on the server where the log lies.
+
+    Raises:
+        UsageError: the directory is on another one.
+    """
+    server = str(log.server)
+    if plan.server != server:
+        raise UsageError(
+            f"the write-ahead log of {log.source} lies on {server}, and is replayed there",
+            cause=f"the directory is on {plan.server}",
+            todo=f"`--to {server}:/PATH`; or `--from REPOSITORY`: the newest copy until then",
+        )
+    assert wish.at is not None
+    moment = wish.at if wish.at < due else None  # what is not over yet: the last there is
+    told = {
+        "source": log.source,
+        "kind": Kind.POSTGRES,
+        "given": LOG,
+        "moment": moment,
+        "deadline": orders.LONG_SECONDS,
+        **plan.told,
+    }
+    # The job has no use for it, but every job has one.
+    repository = scene.fleet.backup.repositories[0].name
+    run = run_key(f"restore:log>{plan.words}", due)
+    start = orders.restore_start(scene, repository, server=server, run=run, told=told)
+    start = plan.added_to(start)
+    return Restoring(
+        start=replace(start, mounts=(*start.mounts, Mount(source=log.path, target=LOG))),
+        copy=None,
+        target=plan.words,
+        moment=moment or due,
+        notes=() if moment else ("to the end of the log: the last commit that was received",),
+    )
+
+
+def _log_notes(log: Receiver | None) -> list[str]:
+    if log is None:
+        return []
+    return [
+        "this is the newest copy until then; the very moment can be had from the write-ahead log: "
+        f"`--to {log.server}:/PATH`"
+    ]
 
 
 def chosen(
@@ -212,7 +273,6 @@ class _Plan:
         self.quiet: tuple[str, ...] = ()
         self.volumes = False
         self.engine = False
-        self.notes: tuple[str, ...] = ()
         match target:
             case None:
                 self.server, self.words = self._in_place()

@@ -101,9 +101,10 @@ class Job(Model):
     (`copy`). `container` is a pattern for the name of the source's container on this server,
     where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
     services were stopped. `given`: a directory or archive of the fleet's own files (configs), the
-    server's file system (system), or the engine's socket (swarm), inside the job; empty: where
-    those are mounted. `deadline`: seconds after which the job ends itself. `keeps`
-    by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
+    server's file system (system), the engine's socket (swarm), or the write-ahead log that a
+    Postgres is restored from, inside the job; empty: where those are mounted. `deadline`: seconds
+    after which the job ends itself. `keeps` by source, for `forget`. `target` is where a restore
+    goes (`Reach` for databases,
     `target_path` for files, below `HOST` on the server itself). `only`: the one database of a
     copy to restore, under the name in `target`. `moment`: the point in time. `held`: ids of
     copies that `forget` leaves for now, with the reason. `newest`: seconds that the newest copy

@@ -79,9 +79,9 @@ class RestoreReport(Model):
     """What came of `quorate backup restore`, or would."""
 
     source: str
-    repository: str
+    repository: str = Field(description="Empty: it comes out of the write-ahead log.")
     copy_id: str
-    taken: datetime
+    taken: datetime = Field(description="The moment of what is restored.")
     proven: bool
     target: str = Field(description="Where it goes, in words.")
     server: str = Field(description="Where the job runs.")
@@ -178,18 +178,21 @@ def restore_report(
     answer, error = (outcome.answer, outcome.error) if outcome else (None, None)
     differs = outcome is not None and is_different(outcome)
     said = error.cause or "" if error and differs else ""
+    copy, job = made.copy, made.start.job
+    taken = copy.taken if copy else made.moment
+    assert taken is not None
     return RestoreReport(
-        source=made.copy.source,
-        repository=made.copy.repository,
-        copy_id=made.copy.id,
-        taken=made.copy.taken,
-        proven=made.copy.proven,
+        source=job.source,
+        repository=copy.repository if copy else "",
+        copy_id=copy.id if copy else "",
+        taken=taken,
+        proven=copy.proven if copy else False,
         target=made.target,
-        server=made.start.job.server,
+        server=job.server,
         over=made.over,
         outcome="planned" if outcome is None else "failed" if error else "done",
         seconds=answer.seconds if answer else 0.0,
-        size=made.copy.size,
+        size=copy.size if copy else 0,
         notes=made.notes,
         findings=answer.findings if answer else (),
         differences=tuple(said.splitlines()),

@@ -12,6 +12,7 @@ from quorate.backup.place import Repository
 from quorate.backup.runner import answers, kinds
 from quorate.backup.runner.choosing import chosen
 from quorate.backup.runner.placing import resolved
+from quorate.backup.runner.recovered import recovered
 from quorate.backup.runner.setting import Outcome, Setting, require_room
 from quorate.backup.tags import shown
 from quorate.errors import MachineError, RepositoryError, UsageError
@@ -21,13 +22,13 @@ from quorate.tools.restic_errors import Reason
 def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | None:
     """Restore a copy to where the job says; what is not as it was, if anything is not.
 
+    A Postgres whose write-ahead log is `given` is restored out of that, to any moment.
+
     Raises:
         RefusedError: something is there already, or it is the source; nothing was changed.
         MachineError: it could not be restored.
     """
     job = setting.job
-    if job.moment is not None:
-        raise UsageError("a copy has only the moment at which it was taken")
     if job.only and job.kind is not Kind.POSTGRES:
         raise UsageError(
             f"`only` is for databases of a Postgres, and {job.source} is none; nothing was changed",
@@ -35,6 +36,11 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
         )
     if job.target_path.startswith(f"{HOST}/"):
         setting = _on_host(setting)
+    if job.given and job.kind is Kind.POSTGRES:
+        recovered(setting, outcome)
+        return None
+    if job.moment is not None:
+        raise UsageError("a copy has only the moment at which it was taken")
     copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
     outcome.copies.append(copy)
 

@@ -96,12 +96,13 @@ def render_proofs(
 
 def render_restore(made: RestoreReport, console: Console) -> None:
     """Which copy goes where; what came of it."""
-    rows = [
-        ("copy", f"{made.copy_id[:8]} of {made.source}, taken {_clock(made.taken)} UTC"),
-        ("from", made.repository),
-        ("to", made.target),
-        ("size", show_size(made.size)),
-    ]
+    rows = [("source", f"{made.source}, as of {_clock(made.taken)} UTC")]
+    if made.repository:
+        words = f"{made.copy_id[:8]} in {made.repository}, {show_size(made.size)}"
+        rows.append(("copy", words))
+    else:
+        rows.append(("from", "its write-ahead log"))
+    rows.append(("to", made.target))
     if made.over:
         rows.append(("replaces", f"what is in {made.over} now"))
     table = plain_table("restore", "")

@@ -19,6 +19,7 @@ from tests.unit.backup.jobs.made import (
     COMPOSE,
     NOW,
     PASSWORD,
+    SECTION,
     container,
     fleet,
     scene,
@@ -43,6 +44,38 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     found: Fleet = fleet(tmp_path_factory.mktemp("fleet"), compose=OTHER)
     seen = snapshot({"app_db2": container(Env=["POSTGRES_PASSWORD=x"])}, tasks=TASKS)
     return scene(found, seen, VOLUMES)
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """The log of `db` is received on `two`."""
+    section = SECTION + "  sources:\n    db: {wal: {server: two}}\n"
+    found = fleet(tmp_path_factory.mktemp("logged"), section, OTHER)
+    seen = snapshot({"app_db2": container(Env=["POSTGRES_PASSWORD=x"])}, tasks=TASKS)
+    return scene(found, seen, VOLUMES)
+
+
+def test_a_moment_comes_out_of_the_log_where_that_lies(logged: Scene) -> None:
+    at = NOW - timedelta(minutes=7)
+    plan = made(logged, Wish(source="db", to="two:/srv/found", at=at))
+    job = plan.start.job
+    assert (job.moment, job.given, job.server, job.snapshot) == (at, "/log", "two", "")
+    assert plan.copy is None and job.target_path == "/host/srv/found"
+    paths = {one.target: one.source for one in plan.start.mounts}
+    assert paths["/log"] == "/var/lib/quorate/wal/db" and plan.moment == at
+    last = made(logged, Wish(source="db", to="two:/srv/found", at=NOW))
+    assert last.start.job.moment is None and "end of the log" in last.notes[0]
+    wrong = said(logged, Wish(source="db", to="three:/srv/found", at=at))
+    assert "lies on two" in wrong and "`--to two:/PATH`" in wrong
+
+
+def test_where_no_file_can_go_it_is_the_newest_copy_and_that_is_said(logged: Scene) -> None:
+    at = NOW - timedelta(minutes=7)
+    plan = made(logged, Wish(source="db", to="db2", at=at))
+    assert plan.copy is not None and plan.start.job.moment is None
+    assert "`--to two:/PATH`" in plan.notes[-1]
+    chosen = made(logged, Wish(source="db", to="two:/srv/x", at=at, repository="second"))
+    assert chosen.copy is not None
 
 
 def made(office: Scene, wish: Wish, *copies: Snapshot, known: Known | None = None) -> Restoring:
@@ -157,19 +190,19 @@ def test_the_newest_copy_that_is_not_known_to_be_bad(office: Scene) -> None:
     far = copy("far", 2, repository="away", original="good")
     half = copy("half", 0.5, complete=False)
     to = Wish(source="db", to="db2")
-    assert made(office, to, bad, good, far, half).copy.id == "good"
+    assert made(office, to, bad, good, far, half).start.job.snapshot == "good"
     assert made(office, to, bad, good).notes == ()
     by_id = made(office, Wish(source="db", to="db2", copy="ba"), bad, good)
-    assert by_id.copy.id == "bad" and "failed its proof" in by_id.notes[0]
+    assert by_id.start.job.snapshot == "bad" and "failed its proof" in by_id.notes[0]
     assert "each failed its proof" in said(office, to, bad)
     away = Wish(source="db", to="db2", repository="away")
-    assert made(office, away, bad, good, far).copy.id == "far"
+    assert made(office, away, bad, good, far).start.job.snapshot == "far"
 
 
 def test_the_newest_copy_until_a_moment(office: Scene) -> None:
     copies = [copy("new", 1), copy("old", 5)]
     at = NOW - timedelta(hours=3)
-    assert made(office, Wish(source="db", to="db2", at=at), *copies).copy.id == "old"
+    assert made(office, Wish(source="db", to="db2", at=at), *copies).start.job.snapshot == "old"
     early = Wish(source="db", to="db2", at=NOW - timedelta(hours=9))
     assert "was taken until 2026-06-30 03:00:00 UTC" in said(office, early, *copies)
 
