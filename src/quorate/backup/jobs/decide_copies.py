@@ -153,6 +153,8 @@ def keepings(
 ) -> tuple[tuple[Keeping, ...], tuple[Refused, ...]]:
     """What retention makes of each repository named (all when none is), and which it may not touch.
 
+    Those that are append-only are left out where they were not named.
+
     Raises:
         UsageError: a name that is no repository's, or there is none.
     """
@@ -160,19 +162,27 @@ def keepings(
     zone = time_zone(fleet.backup.timezone)
     every = planned(fleet)
     policies = {one.source.id for one in every if one.policy is not None}
+    guarded = append_only(fleet)
     found, refused = [], []
     for repository in repositories_named(fleet, names):
         name = repository.name
         if name in known.dark:
             continue
-        if repository.append_only and repository.place != "local":
-            refused.append(Refused(what=name, error=_append_only(name)))
+        if repository in guarded:
+            if names:
+                refused.append(Refused(what=name, error=_append_only(name)))
             continue
         there = {one.source for one in known.snapshots if one.repository == name}
         made = choices.kept(every, known.snapshots, name, zone, now)
         strangers = tuple(sorted(there - policies))
         found.append(Keeping(repository=name, decisions=made, strangers=strangers))
     return tuple(found), tuple(refused)
+
+
+def append_only(fleet: Fleet) -> tuple[Repository, ...]:
+    """The repositories from which nobody here may remove anything."""
+    every = fleet.backup.repositories
+    return tuple(one for one in every if one.append_only and one.place != "local")
 
 
 def upkeep(scene: Scene, work: Work, names: Iterable[str], *, due: datetime) -> Decision:

@@ -220,8 +220,8 @@ def _no_copy(source: str, wish: Wish, sound: object, until: object, known: Known
         )
     else:
         what, todo = f"there is no complete copy of {source}{where}", "`quorate backup list`"
-    unread = ", ".join(sorted(known.dark))
-    return UsageError(what, cause=f"{unread} could not be read" if unread else None, todo=todo)
+    unread = [f"{one.what} could not be read: {one.error.what}" for one in known.unread]
+    return UsageError(what, cause="; ".join(unread) or None, todo=todo)
 
 
 def _source(scene: Scene, known: Known, name: str) -> Source:

@@ -125,6 +125,7 @@ class PruneReport(Model):
 
     repositories: tuple[PrunedRepository, ...]
     refused: tuple[RefusedJob, ...]
+    skipped: tuple[str, ...] = Field((), description="Append-only repositories elsewhere.")
 
 
 Jobs = Mapping[str, Job]

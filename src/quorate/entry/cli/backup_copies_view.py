@@ -140,6 +140,8 @@ def render_pruned(made: PruneReport, console: Console) -> None:
             names = ", ".join(one.strangers)
             console.print(Text(f"without a policy, so they stay: {names}", DIM), soft_wrap=True)
         _after(one.repository, one.findings, one.error, console)
+    for name in made.skipped:
+        console.print(Text(f"{name} is append-only: nothing is let go there from here", DIM))
     show_refusals(made.refused, console)
 
 

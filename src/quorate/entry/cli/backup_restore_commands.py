@@ -102,6 +102,7 @@ def prune(
     pruned when it was checked and found whole.
     """
     from quorate import backing, workflows
+    from quorate.backup.jobs.decide_copies import append_only
     from quorate.backup.jobs.report import refused
     from quorate.backup.jobs.report_copies import PruneReport, exit_code, pruned
     from quorate.entry.cli.backup_copies_view import render_pruned
@@ -113,7 +114,12 @@ def prune(
         confirm = _letting_go(watcher.pause, yes=yes)
         done = backing.prune(opened, repositories or (), watcher, confirm=confirm, dry_run=dry_run)
     found = pruned(done.found, done.known.snapshots, done.steps, done.failed)
-    report = PruneReport(repositories=found, refused=refused(done.refused))
+    skipped = () if repositories else append_only(opened.fleet)
+    report = PruneReport(
+        repositories=found,
+        refused=refused(done.refused),
+        skipped=tuple(one.name for one in skipped),
+    )
     if as_json:
         print_json(report)
     else:

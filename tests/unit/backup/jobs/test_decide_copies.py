@@ -145,9 +145,11 @@ def test_only_proven_copies_have_places_and_the_rest_is_said(found: Fleet) -> No
 
 def test_nothing_is_let_go_where_the_far_side_lets_nobody(tmp_path: Path) -> None:
     section = SECTION.replace("offsite: true", "offsite: true, append_only: true")
-    made, refused = keepings(scene(fleet(tmp_path, section)), there(copy("a", 1)), [], now=NOW)
-    assert [one.what for one in refused] == ["away"]
-    assert "away" not in {one.repository for one in made}
+    seen = scene(fleet(tmp_path, section))
+    made, refused = keepings(seen, there(copy("a", 1)), [], now=NOW)
+    assert not refused and "away" not in {one.repository for one in made}
+    made, refused = keepings(seen, there(copy("a", 1)), ["away"], now=NOW)
+    assert [one.what for one in refused] == ["away"] and not made
 
 
 def test_upkeep_is_done_where_the_repository_lies(found: Fleet) -> None:
