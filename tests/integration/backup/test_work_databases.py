@@ -237,6 +237,10 @@ def test_restored_into_other_servers_and_never_over_the_source(
     (former,) = [text for text in said.answer.findings if "former database shop " in text]
     name = former.partition("kept as ")[2].partition(":")[0]
     assert pg.query(source, name, count, programs) == [7]
+    pg.query(source, "shop", "DELETE FROM t WHERE i > 3", programs)
+    own = postgres.reach.model_copy(update={"database": "postgres"})
+    working.done(postgres.job("restore", near, reach=own, only="shop", in_place=True), spool)
+    assert pg.query(source, "shop", count, programs) == [20000]
 
 
 def test_redis_and_mariadb_in_place(

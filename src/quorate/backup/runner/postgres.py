@@ -51,7 +51,9 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
         server = replace(server, database="postgres")
     source = Postgres(server=server, seconds=setting.left)
     if job.only or job.in_place:
-        return _each(setting, source, directory, target.database if job.only else "")
+        # What the source's own reach names is only where to connect to.
+        name = target.database if job.only and job.target else ""
+        return _each(setting, source, directory, name)
     done = source.restore(directory)
     return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
 
