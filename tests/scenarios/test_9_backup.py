@@ -38,7 +38,7 @@ def inside(office: Office, service: str, script: str) -> str:
     return done.stdout
 
 
-def backup(office: Office, *arguments: str, code: int = 0) -> Any:
+def backup(office: Office, *arguments: str, code: int | None = 0) -> Any:
     """What `quorate backup …` prints with `--json`."""
     verb, *rest = arguments
     return office.json(
