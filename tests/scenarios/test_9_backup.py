@@ -40,7 +40,7 @@ def inside(office: Office, service: str, script: str) -> str:
     return done.stdout
 
 
-def backup(office: Office, *arguments: str, code: int = 0) -> Any:
+def backup(office: Office, *arguments: str, code: int | None = 0) -> Any:
     """What `quorate backup …` prints with `--json`."""
     verb, *rest = arguments
     return office.json(
@@ -162,6 +162,116 @@ def test_a_job_whose_starter_was_killed_is_followed_by_the_next(vault: Office) -
     assert job["Spec"]["Labels"][LABEL] in {run["run"] for run in ended}
     assert all(run["outcome"] == "done" for run in ended)
     then_nothing_is_left(vault)
+
+
+FAR = """\
+    far:
+      local: {server: one, path: /srv/far}
+      password: {file: repository-password.txt}
+      offsite: true
+"""
+EXCLUDED = "  # The scenarios are about"
+
+
+@contextmanager
+def second_place(office: Office) -> Iterator[None]:
+    """A second repository gets copies of everything."""
+    text = office.fleet.read_text()
+    assert EXCLUDED in text
+    on(office, "one", "mkdir", "-m", "700", "-p", "/srv/far")
+    office.fleet.write_text(text.replace(EXCLUDED, FAR + EXCLUDED))
+    try:
+        yield
+    finally:
+        office.fleet.write_text(text)
+
+
+def rows(office: Office, database: str) -> str:
+    """How many rows a database has."""
+    return inside(
+        office, "db", f"psql -AtU postgres -d {database} -c 'select count(*) from rows'"
+    ).strip()
+
+
+def kept(office: Office, server: str, volume: str) -> str:
+    """What the file of a volume says, by the engine that has it."""
+    mount = f"{volume}:/v:ro"
+    return on(
+        office, server, "docker", "run", "--rm", "-v", mount, "nginx:1.27", "cat", "/v/kept.txt"
+    ).strip()
+
+
+def test_one_command_backs_up_copies_and_proves_and_all_of_it_comes_back(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    with second_place(vault):
+        report = backup(vault, "run", "--copy", "--prove")
+        assert {run["outcome"] for run in report["runs"]} == {"done"} and not report["refused"]
+        (copied,) = report["copied"]
+        assert (copied["origin"], copied["repository"]) == ("near", "far")
+        assert {copy["source"] for copy in copied["copies"]} >= {"db", "cache"}
+        proofs = {(one["source"], one["repository"]): one for one in report["proofs"]}
+        assert len(proofs) == 6 and all(one["proven"] is True for one in proofs.values())
+        assert proofs["db", "far"]["server"] != "one" and proofs["db", "near"]["seconds"] > 0
+        assert backup(vault, "copy")["runs"] == []
+    # Each beside what it was made of, then over it.
+    backup(vault, "restore", "db", "--only", "postgres", "--to", "db/checked")
+    assert rows(vault, "checked") == str(ROWS)
+    backup(vault, "restore", "db", "--only", "postgres", "--to", "db/checked", code=8)
+    made = backup(vault, "restore", "files", "--to", "volume/checked_pages")
+    assert made["server"] == "two" and kept(vault, "two", "checked_pages") == "kept"
+    backup(vault, "restore", "cache", "--to", "three:/srv/found/cache")
+    assert on(vault, "three", "ls", "/srv/found/cache").split() == ["dump.rdb"]
+    inside(vault, "db", "psql -qU postgres -c 'delete from rows where i > 5'")
+    inside(vault, "files", "echo 'spoiled' > /usr/share/nginx/html/kept.txt")
+    backup(vault, "restore", "db", "--in-place", code=8)
+    assert rows(vault, "postgres") == "5"
+    over = ("--in-place", "--yes-really")
+    said = backup(vault, "restore", "db", "--only", "postgres", *over, "db")
+    assert "postgres_before_" in said["findings"][0] and rows(vault, "postgres") == str(ROWS)
+    backup(vault, "restore", "volume/data_pages", *over, "volume/data_pages")
+    assert kept(vault, "two", "data_pages") == "kept"
+    shown = backup(vault, "prune", "--dry-run")
+    (near,) = shown["repositories"]
+    assert near["outcome"] == "planned" and near["forgotten"] == []
+    assert {one["source"] for one in near["stays"]} == {"db", "cache", "volume/data_pages"}
+    then_nothing_is_left(vault)
+
+
+FLIP = """\
+file=$(ls -S $(find {copies}/data -type f) | head -n 1)
+at=$(( $(stat -c %s "$file") / 2 ))
+old=$(od -An -tu1 -j $at -N 1 "$file")
+printf "\\$(printf %o $(( old ^ 1 )))" | dd of="$file" bs=1 seek=$at conv=notrunc status=none
+"""
+
+
+@contextmanager
+def flipped(office: Office) -> Iterator[None]:
+    """A bit in the middle of the repository's largest file is another one."""
+    script = FLIP.format(copies=COPIES)
+    on(office, "three", "sh", "-ec", script)
+    try:
+        yield
+    finally:
+        on(office, "three", "sh", "-ec", script)
+
+
+def test_a_copy_with_a_flipped_bit_is_red_and_counts_no_more(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run", "db")
+    with flipped(vault):
+        found = backup(vault, "prove", "db", code=4)
+        (bad,) = found["proofs"]
+        assert bad["proven"] is False and bad["differences"] and bad["error"] is None
+        listed = {copy["id"]: copy for copy in backup(vault, "list")["copies"]}
+        assert listed[bad["copy_id"]]["proven"] is False
+    # Nobody takes it any more, nor does it keep a place from one that is proven.
+    plan = backup(vault, "restore", "db", "--to", "three:/srv/found/db", "--dry-run", code=None)
+    assert plan.get("copy_id") != bad["copy_id"]
+    again = backup(vault, "prove", "db", "--copy", bad["copy_id"][:12])
+    assert again["proofs"][0]["proven"] is True
 
 
 @contextmanager

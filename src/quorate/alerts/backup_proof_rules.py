@@ -36,7 +36,9 @@ def _proof_failed(scope: Scope) -> Rule:
         "what it was",
         cause="It is damaged, cut off, or what restores it differs from what made it.",
         action=f"`quorate backup list --source {{{{ $labels.source }}}} --fleet {scope.file}` says "
-        "which, and which older ones are proven; make a new one: "
+        "which, and which older ones are proven; "
+        f"`quorate backup prove {{{{ $labels.source }}}} --all --fleet {scope.file}` tries them "
+        "all. Make a new one: "
         f"`quorate backup run {{{{ $labels.source }}}} --fleet {scope.file}`.",
     )
 
@@ -72,8 +74,8 @@ def _never_proven(scope: Scope) -> Rule:
 
 def _prove(scope: Scope) -> str:
     return (
-        f"`quorate backup status {scope.file}` says what was proven, and when; the log of "
-        "`quorate serve` how its proofs ended."
+        f"`quorate backup prove {{{{ $labels.source }}}} --fleet {scope.file}` proves the newest "
+        f"now; `quorate backup status {scope.file}` says what was proven, and when."
     )
 
 
@@ -86,8 +88,9 @@ def _repository_damaged(scope: Scope) -> Rule:
         summary="The repository {{ $labels.repository }} did not pass its check",
         cause="Its disk loses or changes data, or somebody removed files in it.",
         action="Look at the disk there. The copies in other repositories are not touched by it: "
-        f"`quorate backup list --fleet {scope.file}` says which of them are proven. Then `restic "
-        "repair` where this one lies.",
+        f"`quorate backup list --fleet {scope.file}` says which of them are proven, and `quorate "
+        f"backup prove --repository {{{{ $labels.repository }}}} --fleet {scope.file}` which of "
+        "this one still restore. Then `restic repair` where it lies.",
     )
 
 

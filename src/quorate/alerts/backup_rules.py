@@ -132,7 +132,8 @@ def _full(scope: Scope, *, expr: str, where: str, seen_by: str) -> Rule:
         cause="Copies grew, are kept for longer, or are not proven: what is not proven takes no "
         "other's place. A backup that finds no room fails.",
         action=f"`quorate backup estimate {scope.file}` says what the policy needs: give it a "
-        "larger disk, or keep fewer copies; the controller gives back what no copy uses.",
+        "larger disk, or keep fewer copies. "
+        f"`quorate backup prune --fleet {scope.file} --dry-run` shows what retention lets go.",
         labels={"seen_by": seen_by},
     )
 
@@ -148,8 +149,8 @@ def _offsite_stale(scope: Scope, limit: Limit) -> Rule:
         "{{ $value | humanizeDuration }} old",
         cause="Copying fails or does not begin: the far side cannot be reached, is full, or "
         "refuses us.",
-        action=f"`quorate backup status {scope.file}` gives the reason; "
-        f"`quorate backup list --fleet {scope.file}` asks every repository.",
+        action=f"`quorate backup copy {{{{ $labels.source }}}} --fleet {scope.file}` copies it "
+        "now, or says why it cannot.",
         labels={"schedule": duration(limit.seconds)},
     )
 
@@ -164,7 +165,8 @@ def _offsite_never(scope: Scope) -> Rule:
         severity=Severity.WARNING,
         summary="No copy of {{ $labels.source }} is in {{ $labels.repository }}",
         cause="There are backups, and none was ever copied there, or none arrived whole.",
-        action=f"`quorate backup status {scope.file}` gives the reason.",
+        action=f"`quorate backup copy {{{{ $labels.source }}}} --fleet {scope.file}` copies it "
+        "now, or says why it cannot.",
     )
 
 
@@ -196,7 +198,8 @@ def _size_drop(scope: Scope) -> Rule:
         cause="Data was deleted, the source is not mounted or is another one, or somebody cleaned "
         "up. The copies before it are still there.",
         action=f"Look at the source. If the data is gone: `quorate backup list "
-        f"--source {{{{ $labels.source }}}} --fleet {scope.file}`, then restore an older copy.",
+        f"--source {{{{ $labels.source }}}} --fleet {scope.file}`, then `quorate backup restore "
+        f"{{{{ $labels.source }}}} --copy ID --fleet {scope.file}` with an older one.",
     )
 
 

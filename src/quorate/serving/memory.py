@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from quorate.backup.jobs.model import Answer, Copied, Holds, Work
-from quorate.backup.model import Proof, Snapshot
+from quorate.backup.jobs.copies import snapshot_of
+from quorate.backup.jobs.model import Answer, Holds, Work
+from quorate.backup.model import Snapshot
 from quorate.backup.policy.agenda import ALONE, Doing
 from quorate.backup.policy.runs import Attempt, after
 from quorate.serving.parts import Ended, Seen
@@ -174,28 +175,6 @@ def recalled(said: Mapping[str, str], now: datetime) -> Memory:
         told=told,
         kept=kept,
     )
-
-
-def snapshot_of(copied: Copied) -> Snapshot:
-    """A copy as a job tells of it, as the catalogue has it."""
-    proof = None
-    if copied.proven is not None and copied.proven_at is not None:
-        proof = Proof(
-            snapshot=copied.id,
-            repository=copied.repository,
-            at=copied.proven_at,
-            ok=copied.proven,
-            seconds=copied.proof_seconds,
-            server=copied.proof_server,
-            differences=copied.differences,
-        )
-    same = copied.model_dump(
-        include={
-            *("id", "source", "kind", "repository", "taken", "received", "complete", "server"),
-            *("size", "added", "run", "original"),
-        }
-    )
-    return Snapshot(**same, proof=proof)
 
 
 def _task(doing: Doing) -> str:

@@ -1,25 +1,19 @@
 """Items of the agenda as jobs to start. Pure.
 
-Backups and lists of copies are made as for `quorate backup run`; what only the controller begins
-(copies, proofs, upkeep of repositories) is put together here.
+They are made as the commands' are: `quorate backup run`, `copy`, `prove`, `prune`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from quorate.backup.jobs import decide
+from quorate.backup.jobs import decide, orders
 from quorate.backup.jobs.decide import Decision
-from quorate.backup.jobs.model import Job, Work
-from quorate.backup.jobs.needs import Start, spool_mount
-from quorate.backup.jobs.repositories import reached, start_of
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.policy.agenda import Item
 from quorate.backup.policy.sources import planned
-from quorate.fleet.model import Fleet
-
-LONG_SECONDS = 12 * 3600.0
-"""Copying everything off-site, or reading a whole repository, may take a night."""
 
 
 def start_for(scene: Scene, item: Item) -> Start:
@@ -28,14 +22,19 @@ def start_for(scene: Scene, item: Item) -> Start:
     Raises:
         QuorateError: it cannot be started, with why.
     """
+    where, run = item.server, item.run
     match item.work:
         case Work.BACKUP:
             start = _only(decide.backups(scene, [item.source], due=item.due))
         case Work.CATALOGUE:
             start = _only(decide.catalogues(scene, [item.repository], due=item.due))
+        case Work.COPY:
+            return orders.copy_start(scene, item.origin, item.repository, server=where, run=run)
+        case Work.PROVE:
+            return _proof(scene, item)
         case _:
-            start = _made(scene, item)
-    return replace(start, job=start.job.model_copy(update={"run": item.run}))
+            return orders.upkeep_start(scene, item.work, item.repository, server=where, run=run)
+    return replace(start, job=start.job.model_copy(update={"run": run}))
 
 
 def _only(decision: Decision) -> Start:
@@ -45,42 +44,15 @@ def _only(decision: Decision) -> Start:
     return start
 
 
-def _made(scene: Scene, item: Item) -> Start:
-    fleet = scene.fleet
-    node = scene.node(item.server)
-    there = reached(fleet.backup.repository(item.repository), item.server)
-    ways = [there]
-    job = Job(
-        work=item.work,
-        run=item.run,
-        fleet=fleet.name,
+def _proof(scene: Scene, item: Item) -> Start:
+    one = next(one for one in planned(scene.fleet) if one.source.id == item.source)
+    return orders.proof_start(
+        scene,
+        item.repository,
         server=item.server,
-        repository=there.at,
-        timezone=fleet.backup.timezone,
-        deadline=LONG_SECONDS,
+        run=item.run,
+        source=item.source,
+        kind=one.source.kind,
+        snapshot=item.snapshot,
+        deadline=orders.deadline_of(scene, item.source),
     )
-    if item.work is Work.COPY:
-        origin = reached(fleet.backup.repository(item.origin), item.server)
-        ways.append(origin)
-        job = job.model_copy(update={"origin": origin.at})
-    elif item.work is Work.FORGET:
-        job = job.model_copy(update={"keeps": _keeps(fleet)})
-    elif item.work is Work.PROVE:
-        job = job.model_copy(update=_proof(fleet, item))
-    start = start_of(job, node.id, *ways)
-    # Dumps are restored there, and every job has a room of its own in it.
-    return replace(start, mounts=(*start.mounts, spool_mount(fleet.backup)))
-
-
-def _keeps(fleet: Fleet) -> dict[str, object]:
-    return {one.source.id: one.policy.keep for one in planned(fleet) if one.policy is not None}
-
-
-def _proof(fleet: Fleet, item: Item) -> dict[str, object]:
-    one = next(one for one in planned(fleet) if one.source.id == item.source)
-    said: dict[str, object] = {
-        "source": item.source,
-        "kind": one.source.kind,
-        "snapshot": item.snapshot,
-    }
-    return said | ({"deadline": one.policy.deadline} if one.policy else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from quorate.backup.jobs.model import At
 from quorate.backup.wal import recover
 from quorate.backup.wal.model import State
 from quorate.errors import MachineError, RefusedError
 from quorate.tools import command, pg
 from tests import real_databases
-from tests.integration.backup import ground, wal_ground
+from tests.integration.backup import ground, wal_ground, working
 from tests.integration.backup.wal_ground import Primary, Receiving, Writer, moment
 
 pytestmark = pytest.mark.slow
@@ -111,6 +113,17 @@ def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receivi
     assert after is not None
     with pytest.raises(RefusedError, match="not empty"):
         recover.restored(receiver.home, into, None)
+    by_job = into.with_name("by-job")
+    (password := into.with_name("password")).write_text("not needed")
+    at = At(name="none", place="local", location="/nonexistent", password_file=str(password))
+    about = {"source": "db", "kind": "postgres", "given": str(receiver.home)}
+    told = working.job("restore", at, **about, moment=moment(wanted), target_path=str(by_job))
+    said = working.done(told, into.with_name("spool"))
+    assert "segments of the log replayed" in said.answer.findings[0]
+    assert (by_job / "PG_VERSION").exists()
+    assert os.geteuid() != 0 or by_job.stat().st_uid == 999
+    again = working.run(told, into.with_name("spool"))
+    assert again.code == 8 and "is not empty" in again.why
 
 
 def test_a_slot_never_holds_back_more_than_its_bound_and_a_lost_one_is_mended(

@@ -129,6 +129,22 @@ def test_a_database_is_backed_up_and_proven(source: Source, near: Repository, sp
     assert working.empty(spool)
 
 
+def test_a_dump_is_restored_into_a_directory(
+    source: Source, near: Repository, spool: Path, tmp_path: Path
+) -> None:
+    """For the database's own programs; never into one that has something."""
+    working.done(source.job("backup", near), spool)
+    into = tmp_path / "restored"
+    into.mkdir()
+    told = source.job("restore", near, target_path=str(into), reach=None)
+    working.done(told, spool)
+    whole = {"redis": "dump.rdb", "mariadb": "dump.sql", "postgres": "database-shop"}
+    assert (into / whole[source.kind]).exists()
+    again = working.run(told, spool)
+    assert again.code == 8 and "nothing was changed" in again.why
+    assert working.empty(spool)
+
+
 def test_a_run_that_is_complete_is_answered_at_once(
     redis: Source, near: Repository, spool: Path
 ) -> None:
@@ -221,6 +237,10 @@ def test_restored_into_other_servers_and_never_over_the_source(
     (former,) = [text for text in said.answer.findings if "former database shop " in text]
     name = former.partition("kept as ")[2].partition(":")[0]
     assert pg.query(source, name, count, programs) == [7]
+    pg.query(source, "shop", "DELETE FROM t WHERE i > 3", programs)
+    own = postgres.reach.model_copy(update={"database": "postgres"})
+    working.done(postgres.job("restore", near, reach=own, only="shop", in_place=True), spool)
+    assert pg.query(source, "shop", count, programs) == [20000]
 
 
 def test_redis_and_mariadb_in_place(

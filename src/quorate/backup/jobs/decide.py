@@ -6,30 +6,27 @@ itself, with its reason, and holds up nothing else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import TypeVar
 
-from quorate.backup.jobs.databases import opened
-from quorate.backup.jobs.model import DATA, ENGINE, Job, Mounted, Work
+from quorate.backup.jobs import ways
+from quorate.backup.jobs.model import DATA, Job, Work
 from quorate.backup.jobs.names import run_key, secret_name
 from quorate.backup.jobs.needs import Mount, Secret, Start, spool_mount
 from quorate.backup.jobs.repositories import Reached, reached, start_of
-from quorate.backup.jobs.whereabouts import Scene, live_service, server_of, task_on
+from quorate.backup.jobs.whereabouts import Scene, server_of
 from quorate.backup.model import Kind, Source
 from quorate.backup.policy.sources import Planned, planned
-from quorate.errors import MachineError, QuorateError, UsageError
+from quorate.errors import QuorateError, UsageError
 from quorate.fleet.backup import Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import policies
 from quorate.fleet.datasets import Homes, data_sets, ids_named
-from quorate.fleet.model import Engine, Fleet, Service
-from quorate.fleet.observed import ObservedService
+from quorate.fleet.model import Fleet, Service
 from quorate.observe.whereabouts import where_now
 
-DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
 ON_A_MANAGER = (Kind.CONFIGS, Kind.SWARM)
 FLEET_FILES = "fleet-files"
 Item = TypeVar("Item")
@@ -63,8 +60,8 @@ def backups(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision:
     Raises:
         UsageError: a name that is no source's, or one that the policy leaves out.
     """
-    wanted = _named(scene.fleet, where_now(scene.fleet, scene.snapshot), names)
-    return _each(wanted, lambda one: one.source.id, lambda one: _backup(scene, one, due))
+    wanted = named(scene.fleet, where_now(scene.fleet, scene.snapshot), names)
+    return each(wanted, lambda one: one.source.id, lambda one: _backup(scene, one, due))
 
 
 def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision:
@@ -74,7 +71,7 @@ def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision
         UsageError: a name that is no repository's, or the fleet has none.
     """
     wanted = repositories_named(scene.fleet, names)
-    return _each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
+    return each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
 
 
 def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) -> Decision:
@@ -82,7 +79,7 @@ def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) ->
     every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
     first = every[0]
     ordered = sorted(wanted, key=lambda one: one.name != first.name)
-    return _each(
+    return each(
         ordered,
         lambda one: one.name,
         lambda one: _creation(scene, one, first if one.name != first.name else None, due),
@@ -103,13 +100,14 @@ def repositories_named(fleet: Fleet, names: Sequence[str]) -> tuple[Repository, 
         )
     for name in names:
         if name not in every:
-            raise UsageError(f"the fleet has no repository {name}", todo=_near(name, every))
+            raise UsageError(f"the fleet has no repository {name}", todo=near(name, every))
     return tuple(one for name, one in every.items() if not names or name in names)
 
 
-def _each(
+def each(
     items: Iterable[Item], name: Callable[[Item], str], start: Callable[[Item], Start]
 ) -> Decision:
+    """A start of each item; what cannot be started is refused by itself."""
     starts, refused = [], []
     for item in items:
         try:
@@ -119,7 +117,12 @@ def _each(
     return Decision(starts=tuple(starts), refused=tuple(refused))
 
 
-def _named(fleet: Fleet, homes: Homes, names: Sequence[str]) -> list[Planned]:
+def named(fleet: Fleet, homes: Homes, names: Sequence[str]) -> list[Planned]:
+    """The sources of the policy, or those named.
+
+    Raises:
+        UsageError: a name that is no source's, or one that the policy leaves out.
+    """
     every = {one.source.id: one for one in planned(fleet, homes)}
     if not names:
         return [one for one in every.values() if one.policy is not None]
@@ -128,7 +131,7 @@ def _named(fleet: Fleet, homes: Homes, names: Sequence[str]) -> list[Planned]:
     for name in names:
         ids = [one for one in known.get(name, ()) if one in every]
         if not ids:
-            raise UsageError(f"the fleet has no source {name}", todo=_near(name, known))
+            raise UsageError(f"the fleet has no source {name}", todo=near(name, known))
         for one in ids:
             found[one] = every[one]
         if all(every[one].policy is None for one in ids):
@@ -189,19 +192,20 @@ def _repository(fleet: Fleet, source: Source, policy: SourcePolicy, server: str)
 def _with_data(scene: Scene, source: Source, start: Start) -> Start:
     """The start with what reaches the source's data."""
     service = scene.fleet.service(source.service) if source.service else None
-    if source.kind in DATABASES and service is not None:
+    if source.kind in ways.DATABASES and service is not None:
         start = _with_database(scene, source, service, start)
     elif source.kind is Kind.VOLUME:
-        start = _kept_still(scene, source, _with_volumes(scene, source, start))
+        start = _kept_still(scene, source, ways.with_volumes(scene, source, start))
     elif source.kind is Kind.CONFIGS:
         start = _with_files(scene, start)
     elif source.kind is Kind.SYSTEM:
         start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
     reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM)
     if reaches_in or start.job.before or start.job.after:
-        start = replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
+        start = ways.with_engine(start)
     if service is not None:
-        start = replace(start, job=start.job.model_copy(update={"container": pattern(service)}))
+        told = {"container": ways.pattern(service)}
+        start = replace(start, job=start.job.model_copy(update=told))
     return start
 
 
@@ -222,85 +226,10 @@ def _with_files(scene: Scene, start: Start) -> Start:
     return replace(start, job=job, secrets=(*start.secrets, files))
 
 
-def pattern(service: Service) -> str:
-    """What the names of the service's containers match: `STACK_NAME.SLOT.TASK`, or compose's."""
-    if service.engine is Engine.COMPOSE:
-        return rf"^{re.escape(service.stack)}[-_]{re.escape(service.name)}[-_]\d+$"
-    return rf"^{re.escape(service.swarm_name)}\."
-
-
 def _with_database(scene: Scene, source: Source, service: Service, start: Start) -> Start:
-    """In a network of its service, with the password that has.
-
-    Raises:
-        QuorateError: it runs by compose, is in no network that jobs can join, or its password
-            cannot be told.
-    """
-    if service.engine is Engine.COMPOSE:
-        raise QuorateError(
-            f"{source.id} cannot be reached by a job",
-            cause=f"its stack {service.stack} runs by compose, in a network of its server alone",
-            todo="back it up with a hook of one of its volumes, or move it into the swarm",
-        )
-    live = live_service(scene, service)
-    network, identity = _network(scene, service, live)
-    host = f"tasks.{service.swarm_name}"
-    if "@" in source.id:  # one of several, which are not the same
-        task = task_on(scene, live, start.job.server)
-        addresses = task.addresses.get(identity, ()) if task else ()
-        if not addresses:
-            raise QuorateError(
-                f"no task of {service.id} runs on {start.job.server}",
-                todo=f"see `quorate status` and `quorate logs {service.id}`",
-            )
-        host = addresses[0]
-    way = opened(source.kind, host, service.swarm_name, live.spec)
-    return replace(
-        start,
-        job=start.job.model_copy(update={"reach": way.reach}),
-        networks=(network, *start.networks),
-        secrets=(*way.secrets, *start.secrets),
-        mounts=(*start.mounts, *way.mounts),
-    )
-
-
-def _network(scene: Scene, service: Service, live: ObservedService) -> tuple[str, str]:
-    """The first of a service's networks that others can join, its name and id."""
-    template = live.spec.get("TaskTemplate") or {}
-    targets = [str(item.get("Target")) for item in template.get("Networks") or ()]
-    for target in targets:
-        for name, network in scene.snapshot.networks.items():
-            if target in (network["id"], name) and network["driver"] == "overlay":
-                return name, str(network["id"])
-    raise QuorateError(
-        f"{service.id} cannot be reached by a job",
-        cause="it is in no overlay network",
-        todo="give it a network of its stack beside the one it has",
-    )
-
-
-def _with_volumes(scene: Scene, source: Source, start: Start) -> Start:
-    """With its volumes mounted read-only.
-
-    Raises:
-        QuorateError: one is not on that server (the engine would make an empty one).
-    """
-    server = start.job.server
-    seen: Collection[str] | None = scene.volumes.get(server)
-    mounts, mounted = [], []
-    for number, name in enumerate(source.volumes):
-        path = f"{DATA}/{number}"
-        in_engine = not name.startswith("/")
-        if in_engine and seen is not None and name not in seen:
-            raise MachineError(
-                f"the volume {name} of {source.id} is not on {server}",
-                cause="it was removed, or its service has never started there",
-                todo="look for it with `docker volume ls` on each server; a copy brings it back",
-            )
-        mounts.append(Mount(source=name, target=path, read_only=True, volume=in_engine))
-        mounted.append(Mounted(name=name, path=path))
-    job = start.job.model_copy(update={"volumes": tuple(mounted)})
-    return _mounting(replace(start, job=job), tuple(mounts))
+    way = ways.into_database(scene, source, service, start.job.server)
+    start = way.added_to(start)
+    return replace(start, job=start.job.model_copy(update={"reach": way.opened.reach}))
 
 
 def _kept_still(scene: Scene, source: Source, start: Start) -> Start:
@@ -347,8 +276,9 @@ def _creation(
     return way.added_to(start) if way else start
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, sorted(known), n=3)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
+def near(name: str, known: Iterable[str]) -> str:
+    """What may have been meant."""
+    found = get_close_matches(name, sorted(known), n=3)
+    if found:
+        return f"did you mean {' or '.join(found)}?"
     return "`quorate backup plan` lists them"

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import end_of
-from quorate.backup.jobs.model import Job
+from quorate.backup.jobs.model import Job, Work
+from quorate.backup.jobs.names import task_of
 from quorate.backup.jobs.standing import Begun, Stage, Standing, standing
 from quorate.backup.jobs.watching import Outcome
 from quorate.fleet.observed import ObservedTask
@@ -16,6 +17,8 @@ from quorate.tools import clock
 
 ORPHAN_SECONDS = 60.0
 """A job that has ended this long ago, and is still there, has nobody who follows it."""
+
+BY_KEY = (Work.COPY, Work.PROVE, Work.RESTORE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,7 @@ def under_way(job: Job, going: Sequence[Begun]) -> Begun | None:
             job.source,
             job.repository.name,
         )
-        if same:
+        # Of copies, proofs and restores only the key says from where, of what and to where.
+        if same and (job.work not in BY_KEY or task_of(one.run) == task_of(job.run)):
             return one
     return None

@@ -27,6 +27,8 @@ STORE = "/store"
 """The directory of a repository, in a job that runs on the repository's own server."""
 ENGINE = "/var/run/docker.sock"
 """The server's engine, in jobs that must reach into a container (GitLab, hooks)."""
+HOST = "/host"
+"""The server's whole file system, in restores into a directory of it."""
 
 
 class Work(StrEnum):
@@ -99,12 +101,14 @@ class Job(Model):
     (`copy`). `container` is a pattern for the name of the source's container on this server,
     where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
     services were stopped. `given`: a directory or archive of the fleet's own files (configs), the
-    server's file system (system), or the engine's socket (swarm), inside the job; empty: where
-    those are mounted. `deadline`: seconds after which the job ends itself. `keeps`
-    by source, for `forget`. `target` is where a restore goes (`Reach` for databases,
-    `target_path` for files). `only`: the one database of a copy to restore, under the name in
-    `target`. `moment`: the point in time. `held`: ids of copies that `forget` leaves for now,
-    with the reason. `newest`: seconds that the newest copy may be old when one is proven.
+    server's file system (system), the engine's socket (swarm), or the write-ahead log that a
+    Postgres is restored from, inside the job; empty: where those are mounted. `deadline`: seconds
+    after which the job ends itself. `keeps` by source, for `forget`. `target` is where a restore
+    goes (`Reach` for databases,
+    `target_path` for files, below `HOST` on the server itself). `only`: the one database of a
+    copy to restore, under the name in `target`. `moment`: the point in time. `held`: ids of
+    copies that `forget` leaves for now, with the reason. `newest`: seconds that the newest copy
+    may be old when one is proven.
     `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
     `look_only`: a `check` tells of stale locks and leaves them. `push`: the URL of a Pushgateway
     that is told how it ended.

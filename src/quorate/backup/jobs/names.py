@@ -27,6 +27,22 @@ def run_key(source: str, due: datetime) -> str:
     return f"{source}@{due.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def copy_task(origin: str, target: str, sources: tuple[str, ...] = ()) -> str:
+    """What is done when copies are brought from one repository to another: of a run's key."""
+    only = f":{','.join(sources)}" if sources else ""
+    return f"copy:{origin}>{target}{only}"
+
+
+def proof_task(repository: str, copy: str) -> str:
+    """What is done when a copy is proven: of a run's key."""
+    return f"prove:{repository}:{copy[:16]}"
+
+
+def task_of(run: str) -> str:
+    """What a run does, whenever that was due."""
+    return run.rpartition("@")[0]
+
+
 def service_name(job: Job) -> str:
     """The name of the job's service: the same work of the same run has the same name.
 

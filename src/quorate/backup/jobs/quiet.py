@@ -12,6 +12,7 @@ from dataclasses import replace
 from quorate.backup import quiesce
 from quorate.backup.jobs.decide import Refused
 from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import service_name
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.watching import Outcome
@@ -74,9 +75,10 @@ def if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
     )
     if not broken or outcome.error is not None:
         return outcome
+    did = "restored" if start.job.work is Work.RESTORE else "read"
     error = MachineError(
-        f"{', '.join(broken)} did not stay stopped while {start.job.source} was read",
-        cause="somebody deployed or scaled it meanwhile: the copy may mix two states",
+        f"{', '.join(broken)} did not stay stopped while {start.job.source} was {did}",
+        cause="somebody deployed or scaled it meanwhile: two states may be mixed",
         todo="run it again",
     )
     return replace(outcome, error=error)

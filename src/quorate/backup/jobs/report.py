@@ -19,9 +19,12 @@ from quorate.fleet.base import Model
 class PlannedJob(Model):
     """A job that would be started."""
 
-    source: str
+    work: str = Field(description="`backup`, `copy`, `prove` …")
+    source: str = Field(description="Empty where it is of several.")
     server: str = Field(description="Where it would run: where the data is.")
     repository: str
+    origin: str = Field("", description="The repository that copies come from.")
+    copy_id: str = Field("", description="The copy that is proven.")
     location: str = Field(description="How the job reaches the repository.")
     database: str = Field(description="How it reaches the database; empty: there is none.")
     networks: tuple[str, ...]
@@ -42,6 +45,7 @@ class RunDryRun(Model):
     image: str
     jobs: tuple[PlannedJob, ...]
     refused: tuple[RefusedJob, ...]
+    then: tuple[str, ...] = Field((), description="What would follow, in words.")
 
 
 class BackupOutcome(Model):
@@ -61,16 +65,6 @@ class BackupOutcome(Model):
     error: dict[str, Any] | None = Field(None, description="As every error is printed.")
 
 
-class RunReport(Model):
-    """What came of `quorate backup run`."""
-
-    runs: tuple[BackupOutcome, ...]
-    refused: tuple[RefusedJob, ...]
-    earlier: tuple[BackupOutcome, ...] = Field(
-        (), description="Jobs whose starter was killed, and that had ended meanwhile."
-    )
-
-
 class CopiesReport(Model):
     """All copies in the fleet's repositories, the oldest first."""
 
@@ -80,10 +74,11 @@ class CopiesReport(Model):
     )
 
 
-def dry_run(decision: Decision, image: str) -> RunDryRun:
+def dry_run(decision: Decision, image: str, then: Iterable[str] = ()) -> RunDryRun:
     """What would be started."""
     return RunDryRun(
         image=image,
+        then=tuple(then),
         jobs=tuple(_planned(start) for start in decision.starts),
         refused=refused(decision.refused),
     )
@@ -138,9 +133,12 @@ def _planned(start: Start) -> PlannedJob:
     job = start.job
     reach = job.reach
     return PlannedJob(
+        work=job.work.value,
         source=job.source,
         server=job.server,
         repository=job.repository.name,
+        origin=job.origin.name if job.origin else "",
+        copy_id=job.snapshot,
         location=job.repository.location,
         database=f"{reach.host}:{reach.port}" if reach else "",
         networks=start.networks,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quorate.backup.jobs.model import Work
-from quorate.backup.jobs.names import run_key
+from quorate.backup.jobs.names import copy_task, proof_task, run_key
 from quorate.backup.model import Snapshot
+from quorate.backup.policy import choices
 from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
-from quorate.backup.policy.retention import decide, wrong_time
 from quorate.backup.policy.runs import due_of, expected
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.times import Due, due, last_until
@@ -64,12 +64,7 @@ class _Look:
         self.backup = known.fleet.backup
         self.names = tuple(server.name for server in known.fleet.servers)
         self._last: dict[str, datetime | None] = {}
-        copies = known.snapshots
-        originals = {one.id: one.taken for one in copies if one.original is None}
-        self.sound: dict[str, list[Snapshot]] = {}
-        for one in sorted(copies, key=lambda copy: (copy.taken, copy.id)):
-            if one.complete and not wrong_time(one, known.now, originals):
-                self.sound.setdefault(one.source, []).append(one)
+        self.sound = choices.sound_copies(known.snapshots, known.now)
 
     def catalogues(self) -> Iterator[Item]:
         """Repositories to be listed: each hour, at first, and after what changed them unseen."""
@@ -103,18 +98,12 @@ class _Look:
         if moment is None:
             return
         for target in self.backup.copies:
-            lacking = {
-                newest.repository
-                for planned in self.known.planned
-                if target in planned.copies
-                and (newest := self._newest_made(planned, moment))
-                and not self._is_in(newest, target)
-            }
-            for name in sorted(lacking):
-                if name != target.name and {name, target.name} <= self.known.listed.keys():
-                    what = f"copy:{name}>{target.name}"
+            meant = [planned for planned in self.known.planned if target in planned.copies]
+            for name in sorted(choices.lacking(self.sound, meant, target.name, moment)):
+                if {name, target.name} <= self.known.listed.keys():
+                    what = copy_task(name, target.name)
                     origin = self.backup.repository(name)
-                    servers = self._beside(origin) or self._beside(target) or self.names
+                    servers = choices.copying_servers(self.known.fleet, origin, target)
                     yield self._item(Work.COPY, what, moment, target, origin=name, servers=servers)
 
     def proofs(self) -> Iterator[tuple[tuple[float, str], Item]]:
@@ -124,7 +113,7 @@ class _Look:
             return
         for planned in self.known.planned:
             for repository in planned.repositories:
-                mine = self._in(planned.source.id, repository)
+                mine = choices.in_repository(self.sound, planned.source.id, repository.name)
                 there = [one for one in mine if one.received <= moment]
                 if there and self._to_prove(there[-1], moment):
                     times = [one.proof.at.timestamp() for one in mine if one.proof]
@@ -161,22 +150,6 @@ class _Look:
             return copy.taken
         return max(copy.taken, planned_for)
 
-    def _newest_made(self, planned: Planned, moment: datetime) -> Snapshot | None:
-        made = [
-            one
-            for one in self.sound.get(planned.source.id, ())
-            if one.original is None and one.received <= moment
-        ]
-        return made[-1] if made else None
-
-    def _is_in(self, copy: Snapshot, target: Repository) -> bool:
-        there = self._in(copy.source, target)
-        return any((one.original or one.id) == copy.id for one in there)
-
-    def _in(self, source: str, repository: Repository) -> list[Snapshot]:
-        """The sound copies of a source in a repository, the oldest first."""
-        return [one for one in self.sound.get(source, ()) if one.repository == repository.name]
-
     def _to_prove(self, copy: Snapshot, moment: datetime) -> bool:
         proof = copy.proof
         if proof is None:
@@ -189,17 +162,14 @@ class _Look:
         self, planned: Planned, copy: Snapshot, repository: Repository, moment: datetime
     ) -> Item:
         """On another server than the source's, where there is one that may be used."""
-        allowed = self.backup.proving.servers or self.names
-        own = {copy.server, *planned.source.servers[:1]}
-        others = tuple(name for name in allowed if name not in own)
         return self._item(
             Work.PROVE,
-            f"prove:{repository.name}:{copy.id[:16]}",
+            proof_task(repository.name, copy.id),
             moment,
             repository,
             source=copy.source,
             snapshot=copy.id,
-            servers=others or allowed,
+            servers=choices.proving_servers(self.known.fleet, copy, planned.source),
         )
 
     def _forget(self, repository: Repository, proofs: Sequence[Item]) -> Iterator[Item]:
@@ -208,18 +178,10 @@ class _Look:
         if moment is None or any(self._may_come(one, repository) for one in proofs):
             return
         item = self._item(Work.FORGET, f"forget:{repository.name}", moment, repository)
-        for planned in self.known.planned:
-            mine = [
-                one
-                for one in self.known.snapshots
-                if (one.source, one.repository) == (planned.source.id, repository.name)
-            ]
-            if planned.policy is None or not mine:
-                continue
-            kept = decide(mine, planned.policy.keep, self.known.zone, now=self.known.now)
-            if kept.forgotten:
-                yield item
-                return
+        known = self.known
+        kept = choices.kept(known.planned, known.snapshots, repository.name, known.zone, known.now)
+        if any(decision.forgotten for decision in kept.values()):
+            yield item
 
     def _may_come(self, proof: Item, repository: Repository) -> bool:
         """Whether a proof in the repository is still to be expected."""
@@ -253,7 +215,7 @@ class _Look:
         origin: str = "",
         snapshot: str = "",
     ) -> Item:
-        where = tuple(servers) if servers is not None else self._beside(repository) or self.names
+        where = tuple(servers) if servers is not None else choices.beside(repository) or self.names
         return Item(
             work=work,
             run=run_key(what, moment),
@@ -265,11 +227,6 @@ class _Look:
             snapshot=snapshot,
             late=lateness(moment, self.known),
         )
-
-    def _beside(self, repository: Repository) -> tuple[str, ...]:
-        """The repository's own server, where it is a directory on one."""
-        local = repository.place == "local" and repository.server
-        return (repository.server,) if local and repository.server else ()
 
     def _managers(self) -> tuple[str, ...]:
         return tuple(server.name for server in self.known.fleet.managers)

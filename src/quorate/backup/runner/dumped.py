@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from quorate.backup.jobs.model import Reach
+from quorate.backup.model import Manifest
 from quorate.backup.repository import Payload
-from quorate.backup.runner.setting import Setting, Tried, in_words
+from quorate.backup.runner.placing import put
+from quorate.backup.runner.setting import Fetch, Setting, Tried, in_words
 from quorate.backup.sources import base
 from quorate.backup.sources.base import DumpedSource
 from quorate.errors import MachineError, RefusedError, UsageError
@@ -46,6 +48,15 @@ def incomplete(restored: Path) -> Tried | None:
     except MachineError as error:
         return Tried(seconds=0.0, differences=(in_words(error),))
     return None
+
+
+def into_directory(setting: Setting, fetch: Fetch) -> Tried:
+    """Restore the dump itself into an empty directory, for the server's own programs."""
+
+    def whole(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
+        return incomplete(restored) or Tried(seconds=0.0)
+
+    return put(setting, fetch, whole)
 
 
 def target(setting: Setting) -> Reach:

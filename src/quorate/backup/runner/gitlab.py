@@ -36,9 +36,14 @@ def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
 
 
 def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
-    """Restore into the GitLab whose container is named; over its data only if that was said."""
+    """Restore into the GitLab whose container is named; over its data only if that was said.
+
+    Into a directory: the archive and the secrets themselves.
+    """
     job = setting.job
-    if job.target is not None or job.target_path:
+    if job.target_path:
+        return dumped.into_directory(setting, fetch)
+    if job.target is not None:
         raise UsageError("a GitLab is restored into a container: name it (`container`)")
     with _container(setting) as container:
         fetch(setting.room)

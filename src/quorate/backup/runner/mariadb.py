@@ -37,7 +37,10 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     """Restore every database into an empty server, and count there; in place, after a proof only.
 
     In place, the databases of the copy are dropped first: MariaDB cannot give them other names.
+    Into a directory: the dump itself.
     """
+    if setting.job.target_path:
+        return dumped.into_directory(setting, fetch)
     target = dumped.target(setting)
     if setting.job.in_place and not copy.proven:
         raise RefusedError(

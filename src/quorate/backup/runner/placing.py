@@ -23,6 +23,8 @@ from quorate.tools.restic_errors import Reason
 
 STAGE = ".quorate-restore-"
 FORMER = ".former-"
+MOST_LINKS = 40
+"""As many as Linux follows."""
 
 Compare = Callable[[Setting, Path, Manifest], Tried]
 
@@ -163,3 +165,30 @@ def swap(new: Path, target: Path, former: Path) -> None:
     if os.geteuid() == 0:
         os.chown(target, state.st_uid, state.st_gid)
     shutil.copystat(new, target)
+
+
+def resolved(root: Path, path: str) -> Path:
+    """Where a path is below another root: links there mean what they mean to who has that root.
+
+    Raises:
+        MachineError: links lead in a circle.
+    """
+    left, here, links = _parts(path), root, 0
+    while left:
+        part = left.pop(0)
+        if part == "..":
+            here = here if here == root else here.parent
+        elif (here / part).is_symlink():
+            links += 1
+            if links > MOST_LINKS:
+                raise MachineError(f"the links in {path} lead in a circle")
+            means = str((here / part).readlink())
+            here = root if means.startswith("/") else here
+            left = _parts(means) + left
+        else:
+            here /= part
+    return here
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]

@@ -37,7 +37,12 @@ def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
 
 
 def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
-    """Restore every database into an empty server, one under a free name, or all in place."""
+    """Restore every database into an empty server, one under a free name, or all in place.
+
+    Into a directory: the dump itself.
+    """
+    if setting.job.target_path:
+        return dumped.into_directory(setting, fetch)
     job, target = setting.job, dumped.target(setting)
     directory = setting.room / dumped.DIRECTORY
     manifest = fetch(setting.room)
@@ -46,7 +51,9 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
         server = replace(server, database="postgres")
     source = Postgres(server=server, seconds=setting.left)
     if job.only or job.in_place:
-        return _each(setting, source, directory, target.database if job.only else "")
+        # What the source's own reach names is only where to connect to.
+        name = target.database if job.only and job.target else ""
+        return _each(setting, source, directory, name)
     done = source.restore(directory)
     return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
 

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from quorate.backup import catalogue, proving_files
-from quorate.backup.jobs.model import Trouble
+from quorate.backup.jobs.model import HOST, Trouble
 from quorate.backup.model import Kind, Manifest
 from quorate.backup.place import Repository
 from quorate.backup.runner import answers, kinds
 from quorate.backup.runner.choosing import chosen
+from quorate.backup.runner.placing import resolved
+from quorate.backup.runner.recovered import recovered
 from quorate.backup.runner.setting import Outcome, Setting, require_room
 from quorate.backup.tags import shown
-from quorate.errors import RepositoryError, UsageError
+from quorate.errors import MachineError, RepositoryError, UsageError
 from quorate.tools.restic_errors import Reason
 
 
 def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | None:
     """Restore a copy to where the job says; what is not as it was, if anything is not.
 
+    A Postgres whose write-ahead log is `given` is restored out of that, to any moment.
+
     Raises:
         RefusedError: something is there already, or it is the source; nothing was changed.
         MachineError: it could not be restored.
     """
     job = setting.job
-    if job.moment is not None:
-        raise UsageError("a copy has only the moment at which it was taken")
     if job.only and job.kind is not Kind.POSTGRES:
         raise UsageError(
             f"`only` is for databases of a Postgres, and {job.source} is none; nothing was changed",
             todo="restore the whole copy somewhere else, and take from there what is needed",
         )
+    if job.target_path.startswith(f"{HOST}/"):
+        setting = _on_host(setting)
+    if job.given and job.kind is Kind.POSTGRES:
+        recovered(setting, outcome)
+        return None
+    if job.moment is not None:
+        raise UsageError("a copy has only the moment at which it was taken")
     copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
     outcome.copies.append(copy)
 
@@ -53,3 +63,17 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
     outcome.size = copy.size
     outcome.findings += done.findings
     return answers.different(copy, done.differences) if done.differences else None
+
+
+def _on_host(setting: Setting) -> Setting:
+    """With the target on the server itself: made where it is not there yet."""
+    root = Path(HOST)
+    target = resolved(root, setting.job.target_path.removeprefix(HOST))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(
+            f"the directory /{target.relative_to(root)} cannot be made: {error.strerror}",
+            todo="see that its disk is mounted and can be written",
+        ) from error
+    return replace(setting, job=setting.job.model_copy(update={"target_path": str(target)}))

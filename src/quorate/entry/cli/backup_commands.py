@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from quorate.entry.cli import (
+    backup_copy_commands,
     backup_doctor_commands,
+    backup_restore_commands,
     backup_run_commands,
     backup_status_commands,
     backup_watch_commands,
@@ -46,6 +48,8 @@ def register(app: typer.Typer) -> None:
     backup_doctor_commands.register(backup)
     backup_watch_commands.register(backup)
     backup_run_commands.add(backup)
+    backup_copy_commands.add(backup)
+    backup_restore_commands.add(backup)
     backup.command("job", hidden=True)(job)
     app.add_typer(backup, name="backup")
 

@@ -22,7 +22,7 @@ RED, DIM = "bold red", "dim"
 def render_dry_run(made: RunDryRun, console: Console) -> None:
     """Each job that would be started, where, and how it reaches what."""
     if made.jobs:
-        table = _table("source", "server", "repository", "reached by", "database", "networks")
+        table = plain_table("source", "server", "repository", "reached by", "database", "networks")
         for job in made.jobs:
             table.add_row(
                 job.source,
@@ -33,15 +33,19 @@ def render_dry_run(made: RunDryRun, console: Console) -> None:
                 ", ".join(job.networks),
             )
         console.print(table)
+    for words in made.then:
+        console.print(Text(f"then: {words}", DIM))
     console.print(Text(f"image: {made.image}; nothing was started", DIM))
-    _refusals(made.refused, console)
+    show_refusals(made.refused, console)
 
 
 def render_round(came: Round, console: Console) -> None:
     """Each job with what it did; then what went wrong, in full."""
     ended = (*came.earlier, *came.outcomes)
     if ended:
-        table = _table("source", "server", "repository", "outcome", ">size", ">new", ">seconds")
+        table = plain_table(
+            "source", "server", "repository", "outcome", ">size", ">new", ">seconds"
+        )
         for one in ended:
             table.add_row(*_row(one))
         console.print(table)
@@ -49,15 +53,15 @@ def render_round(came: Round, console: Console) -> None:
         for finding in one.answer.findings if one.answer else ():
             console.print(Text.assemble((f"{one.job.source}: ", "yellow"), finding), soft_wrap=True)
         if one.error is not None:
-            _error(one.job.source or one.job.repository, one.error, console)
+            show_error(one.job.source or one.job.repository, one.error, console)
     for refused in came.refused:
-        _error(refused.what, refused.error, console)
+        show_error(refused.what, refused.error, console)
 
 
 def render_copies(found: CopiesReport, console: Console) -> None:
     """Every copy, the oldest first; then the repositories that could not be read."""
     if found.copies:
-        table = _table("source", "taken (UTC)", "repository", ">size", ">new", "state", "id")
+        table = plain_table("source", "taken (UTC)", "repository", ">size", ">new", "state", "id")
         for copy in found.copies:
             table.add_row(
                 copy.source,
@@ -71,7 +75,7 @@ def render_copies(found: CopiesReport, console: Console) -> None:
         console.print(table)
     elif not found.unread:
         console.print("no copies yet; `quorate backup run` makes some")
-    _refusals(found.unread, console)
+    show_refusals(found.unread, console)
 
 
 def _state(copy: Copied) -> Text:
@@ -91,26 +95,32 @@ def _row(one: Outcome) -> tuple[str | Text, ...]:
     return (job.source, job.server, job.repository, said, *figures)
 
 
-def _refusals(refused: Iterable[RefusedJob], console: Console) -> None:
+def show_refusals(refused: Iterable[RefusedJob], console: Console) -> None:
+    """What could not be begun or read, and why."""
     for one in refused:
         error = QuorateError(
             str(one.error["what"]), cause=one.error.get("cause"), todo=one.error.get("todo")
         )
-        _error(one.what, error, console)
+        show_error(one.what, error, console)
 
 
-def _error(what: str, error: QuorateError, console: Console) -> None:
+def show_error(what: str, error: QuorateError, console: Console) -> None:
+    """An error of one source or repository, in full."""
     head, *rest = error.lines()
     console.print(Text.assemble((f"{what}: ", RED), head), soft_wrap=True)
     for line in rest:
         console.print(Text("  " + line.replace("\n", "\n    ")), soft_wrap=True)
 
 
-def _table(*names: str) -> Table:
-    """Columns; those whose name begins with `>` hold figures."""
+def plain_table(*names: str) -> Table:
+    """Columns; those whose name begins with `>` hold figures, with `=` what is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=DIM)
     for name in names:
+        figure = name.startswith(">")
         table.add_column(
-            name.removeprefix(">"), justify="right" if name.startswith(">") else "left"
+            name.lstrip(">="),
+            justify="right" if figure else "left",
+            no_wrap=figure or name.startswith("="),
+            overflow="fold",
         )
     return table

@@ -56,6 +56,10 @@ class PlainWatcher:
     def __exit__(self, *exc: object) -> None:
         sys.stderr.flush()
 
+    def pause(self) -> None:
+        """Let somebody be asked something."""
+        sys.stderr.flush()
+
     def note(self, text: str) -> None:
         self._line(text)
 
@@ -105,11 +109,16 @@ class LiveWatcher:
         if going:
             self.note(f"{', '.join(going)}: goes on without being watched")
 
+    def pause(self) -> None:
+        """Let somebody be asked something: until the next job begins nothing is drawn."""
+        self._live.stop()
+
     def note(self, text: str) -> None:
         self._console.print(_text((text, "dim")))
 
     def begun(self, job: Begun, *, found: bool) -> None:
         self._jobs[job.id] = (job, time.monotonic(), None)
+        self._live.start()
         if found:
             self.note(f"{job.what} on {job.server} had been started already")
 

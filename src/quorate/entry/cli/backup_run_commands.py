@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-FLEET_OPTION = typer.Option(Path("fleet.yaml"), "--fleet", help="The fleet file.")
-LAB = typer.Option(False, "--lab", help="Work on the lab of this fleet, not on its servers.")
+from quorate.entry.cli.backup_options import FLEET_OPTION, LAB, SOURCES
+
+if TYPE_CHECKING:
+    from quorate.backing import Came
+    from quorate.backup.jobs.running import Round
+    from quorate.fleet.model import Fleet
 
 
 def add(backup: typer.Typer) -> None:
@@ -20,8 +25,10 @@ def add(backup: typer.Typer) -> None:
 
 
 def run(
-    sources: list[str] = typer.Argument(
-        None, metavar="[SOURCE]...", help="Sources, as `backup plan` names them; all if none."
+    sources: list[str] = SOURCES,
+    copy: bool = typer.Option(False, "--copy", help="Then copy off-site."),
+    prove: bool = typer.Option(
+        False, "--prove", help="Then prove the newest copies, off-site ones too."
     ),
     fleet: Path = FLEET_OPTION,
     lab: bool = LAB,
@@ -31,34 +38,89 @@ def run(
     """Back up now: each source where its data is, into a repository on another server.
 
     Changes nothing of any service. What is under way already is followed to its
-    end; Ctrl-C lets jobs go on by themselves.
+    end; Ctrl-C lets jobs go on by themselves. Exit code 4: with --prove, a copy differs.
     """
     from quorate import backing, workflows
-    from quorate.backup.jobs.report import RunReport, errors_of, outcome_of, refused
     from quorate.backup.jobs.report import dry_run as planned
-    from quorate.entry.cli.backup_jobs_view import render_dry_run, render_round
+    from quorate.backup.jobs.report import errors_of
+    from quorate.entry.cli.backup_jobs_view import render_dry_run
     from quorate.entry.cli.backup_progress import watching
     from quorate.entry.cli.output import console, print_json
     from quorate.image.recipe import image_name
 
     opened = workflows.open_fleet(fleet, lab=lab)
+    then = _then(opened.fleet, copy=copy, prove=prove)
     with watching() as watcher, backing.backup(opened, sources or (), watcher) as decided:
         if dry_run:
-            made = planned(decided.decision, image_name(opened.fleet.backup))
+            made = planned(decided.decision, image_name(opened.fleet.backup), then)
             came = None
         else:
             came = backing.run(decided)
+            copied, proven = backing.follow_up(
+                decided.ground, came, sources or (), copies=copy, proofs=prove
+            )
     if came is None:
         print_json(made) if as_json else render_dry_run(made, console())
         _exit(errors_of((), decided.decision.refused))
         return
+    _finish(came, copied, proven, as_json=as_json)
+
+
+def _finish(came: Round, copied: Came | None, proven: Came | None, *, as_json: bool) -> None:
+    """Show what came of the backups, and of what followed them."""
+    from quorate.backup.jobs.report import errors_of, outcome_of, refused
+    from quorate.backup.jobs.report_copies import (
+        RunReport,
+        copy_outcome,
+        exit_code,
+        jobs_of,
+        proof_outcome,
+    )
+    from quorate.entry.cli.backup_copies_view import render_copied, render_proofs
+    from quorate.entry.cli.backup_jobs_view import render_round
+    from quorate.entry.cli.output import console, print_json
+
+    after = [one for one in (copied, proven) if one is not None]
+    jobs = jobs_of(start for one in after for start in one.decision.starts)
+    copies = tuple(copy_outcome(one, jobs) for one in copied.steps) if copied else ()
+    proofs = tuple(proof_outcome(one, jobs) for one in proven.steps) if proven else ()
+    # What could not be read is the same for both.
+    others = {one.what: one for follower in after for one in follower.refused}
     report = RunReport(
         runs=tuple(outcome_of(one) for one in came.outcomes),
-        refused=refused(came.refused),
+        refused=refused((*came.refused, *others.values())),
         earlier=tuple(outcome_of(one) for one in came.earlier),
+        copied=copies,
+        proofs=proofs,
     )
-    print_json(report) if as_json else render_round(came, console())
-    _exit(errors_of(came.outcomes, came.refused))
+    if as_json:
+        print_json(report)
+    else:
+        render_round(came, console())
+        if copied is not None:
+            render_copied(copies, refused(copied.refused), console())
+        if proven is not None:
+            render_proofs(proofs, refused(proven.refused if not copied else ()), console())
+    errors = [*errors_of(came.outcomes, came.refused), *(e for one in after for e in one.errors)]
+    code = exit_code(errors, proven.steps if proven else ())
+    if code:
+        raise typer.Exit(code)
+
+
+def _then(fleet: Fleet, *, copy: bool, prove: bool) -> list[str]:
+    """What follows the backups, in words.
+
+    Raises:
+        UsageError: nothing is off-site.
+    """
+    from quorate.backup.jobs.decide_copies import offsite
+
+    words = []
+    if copy:
+        words.append(f"copies to {', '.join(one.name for one in offsite(fleet))}")
+    if prove:
+        words.append("proofs of the newest copies in every repository")
+    return words
 
 
 def copies(

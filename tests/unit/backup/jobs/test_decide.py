@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from quorate.backup.jobs.decide import Decision, backups, catalogues, pattern
+from quorate.backup.jobs.decide import Decision, backups, catalogues
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.ways import pattern
 from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
 from tests.unit.backup.jobs.made import (

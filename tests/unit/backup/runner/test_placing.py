@@ -11,7 +11,7 @@ import pytest
 
 from quorate.backup.jobs.model import At, Job, Mounted, Work
 from quorate.backup.model import Kind, Manifest
-from quorate.backup.runner.placing import STAGE, put
+from quorate.backup.runner.placing import STAGE, put, resolved
 from quorate.backup.runner.saying import Saying
 from quorate.backup.runner.setting import Setting, Tried
 from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
@@ -134,3 +134,14 @@ def test_a_copy_that_is_different_takes_no_place(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="not what the source was") as caught:
         put(setting(volumes=volumes, in_place=True), fetched("0"), different)
     assert caught.value.reason == "damaged" and names(tmp_path) == ["0", "0/former"]
+
+
+def test_links_below_another_root_are_that_roots(tmp_path: Path) -> None:
+    (tmp_path / "mnt" / "disk").mkdir(parents=True)
+    (tmp_path / "srv").symlink_to("/mnt/disk")
+    (tmp_path / "mnt" / "disk" / "up").symlink_to("../../../../etc")
+    (tmp_path / "mnt" / "loop").symlink_to("loop")
+    assert resolved(tmp_path, "/srv/new/one") == tmp_path / "mnt/disk/new/one"
+    assert resolved(tmp_path, "/srv/up/x") == tmp_path / "etc/x"
+    with pytest.raises(MachineError, match="circle"):
+        resolved(tmp_path, "/mnt/loop/x")
