@@ -60,6 +60,7 @@ class Swarm:
     encrypt: bool = True
     volumes: Volumes = dict
     scene: Scene | None = field(default=None, init=False)
+    begun: dict[str, Doing] = field(default_factory=dict, init=False)
 
     def look(self) -> Seen:
         """Servers, services and volumes as they are now."""
@@ -93,7 +94,7 @@ class Swarm:
 
     def end_stale_quiesces(self) -> Sequence[str]:
         """Let services run again that a dead backup keeps still: a `Chore`."""
-        active = [one.run for one in self.door().jobs(self.fleet.name)]
+        active = [*self.begun, *(one.run for one in self.door().jobs(self.fleet.name))]
         found = quiesce.converge(self.manager(), active)
         return [f"{one.name} runs again: {one.why}" for one in found]
 
@@ -103,7 +104,7 @@ class SwarmStarter:
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
-        self._mine: dict[str, Doing] = {}
+        self._mine = swarm.begun
         self._ended: SimpleQueue[Ended] = SimpleQueue()
 
     def start(self, item: Item) -> None:

@@ -164,11 +164,17 @@ def test_names_that_are_no_database_of_the_volume(
         Volume(root=root, names=("data",), databases=(named,)).take(root / "spool")
 
 
+@pytest.mark.fault("source vanished", injected="a volume whose directory is gone", seen="an error")
 def test_a_volume_that_vanished_is_said(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="there is no volume"):
         Volume(root=tmp_path, names=("data",)).take(tmp_path)
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="a SQLite file that another program keeps locked",
+    seen="an error; no copy",
+)
 def test_a_database_that_stays_locked_is_said(root: Path) -> None:
     live = root / "data" / "app.db"
     with closing(sqlite3.connect(live, isolation_level=None)) as opened:

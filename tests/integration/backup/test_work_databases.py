@@ -150,6 +150,14 @@ case "$*" in *--rdb*) $REAL "$@" || exit; truncate -s -9 "$into"; exit 0;; *) ex
 """
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected=(
+        "redis-cli that ends with 0 and leaves its file 9 bytes short; also a wrong password, "
+        "a role lacking rights, a full spool"
+    ),
+    seen="code 6 for each; the catalogue is empty, and so is the spool",
+)
 def test_what_cannot_be_dumped_whole_never_counts(
     postgres: Source, redis: Source, near: Repository, spool: Path, tmp_path: Path
 ) -> None:
@@ -193,6 +201,11 @@ def fake_program(tmp_path: Path, name: str, script: str) -> Path:
     return made
 
 
+@pytest.mark.fault(
+    "restore to an empty host",
+    injected="a copy of Postgres into an empty server",
+    seen="every row is there; over tables it is refused",
+)
 def test_restored_into_other_servers_and_never_over_the_source(
     postgres: Source, near: Repository, spool: Path, place: Path
 ) -> None:
@@ -249,6 +262,11 @@ def test_redis_and_mariadb_in_place(
     assert mariadb.query(admin, count, programs) == [5000]
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="one bit in a pack, then a proof",
+    seen="code 4; the proof is recorded as failed",
+)
 def test_a_flipped_byte_turns_a_proof_red(redis: Source, near: Repository, spool: Path) -> None:
     working.done(redis.job("backup", near), spool)
     test_faults.flip(near, at=1000)

@@ -19,6 +19,12 @@ PREFIX = "quorate.quiesce."
 RUN, SOURCE = f"{PREFIX}run", f"{PREFIX}source"
 REPLICAS, DEADLINE = f"{PREFIX}replicas", f"{PREFIX}deadline"
 
+UNKNOWN_SECONDS = 60.0
+"""A service that was stopped less than this ago, beside the time it may take to stop, may be kept
+still by a run whose job is not in the swarm yet."""
+GRACE_SECONDS = 10.0
+"""How long a service may take to stop where it does not say: the engine's own default."""
+
 Spec = Mapping[str, Any]
 
 
@@ -177,7 +183,8 @@ def _stale(
         if not marked(spec):
             continue
         record = record_of(spec)
-        why = "its record cannot be read" if record is None else _why_stale(record, now, active)
+        alive = active if record is None or not _just_stopped(service, now) else None
+        why = "its record cannot be read" if record is None else _why_stale(record, now, alive)
         if why is not None:
             yield Stale(
                 id=str(service.get("ID") or ""),
@@ -185,6 +192,20 @@ def _stale(
                 run=record.run if record else "",
                 why=why,
             )
+
+
+def _just_stopped(service: Mapping[str, Any], now: datetime) -> bool:
+    """Whether its job may not have begun: services are stopped before there is one."""
+    task = (service.get("Spec") or {}).get("TaskTemplate") or {}
+    period = (task.get("ContainerSpec") or {}).get("StopGracePeriod")
+    grace = GRACE_SECONDS if period is None else int(period) / 1e9
+    try:
+        stopped_at = datetime.fromisoformat(str(service.get("UpdatedAt") or ""))
+    except ValueError:
+        return False
+    if stopped_at.tzinfo is None:
+        return False
+    return (now - stopped_at).total_seconds() < grace + UNKNOWN_SECONDS
 
 
 def _why_stale(record: Record, now: datetime, active: Collection[str] | None) -> str | None:

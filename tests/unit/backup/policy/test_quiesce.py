@@ -80,11 +80,34 @@ def stale_at(hours: float, active: set[str] | None) -> tuple[str, ...]:
     return tuple(one.why for one in found)
 
 
+@pytest.mark.fault(
+    "stale lock",
+    injected="a record of a quiesce whose run is dead, or past its deadline",
+    seen="it is stale, and ended",
+)
 def test_stale_is_what_is_past_its_deadline_or_whose_run_has_ended() -> None:
     assert stale_at(0.5, None) == () and stale_at(0.5, {"r1", "r2"}) == ()
     assert stale_at(0.5, set()) == ("the run r1 has ended",)
     past = ("the run r1 should have ended by 2026-03-01 04:00:00 UTC",)
     assert stale_at(1.5, None) == past and stale_at(1.5, {"r1"}) == past
+
+
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="a controller that looks while another process has just stopped a service",
+    seen="the service stays still: its job is not there yet; a minute later it would be ended",
+)
+@pytest.mark.parametrize(("period", "seconds"), [(None, 70), (30 * 10**9, 90)])
+def test_what_was_stopped_just_now_waits_for_its_job(period: int | None, seconds: int) -> None:
+    down = quiesce.stopped(spec(), RECORD)
+    if period is not None:
+        down["TaskTemplate"] = {"ContainerSpec": {"StopGracePeriod": period}}
+    one = {"ID": "i", "Spec": down, "UpdatedAt": "2026-03-01T02:30:00.123456789Z"}
+    stopped = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+    before, after = (stopped + timedelta(seconds=seconds + more) for more in (-1, 2))
+    assert list(quiesce.stale([one], before, set())) == []
+    assert [found.why for found in quiesce.stale([one], after, set())] == ["the run r1 has ended"]
+    assert list(quiesce.stale([{**one, "UpdatedAt": "soon"}], before, set())) != []
 
 
 def test_another_run_keeps_it_as_long_as_it_is_alive() -> None:
