@@ -173,7 +173,7 @@ def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
 
 @pytest.mark.fault(
     "truncated stream with exit 0",
-    injected="a whole dump with other keys",
+    injected="a whole dump of an empty Redis in place of the right one",
     seen="an error; nothing counts",
 )
 def test_a_whole_dump_of_something_else_does_not_count(
@@ -235,7 +235,7 @@ def test_a_wrong_password_is_said(server: red.Server, place: Path) -> None:
 
 @pytest.mark.fault(
     "client and server of different major versions",
-    injected="a Redis that is too old",
+    injected="a redis-server here that is older than the Redis that is backed up",
     seen="refused",
 )
 def test_a_redis_that_is_too_old_is_refused(

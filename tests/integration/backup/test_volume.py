@@ -170,11 +170,6 @@ def test_a_volume_that_vanished_is_said(tmp_path: Path) -> None:
         Volume(root=tmp_path, names=("data",)).take(tmp_path)
 
 
-@pytest.mark.fault(
-    "overlapping runs",
-    injected="a SQLite file that another program keeps locked",
-    seen="an error; no copy",
-)
 def test_a_database_that_stays_locked_is_said(root: Path) -> None:
     live = root / "data" / "app.db"
     with closing(sqlite3.connect(live, isolation_level=None)) as opened:
