@@ -21,6 +21,9 @@ from quorate.tools.restic_errors import Reason
 from tests import real_databases
 from tests.integration.backup import ground
 
+# Some tests run restic a dozen times, and a busy machine runs one in half a minute.
+pytestmark = pytest.mark.timeout(3000)
+
 STORE = """
 import sys
 from pathlib import Path

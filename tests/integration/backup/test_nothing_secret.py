@@ -22,6 +22,7 @@ from quorate.backup.jobs import pushing
 from quorate.backup.jobs.model import Answer, At, Job
 from quorate.backup.jobs.repositories import STORE_USER
 from quorate.backup.place import Place, PlaceType, Repository
+from quorate.backup.wal.model import VARIABLE
 from tests import real_databases
 from tests.integration.backup import ground, servers, three, wal_ground, working
 from tests.integration.backup.ground import Sshd
@@ -292,7 +293,7 @@ def test_the_receiver_of_the_log(place: Path, told: Told, tmp_path: Path) -> Non
         env = {
             **os.environ,
             "PYTHONPATH": str(ground.ROOT / "src"),
-            wal_ground.VARIABLE: receiver.told.model_dump_json(),
+            VARIABLE: receiver.told.model_dump_json(),
         }
         with (directory / "receiver.log").open("w") as log:
             process = subprocess.Popen(
