@@ -41,6 +41,7 @@ def still(vault: Office) -> Iterator[Office]:
     vault.fleet.write_text(f"{text}  sources:\n    {SOURCE}: {{quiesce: stop}}\n")
     steps.up(vault)
     given_a_repository(vault)
+    backup(vault, "run", SOURCE)  # makes the repository
     fill = "head -c 400000000 /dev/urandom > /usr/share/nginx/html/large"
     vault.quorate(*("exec", "--fleet", str(vault.fleet), "--lab", "files", "--", "sh", "-ec", fill))
     yield vault
