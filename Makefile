@@ -14,7 +14,7 @@ JOBS := 2
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with quorate and the development tools
@@ -72,10 +72,15 @@ format: $(READY) ## Let ruff lay out and sort the code
 docs: $(READY) ## Generate docs/reference from the code
 	@$(BIN)/python -m scripts.reference
 	@$(BIN)/python -m scripts.claims
+	@$(BIN)/python -m scripts.reliability --page
 
 .PHONY: evidence
 evidence: $(READY) ## Repeat the measurements and write them, with pictures, into docs/evidence
 	@$(BIN)/python -m benchmarks.run
+
+.PHONY: reliability
+reliability: $(READY) lab-packages engine ## Run every test of faults of backups, and write docs/reliability.md (an hour)
+	@$(BIN)/python -m scripts.reliability --lab
 
 # `uv pip compile` keeps the versions of the lock where they still fit;
 # `make lock LOCK=--upgrade` takes the newest ones.

@@ -23,6 +23,9 @@ DATABASE = "bench"
 SCALE_BYTES = 15.3 * 2**20
 """What pgbench's data of scale 1 takes on disk with its index: 100,000 accounts."""
 
+REPLICATING = {"wal_level": "replica", "max_wal_senders": "10", "max_replication_slots": "10"}
+"""Settings of a server whose log can be received; they are Postgres' own defaults."""
+
 POLL_SECONDS = 0.05
 SECONDS = 7200.0
 """The longest that making or changing the data may take."""
@@ -112,7 +115,7 @@ def tree_memory(pid: int) -> int:
 def filled_server(place: Path, size: int) -> Iterator[pg.Server]:
     """A Postgres with pgbench's data of about `size` bytes."""
     newest = pg.installed()[-1]
-    with scratch.postgres(newest.major, place) as server:
+    with scratch.postgres(newest.major, place, REPLICATING) as server:
         pg.query(server, "postgres", f"CREATE DATABASE {DATABASE}", newest)
         scale = max(1, round(size / SCALE_BYTES))
         argv = [newest.argv("pgbench"), "-i", "-q", "-s", str(scale), "-h", server.host]

@@ -19,6 +19,7 @@ from quorate.backup.pruning import stored
 from quorate.backup.repository import Payload, store
 from quorate.backup.sources.postgres import Postgres
 from quorate.backup.sources.postgres_seen import hold
+from quorate.backup.wal import recover
 from quorate.tools import clock, pg
 
 JOBS = 2
@@ -85,6 +86,13 @@ def restore(told: Told) -> dict[str, float]:
     }
 
 
+def physical(told: Told) -> dict[str, float]:
+    """The last state that Barman has, until a server answers with it."""
+    with recover.tried(Path(told["home"]), None, Path(told["place"]), role=told["user"]) as found:
+        done = found[1]
+    return {"seconds": done.seconds, "copying": done.copying, "segments": done.segments}
+
+
 def volume(told: Told) -> dict[str, float]:
     """A volume's files into the repository."""
     root, repository = Path(told["root"]), _repository(told)
@@ -108,6 +116,7 @@ JOB: dict[str, Callable[[Told], dict[str, float]]] = {
     "dump-alone": dump_alone,
     "job": whole_job,
     "restore": restore,
+    "physical": physical,
     "volume": volume,
 }
 

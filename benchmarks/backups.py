@@ -1,8 +1,7 @@
 """Backups beside the source document's way: `pg_dump | gzip`, and weekly `tar | gzip` of volumes.
 
 Same data, same machine, in turns. Sizes by `QUORATE_BACKUP_MIB` (of the database, 1024) and
-`QUORATE_BACKUP_VOLUME_MIB` (256), repetitions by `QUORATE_BACKUP_ROUNDS` (3). A restore from a
-physical backup (Barman) is measured by whatever is in `PHYSICAL`.
+`QUORATE_BACKUP_VOLUME_MIB` (256), repetitions by `QUORATE_BACKUP_ROUNDS` (3).
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import json
 import os
 import shutil
 import statistics
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from benchmarks import backup_ground as ground
 from benchmarks import machine
 from benchmarks.backup_ground import DATABASE, Ran
 from benchmarks.backup_jobs import place_of
+from benchmarks.backup_physical import received
 from quorate.backup import scratch
 from quorate.backup.place import opened
 from quorate.tools import pg
@@ -93,14 +92,6 @@ class Measured:
         return statistics.median(self.stored[name])
 
 
-Physical = Callable[[pg.Server, Path, Measured], Iterator[Row]]
-PHYSICAL: list[Physical] = []
-"""Restores from physical backups: (the filled server, a place to work, the figures so far) → rows.
-
-Each compares with `restore: gunzip | psql` of the same run; the target is 3 times faster.
-"""
-
-
 class Bench:
     """The measurement of databases, in one place, of one server."""
 
@@ -142,6 +133,11 @@ class Bench:
             opened(place_of(told)).restic.init()
         self.found.ran(name, *ground.job("job", told))
 
+    def restore_physical(self, home: Path) -> None:
+        """A base backup copied, its log replayed, until the server answers."""
+        told = self.told(self.server, home=str(home), place=str(self.place))
+        self.found.ran("restore: Barman", *ground.job("physical", told))
+
     def restore(self) -> None:
         """Both ways back, each into an empty server."""
         major = pg.programs_for(self.server).major
@@ -160,16 +156,18 @@ def databases(sizes: Sizes, place: Path, found: Measured) -> list[Row]:
     """Everything about Postgres."""
     with ground.filled_server(place, sizes.database) as server:
         bench = Bench(server, place, found)
+        with received(server, place / "wal") as seconds:
+            found.seconds["base backup by Barman"] = [seconds]
         for number in range(sizes.rounds):
             print(f"evidence: backups: round {number + 1} of {sizes.rounds}")
             bench.dump(number)
             bench.restore()
-        physical = [row for measure in PHYSICAL for row in measure(server, place, found)]
+            bench.restore_physical(place / "wal")
         ground.add_rows(server, ROW_CHANGE)
         bench.store("second backup: 1 % new rows", run="added")
         ground.change_rows(server, ROW_CHANGE)
         bench.store("third backup: 1 % random rows changed", run="changed")
-    return [*_database_rows(found), *physical]
+    return _database_rows(found)
 
 
 def _database_rows(found: Measured) -> list[Row]:
@@ -185,6 +183,8 @@ def _database_rows(found: Measured) -> list[Row]:
             quorate=found.held(first)),
         Row(name="restore, logical", unit="seconds", document=found.took(back),
             quorate=found.took("restore: restic, pg_restore"), least=1.2),
+        Row(name="restore, physical (Barman)", unit="seconds", document=found.took(back),
+            quorate=found.took("restore: Barman"), least=3.0),
         Row(name="second backup, 1 % new rows (beside our first)", unit="bytes",
             document=found.held(first), quorate=found.held("second backup: 1 % new rows"),
             most=0.05),
@@ -308,4 +308,5 @@ def _line(row: Row) -> str:
 def _run_line(name: str, found: Measured) -> str:
     stored = f"{found.held(name) / MIB:.1f}" if name in found.stored else ""
     shown = name.replace("|", "\\|")
-    return f"| {shown} | {found.took(name):.2f} | {stored} | {found.peak[name] / MIB:.0f} |"
+    peak = f"{found.peak[name] / MIB:.0f}" if name in found.peak else ""
+    return f"| {shown} | {found.took(name):.2f} | {stored} | {peak} |"

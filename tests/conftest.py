@@ -8,7 +8,7 @@ failed: a scenario on top of a broken unit would only cost minutes.
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +30,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _FAILED_KIND = pytest.StashKey[str]()
+
+
+@pytest.fixture
+def saw(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what was seen of a fault, for docs/reliability.md."""
+    return lambda text: record_property("saw", text)
 
 
 def kind_of(item: pytest.Item) -> str:

@@ -80,6 +80,11 @@ def then_nothing_is_left(office: Office) -> None:
     assert labelled(office, LABEL) == {}
 
 
+@pytest.mark.fault(
+    "repository missing",
+    injected="a repository's directory that is not there, in a lab",
+    seen="code 6, with the command that makes it; no job is left",
+)
 def test_a_directory_that_is_not_there_is_said_to_be_missing(vault: Office) -> None:
     given_data(vault)
     on(vault, "three", "rm", "-rf", COPIES)
@@ -149,6 +154,11 @@ def test_the_service_of_a_store_shows_no_password_and_lets_nothing_be_removed(
     assert not [word for word in SECRETS if word in shown]
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to `quorate backup run`, in a lab",
+    seen="the job goes on, and the next run takes in its answer",
+)
 def test_a_job_whose_starter_was_killed_is_followed_by_the_next(vault: Office) -> None:
     given_data(vault)
     given_a_repository(vault)
@@ -286,6 +296,11 @@ def slow(office: Office, source: str, seconds: int) -> Iterator[None]:
         office.fleet.write_text(text)
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="the power of a job's server, in a lab",
+    seen="code 6; no copy counts; no job is left",
+)
 @pytest.mark.drill
 def test_a_job_that_is_lost_with_its_server_is_an_error_and_no_copy(vault: Office) -> None:
     given_data(vault)

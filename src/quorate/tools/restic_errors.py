@@ -48,7 +48,11 @@ WORDS = (
     ),
     (Reason.CERTIFICATE, r"x509: |tls: failed to verify certificate"),
     (Reason.LOCKED, r"repository is already locked"),
-    (Reason.FULL, r"no space left on device|quota exceeded|disk full|insufficient storage|\b507\b"),
+    (
+        Reason.FULL,
+        r"no space left on device|quota exceeded|disk full|insufficient storage|\b507\b"
+        r'|"Err":28\b',  # ENOSPC of a file, as 0.14 writes it in JSON
+    ),
     (
         Reason.UNREACHABLE,
         r"connection refused|connection reset|connection lost|connection closed|broken pipe"
@@ -139,8 +143,8 @@ def explained(what: str, repository: str, code: int, stderr: str) -> RepositoryE
     """
     said = plain(stderr)
     reason = reason_of(code, said)
-    if code == 3 and what.startswith("back up"):
-        reason = Reason.SOURCE  # whatever the file's own trouble was
+    if code == 3 and what.startswith("back up") and reason != Reason.FULL:
+        reason = Reason.SOURCE  # whatever the file's own trouble was; reading fills no disk
     cause, todo = ADVICE.get(reason, (None, None))
     if reason == Reason.FULL and what.startswith("restore"):
         cause, todo = "the disk that is restored to is full", "restore to where there is room"

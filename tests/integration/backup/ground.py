@@ -32,7 +32,7 @@ def install(program: str, package: str) -> str:
     if not _where(program):
         if not shutil.which("dpkg-query"):
             pytest.skip(f"needs {program}, and here is no Debian to install it on")
-        subprocess.run([ROOT / "scripts/packages.sh", package], check=True, timeout=300)
+        subprocess.run([ROOT / "scripts/packages.sh", package], check=True, timeout=1800)
     return str(_where(program))
 
 

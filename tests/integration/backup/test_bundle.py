@@ -233,6 +233,11 @@ def test_opened_without_quorate(ground: Ground, age: tuple[Path, ...]) -> None:
     assert (into / "fleet/secrets/plain.txt").read_text() == PLANTED[0]
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="another key for the recovery bundle, and a damaged one",
+    seen="an error for each",
+)
 def test_a_wrong_key_and_a_damaged_bundle(ground: Ground, age: tuple[Path, ...]) -> None:
     ground.quorate(str(ground.fleet), "-o", str(ground.bundle))
     other = ground.root / "other.key"
@@ -275,6 +280,11 @@ HOLDING = """\
 HELD_SECONDS = 5.0
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL while the recovery bundle is made",
+    seen="the old bundle stays; nothing can be read of the new one",
+)
 @pytest.mark.slow
 def test_killed_half_way_it_leaves_nothing_that_can_be_read(
     ground: Ground, age: tuple[Path, ...]

@@ -53,6 +53,11 @@ def test_copies_are_known_by_where_they_came_from(
     assert len(catalogue.read(far)) == 2
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="a repository whose copies are all forgotten, then copied off-site",
+    seen="the copies off-site stay",
+)
 def test_an_emptied_source_empties_nothing(near: Repository, far: Repository, spool: Path) -> None:
     store(near, spool, "run-1")
     copying.copy_missing(near, far)
@@ -70,6 +75,14 @@ def test_what_is_not_complete_is_not_copied(near: Repository, far: Repository, s
     assert far.restic.snapshots() == ()
 
 
+@pytest.mark.fault(
+    "network cut in mid-copy",
+    injected="sshd and its sessions killed while data flows",
+    seen=(
+        "nothing there counts; the source stays; the next run completes it and every byte is "
+        "checked"
+    ),
+)
 @pytest.mark.timeout(1800)  # some twenty runs of restic, on a machine that may be busy
 def test_a_network_cut_in_mid_copy(
     tmp_path: Path, near: Repository, far: Repository, sshd: Sshd
@@ -121,6 +134,11 @@ def size_of(file: Path) -> int:
     return 0
 
 
+@pytest.mark.fault(
+    "off-site unreachable",
+    injected="a far side without a repository, with another password, without the ssh key",
+    seen="an error with its reason for each",
+)
 def test_a_far_side_that_is_missing_or_refuses(
     tmp_path: Path, near: Repository, far: Repository, spool: Path, sshd: Sshd
 ) -> None:
@@ -140,6 +158,11 @@ def test_a_far_side_that_is_missing_or_refuses(
     assert "ssh to it does not work" in str(caught.value.cause)
 
 
+@pytest.mark.fault(
+    "restore to an empty host",
+    injected="everything near is lost",
+    seen="the catalogue and the files come from off-site, and go back into a new repository",
+)
 def test_restored_to_an_empty_host_from_the_far_side_alone(
     tmp_path: Path, near: Repository, far: Repository, spool: Path
 ) -> None:

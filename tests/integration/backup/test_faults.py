@@ -21,6 +21,9 @@ from quorate.tools.restic_errors import Reason
 from tests import real_databases
 from tests.integration.backup import ground
 
+# Some tests run restic a dozen times, and a busy machine runs one in half a minute.
+pytestmark = pytest.mark.timeout(3000)
+
 STORE = """
 import sys
 from pathlib import Path
@@ -63,6 +66,14 @@ def wait_until(
         time.sleep(0.005)
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to restic and all around it while it writes packs",
+    seen=(
+        "nothing counts; its lock is stale and is broken; the next run is whole, and every "
+        "byte is checked"
+    ),
+)
 def test_killed_while_data_is_written(tmp_path: Path, near: Repository) -> None:
     """Nothing counts, its lock is found stale and broken, and the next run is whole."""
     spool = tmp_path / "spool"
@@ -83,6 +94,11 @@ def test_killed_while_data_is_written(tmp_path: Path, near: Repository) -> None:
     assert near.restic.check("100%") == ()
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL after the copy is stored, before its mark",
+    seen="the copy is there and does not count; the same run again makes one that does",
+)
 def test_killed_between_the_copy_and_its_mark(tmp_path: Path, near: Repository) -> None:
     """The copy is there, whole, and does not count: nobody has looked at it."""
     ground.tree(tmp_path / "spool")
@@ -104,6 +120,14 @@ def small_disk() -> Iterator[Path]:
         yield disk
 
 
+@pytest.mark.fault(
+    "disk full: repository",
+    injected="a file system of 6 MB, and 20 MB to store",
+    seen=(
+        "an error that names the reason; what was there counts, what was begun does not; with "
+        "room again it goes on"
+    ),
+)
 def test_the_repositorys_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
     """What was there still counts, what was begun does not; with room again it goes on."""
     spool = tmp_path / "spool"
@@ -122,6 +146,11 @@ def test_the_repositorys_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
     assert near.restic.check("100%") == ()
 
 
+@pytest.mark.fault(
+    "stale lock",
+    injected="forgetting while a backup holds its lock",
+    seen="an error; the lock that is held is not taken for stale",
+)
 def test_a_lock_that_is_held_is_told_and_stays(tmp_path: Path, near: Repository) -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stream, os.fdopen(write, "wb") as feed:
@@ -146,6 +175,11 @@ def test_a_lock_that_is_held_is_told_and_stays(tmp_path: Path, near: Repository)
     assert len(ended) == 1 and near.restic.locks() == ()
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="two sources stored in one repository at once",
+    seen="both are whole",
+)
 def test_runs_that_overlap_are_both_whole(tmp_path: Path, near: Repository) -> None:
     """Storing and marking take no exclusive lock, so neither waits for the other."""
     roots = [tmp_path / "one", tmp_path / "two"]
@@ -172,6 +206,11 @@ def test_runs_that_overlap_are_both_whole(tmp_path: Path, near: Repository) -> N
     }
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="a pipe into restic that is cut, its producer ending with 0",
+    seen="restic is content; nothing counts without a mark, and no dump goes by a pipe",
+)
 def test_a_stream_that_is_cut_off_ends_well_for_restic_only(near: Repository) -> None:
     """Why dumps go through a spool: of a pipe, restic sees its end and no more."""
     producer = [sys.executable, "-c", "print('x' * 999)"]  # of 5,000 it had to write; exit 0
@@ -182,6 +221,11 @@ def test_a_stream_that_is_cut_off_ends_well_for_restic_only(near: Repository) ->
     assert catalogue.read(near) == ()
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="one bit in a pack",
+    seen="a check that reads finds it, one that does not read does not",
+)
 def test_flipped_bytes_are_found_by_a_check_that_reads(near: Repository, spool: Path) -> None:
     repository.store(near, ground.payload(spool, "run-1"))
     assert near.restic.check() == () == near.restic.check("100%")
@@ -200,6 +244,11 @@ def flip(damaged: Repository, at: int) -> None:
     largest.write_bytes(content)
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="another tree under the id that a mark names",
+    seen="it does not count",
+)
 def test_a_mark_vouches_for_no_other_content(near: Repository, spool: Path) -> None:
     """Another tree under the same lasting id, as `restic rewrite` leaves it, does not count."""
     stored = repository.store(near, ground.payload(spool, "run-1"))

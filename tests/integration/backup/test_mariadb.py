@@ -199,6 +199,11 @@ TAMPERED = {
 }
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="mariadb-dump that ends with 0 and leaves a file cut",
+    seen="an error; the spool is empty",
+)
 @pytest.mark.parametrize("name", TAMPERED)
 def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     server: mariadb.Server, place: Path, programs: mariadb.Programs, name: str
@@ -209,6 +214,11 @@ def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     assert said in error.what
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to mariadb-dump",
+    seen="an error; the spool is empty, and commits go on",
+)
 def test_a_killed_mariadb_dump_leaves_nothing_and_holds_nothing(
     admin: mariadb.Server, server: mariadb.Server, place: Path, programs: mariadb.Programs
 ) -> None:
@@ -235,12 +245,22 @@ def test_commits_are_not_held_for_a_dump_that_does_not_begin(
     assert mariadb.query(admin, "UPDATE shop.child SET id = 1; SELECT 1;", programs) == [1]
 
 
+@pytest.mark.fault(
+    "disk full: spool",
+    injected="a small spool for MariaDB",
+    seen="an error; the spool is empty",
+)
 def test_a_full_spool_is_said_and_emptied(server: mariadb.Server) -> None:
     with real_databases.small_disk("100k") as disk:
         error = fails(MariaDB(server=server), disk)
     assert "make room" in str(error.todo), error.lines()
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="MariaDB ends in the middle of a dump",
+    seen="an error; the spool is empty",
+)
 def test_a_server_that_vanishes(place: Path, programs: mariadb.Programs) -> None:
     with scratch.mariadb(place) as server:
         mariadb.lines(server, "CREATE DATABASE d; CREATE TABLE d.t (a INT);", programs)
@@ -250,12 +270,22 @@ def test_a_server_that_vanishes(place: Path, programs: mariadb.Programs) -> None
         assert fails(MariaDB(server=server, place=fake), place / "gone").cause
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="a wrong password for MariaDB",
+    seen="an error; the password is nowhere",
+)
 def test_a_wrong_password_is_said(server: mariadb.Server, place: Path) -> None:
     error = fails(MariaDB(server=replace(server, password="guessed")), place / "wrong")
     assert "check the password of keeper" in str(error.todo)
     assert "guessed" not in str(error.as_json())
 
 
+@pytest.mark.fault(
+    "client and server of different major versions",
+    injected="a mariadb-dump older than the server",
+    seen="refused, with what to install",
+)
 def test_a_mariadb_dump_that_is_too_old_is_refused(
     server: mariadb.Server, place: Path, programs: mariadb.Programs
 ) -> None:
@@ -266,6 +296,11 @@ def test_a_mariadb_dump_that_is_too_old_is_refused(
     assert "mariadb-dump here is only 10.5" in error.what
 
 
+@pytest.mark.fault(
+    "role lacking rights",
+    injected="an account without rights",
+    seen="an error with the statement that grants them",
+)
 def test_an_account_that_may_too_little_is_told_what_to_grant(
     admin: mariadb.Server, place: Path, programs: mariadb.Programs
 ) -> None:

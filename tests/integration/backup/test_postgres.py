@@ -180,6 +180,11 @@ TAMPERED = {
 }
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="pg_dump that ends with 0 and leaves a file cut, lost or a table of contents cut",
+    seen="an error; the spool is empty",
+)
 @pytest.mark.parametrize("name", TAMPERED)
 def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     server: pg.Server, place: Path, programs: pg.Programs, name: str
@@ -192,6 +197,11 @@ def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     assert said in error.what
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to pg_dump",
+    seen="an error; the spool is empty",
+)
 def test_a_killed_pg_dump_leaves_nothing(
     server: pg.Server, place: Path, programs: pg.Programs
 ) -> None:
@@ -201,6 +211,13 @@ def test_a_killed_pg_dump_leaves_nothing(
     assert "pg_dump" in error.what and "by signal 9" in error.what
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to a dump of Postgres with all it started",
+    seen=(
+        "no session and no lock stays in the server; what is left is no dump; the next one is whole"
+    ),
+)
 def test_a_killed_backup_leaves_no_session_and_no_manifest(
     admin: pg.Server, server: pg.Server, place: Path, programs: pg.Programs
 ) -> None:
@@ -232,12 +249,22 @@ def test_a_killed_backup_leaves_no_session_and_no_manifest(
     assert base.manifest(spool).parts["shop.public.plain"].startswith("3001:")
 
 
+@pytest.mark.fault(
+    "disk full: spool",
+    injected="a spool of 200 kB for Postgres",
+    seen="an error; the spool is empty",
+)
 def test_a_full_spool_is_said_and_emptied(server: pg.Server) -> None:
     with real_databases.small_disk("200k") as disk:
         error = fails(Postgres(server=server), disk)
     assert "No space left" in f"{error.what} {error.cause}"
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="Postgres ends in the middle of a dump",
+    seen="an error; the spool is empty",
+)
 def test_a_server_that_vanishes(place: Path, programs: pg.Programs) -> None:
     with scratch.postgres(programs.major, place) as server:
         pg.query(server, "postgres", "CREATE TABLE t AS SELECT generate_series(1, 9)", programs)
@@ -248,6 +275,11 @@ def test_a_server_that_vanishes(place: Path, programs: pg.Programs) -> None:
         assert error.cause
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="a wrong password for Postgres",
+    seen="an error that names the role; the password is nowhere",
+)
 def test_a_wrong_password_is_said(server: pg.Server, place: Path) -> None:
     error = fails(Postgres(server=replace(server, password="guessed")), place / "wrong")
     assert "password authentication failed" in str(error.cause)
@@ -255,6 +287,11 @@ def test_a_wrong_password_is_said(server: pg.Server, place: Path) -> None:
     assert "guessed" not in str(error.as_json())
 
 
+@pytest.mark.fault(
+    "client and server of different major versions",
+    injected="a pg_dump older than the server",
+    seen="refused, with the package that has the right one",
+)
 def test_a_pg_dump_that_is_too_old_is_refused(
     server: pg.Server, place: Path, programs: pg.Programs
 ) -> None:
@@ -268,6 +305,11 @@ def test_a_pg_dump_that_is_too_old_is_refused(
     assert f"postgresql-client-{programs.major}" in str(error.todo)
 
 
+@pytest.mark.fault(
+    "role lacking rights",
+    injected="a role without rights on roles, tables, rows, large objects",
+    seen="an error each time, with the statement that grants it; then the dump is whole",
+)
 def test_a_role_that_may_too_little_is_told_what_to_grant(
     place: Path, programs: pg.Programs
 ) -> None:

@@ -89,6 +89,11 @@ def test_what_was_not_as_the_source_said_is_told(
     assert again.proof is not None and again.proof.differences[0] == proof.differences[0]
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="one bit in a pack of a proven copy",
+    seen="the next proof fails, and the copy is proven no more",
+)
 def test_a_flipped_byte_turns_a_proven_copy_red(
     near: Repository, spool: Path, tmp_path: Path
 ) -> None:

@@ -157,6 +157,11 @@ TAMPERED = {
 }  # fmt: skip
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="redis-cli that ends with 0 and leaves a file cut",
+    seen="an error; the spool is empty",
+)
 @pytest.mark.parametrize("name", TAMPERED)
 def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     server: red.Server, place: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -166,6 +171,11 @@ def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
     assert said in fails(Redis(server=server, place=place), place / "cut").what
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="a whole dump of an empty Redis in place of the right one",
+    seen="an error; nothing counts",
+)
 def test_a_whole_dump_of_something_else_does_not_count(
     server: red.Server, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +186,11 @@ def test_a_whole_dump_of_something_else_does_not_count(
     assert "the dump is empty" in error.what
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to redis-cli",
+    seen="an error; the spool is empty",
+)
 def test_a_killed_redis_cli_leaves_nothing(
     server: red.Server, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,12 +198,22 @@ def test_a_killed_redis_cli_leaves_nothing(
     assert "by signal 9" in fails(Redis(server=server, place=place), place / "killed").what
 
 
+@pytest.mark.fault(
+    "disk full: spool",
+    injected="a small spool for Redis",
+    seen="an error; the spool is empty",
+)
 def test_a_full_spool_is_said_and_emptied(server: red.Server, place: Path) -> None:
     with real_databases.small_disk("4k") as disk:
         error = fails(Redis(server=server, place=place), disk)
     assert "No space left" in f"{error.what} {error.cause}", error.lines()
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="Redis ends in the middle of a dump",
+    seen="an error; the spool is empty",
+)
 def test_a_server_that_vanishes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with scratch.redis(place=place) as server:
         red.ask(server, "SET", "a", "1")
@@ -197,12 +222,22 @@ def test_a_server_that_vanishes(place: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert fails(Redis(server=server, place=place), place / "gone").cause
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="a wrong password for Redis",
+    seen="an error; the password is nowhere",
+)
 def test_a_wrong_password_is_said(server: red.Server, place: Path) -> None:
     error = fails(Redis(server=replace(server, password="guessed"), place=place), place / "wrong")
     assert "check the password" in str(error.todo), error.lines()
     assert "guessed" not in str(error.as_json())
 
 
+@pytest.mark.fault(
+    "client and server of different major versions",
+    injected="a redis-server here that is older than the Redis that is backed up",
+    seen="refused",
+)
 def test_a_redis_that_is_too_old_is_refused(
     server: red.Server, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +246,11 @@ def test_a_redis_that_is_too_old_is_refused(
     assert "the programs here are only 5.0.14" in error.what
 
 
+@pytest.mark.fault(
+    "role lacking rights",
+    injected="a Redis user without rights",
+    seen="an error with what grants them",
+)
 def test_a_user_that_may_too_little_is_told_what_to_grant(server: red.Server, place: Path) -> None:
     red.ask(server, "ACL", "SETUSER", "backup", "on", ">secret", "+info")
     redis = Redis(server=replace(server, user="backup", password="secret"), place=place)

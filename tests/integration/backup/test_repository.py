@@ -49,6 +49,11 @@ def test_progress_is_told(near: Repository, spool: Path) -> None:
     assert seen[-1].total >= 200_000
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected="a file of 200 kB that should have had 300 kB",
+    seen="the copy does not count",
+)
 def test_a_dump_that_was_cut_off_with_exit_code_0_does_not_count(
     near: Repository, spool: Path
 ) -> None:
@@ -61,6 +66,11 @@ def test_a_dump_that_was_cut_off_with_exit_code_0_does_not_count(
     assert repository.store(near, ground.payload(spool, "run-1")).complete
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="a path that is not there",
+    seen="an error, whatever restic's exit code",
+)
 def test_a_source_that_is_not_there_is_an_error_with_every_restic(
     near: Repository, spool: Path
 ) -> None:
@@ -71,6 +81,11 @@ def test_a_source_that_is_not_there_is_an_error_with_every_restic(
     assert catalogue.read(near) == ()
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="a path that vanishes before restic reads it",
+    seen="an error; nothing counts",
+)
 def test_a_source_that_vanishes_before_restic_reads_it_is_an_error(
     near: Repository, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +118,11 @@ def test_a_persons_own_tags_and_snapshots_disturb_nothing(near: Repository, spoo
     assert listed.complete
 
 
+@pytest.mark.fault(
+    "repository missing",
+    injected="storing where there is no repository",
+    seen="an error; none is made",
+)
 def test_a_repository_that_is_not_there_is_never_made_by_the_way(
     tmp_path: Path, spool: Path
 ) -> None:
@@ -113,6 +133,11 @@ def test_a_repository_that_is_not_there_is_never_made_by_the_way(
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="another password, an empty one, no file",
+    seen="an error that names the reason",
+)
 @pytest.mark.parametrize("password", ["wrong", "", None])
 def test_a_password_that_is_wrong_empty_or_missing(
     near: Repository, spool: Path, password: str | None

@@ -164,6 +164,7 @@ def test_names_that_are_no_database_of_the_volume(
         Volume(root=root, names=("data",), databases=(named,)).take(root / "spool")
 
 
+@pytest.mark.fault("source vanished", injected="a volume whose directory is gone", seen="an error")
 def test_a_volume_that_vanished_is_said(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="there is no volume"):
         Volume(root=tmp_path, names=("data",)).take(tmp_path)

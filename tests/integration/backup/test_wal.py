@@ -126,6 +126,11 @@ def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receivi
     assert again.code == 8 and "is not empty" in again.why
 
 
+@pytest.mark.fault(
+    "disk full: source",
+    injected="nobody receives the log, and Postgres writes on",
+    seen="the slot gives up at its bound; the primary runs on; a new base backup mends it",
+)
 def test_a_slot_never_holds_back_more_than_its_bound_and_a_lost_one_is_mended(
     primary: Primary, receiver: Receiving
 ) -> None:
@@ -168,6 +173,11 @@ def notes(server: pg.Server, made: Primary) -> list[str]:
     return list(pg.query(server, "postgres", ask, made.programs))
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to the receiver of the write-ahead log",
+    seen="the next one goes on; no segment is missing",
+)
 def test_a_receiver_that_is_killed_goes_on_and_nothing_is_missing(
     primary: Primary, receiver: Receiving
 ) -> None:
@@ -206,6 +216,11 @@ def test_a_base_backup_that_needs_the_role_only(primary: Primary) -> None:
         pg.query(primary.remote, "postgres", "SELECT count(*) FROM writes", primary.programs)
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="another Postgres at the same address",
+    seen="its log is not mixed with the first one's",
+)
 def test_another_postgres_is_not_mixed_with_the_first(
     primary: Primary, receiver: Receiving, place: Path
 ) -> None:

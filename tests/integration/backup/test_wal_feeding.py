@@ -49,6 +49,11 @@ def test_segments_are_handed_over_and_missing_ones_are_said_to_be(
     assert feeder.handed == {PACKED, PART} and feeder.trouble is None
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="a damaged segment of the log",
+    seen="the recovery ends with an error: it is not taken for the end of the log",
+)
 def test_a_damaged_segment_ends_the_recovery_instead_of_being_taken_for_the_end(
     places: Places, tmp_path: Path
 ) -> None:

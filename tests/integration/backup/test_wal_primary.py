@@ -94,6 +94,11 @@ def test_what_others_have_changed_since_stays(primary: Primary) -> None:
     assert hba(primary) == HBA + "# somebody's own\n"
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL while a primary is made ready for its log to be received",
+    seen="it is done again, and can be undone",
+)
 def test_a_killed_change_is_done_again(primary: Primary) -> None:
     """Whatever step was the last, the next run does what is left, and undo finds the beginning."""
     apply(primary)

@@ -4,94 +4,44 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from quorate.backup import catalogue, scratch
-from quorate.backup.jobs.model import Job, Reach
+from quorate.backup.jobs.model import Reach
 from quorate.backup.place import Repository
-from quorate.tools import command, mariadb, pg
+from quorate.tools import mariadb, pg
 from quorate.tools import redis as red
 from tests import real_databases
-from tests.integration.backup import test_faults, working
+from tests.integration.backup import servers, test_faults, working
+from tests.integration.backup.servers import Source
 
 pytestmark = pytest.mark.timeout(3000)
-
-PASSWORD = "pass:w'ö\"rd"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A running server with some data, as jobs are told of it."""
-
-    kind: str
-    reach: Reach
-    place: Path
-
-    def job(self, work: str, near: Repository, **more: Any) -> Job:
-        about = {"source": f"shop/{self.kind}", "kind": self.kind, "reach": self.reach}
-        return working.job(work, working.at(near.place), **{**about, **more})
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    with real_databases.place() as made:
-        (made / "password").write_text(PASSWORD + "\n")
+    with servers.place() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def postgres(place: Path) -> Iterator[Source]:
-    real_databases.need("postgresql")
-    programs = pg.installed()[-1]
-    with scratch.postgres(programs.major, place) as server:
-        quoted = PASSWORD.replace("'", "''")
-        script = (
-            "CREATE DATABASE shop; CREATE ROLE plain LOGIN PASSWORD 'plain-secret';"
-            f"CREATE ROLE keeper SUPERUSER LOGIN PASSWORD '{quoted}';"
-        )
-        pg.query(server, "postgres", script, programs)
-        rows = "CREATE TABLE t AS SELECT i, md5(i::text) AS v FROM generate_series(1, 20000) i;"
-        pg.query(server, "shop", rows, programs)
-        hba = f"local all {scratch.ADMIN} trust\nlocal all all scram-sha-256\n"
-        (Path(server.host) / "data" / "pg_hba.conf").write_text(hba)
-        pg.query(server, "postgres", "SELECT to_json(pg_reload_conf())", programs)
-        secret = str(place / "password")
-        reach = Reach(host=server.host, port=server.port, user="keeper", password_file=secret)
-        yield Source(kind="postgres", reach=reach, place=place)
+    with servers.postgres(place) as source:
+        yield source
 
 
 @pytest.fixture(scope="module")
 def maria(place: Path) -> Iterator[Source]:
-    real_databases.need("mariadb-server")
-    programs = mariadb.installed()
-    with scratch.mariadb(place) as server:
-        secret = PASSWORD.replace("'", "''")
-        script = f"""
-        CREATE DATABASE shop; USE shop; CREATE TABLE shop.t (a INT PRIMARY KEY, b TEXT);
-        INSERT INTO shop.t SELECT seq, MD5(seq) FROM seq_1_to_5000;
-        CREATE USER keeper@localhost IDENTIFIED BY '{secret}';
-        GRANT ALL PRIVILEGES ON *.* TO keeper@localhost;
-        """
-        mariadb.lines(server, script, programs)
-        reach = Reach(
-            host=server.host, port=0, user="keeper", password_file=str(place / "password")
-        )
-        yield Source(kind="mariadb", reach=reach, place=place)
+    with servers.maria(place) as source:
+        yield source
 
 
 @pytest.fixture(scope="module")
 def redis(place: Path) -> Iterator[Source]:
-    real_databases.need("redis-server")
-    with scratch.redis(place=place) as server:
-        script = "".join(f"SET key:{number} {number}\n" for number in range(3000))
-        command.run(server.argv(), input=script)
-        red.ask(server, "CONFIG", "SET", "requirepass", PASSWORD)
-        reach = Reach(host=server.host, port=0, password_file=str(place / "password"))
-        yield Source(kind="redis", reach=reach, place=place)
+    with servers.redis(place) as source:
+        yield source
 
 
 @pytest.fixture(params=["postgres", "maria", "redis"])
@@ -166,6 +116,14 @@ case "$*" in *--rdb*) $REAL "$@" || exit; truncate -s -9 "$into"; exit 0;; *) ex
 """
 
 
+@pytest.mark.fault(
+    "truncated stream with exit 0",
+    injected=(
+        "redis-cli that ends with 0 and leaves its file 9 bytes short; also a wrong password, "
+        "a role lacking rights, a full spool"
+    ),
+    seen="code 6 for each; the catalogue is empty, and so is the spool",
+)
 def test_what_cannot_be_dumped_whole_never_counts(
     postgres: Source, redis: Source, near: Repository, spool: Path, tmp_path: Path
 ) -> None:
@@ -209,6 +167,11 @@ def fake_program(tmp_path: Path, name: str, script: str) -> Path:
     return made
 
 
+@pytest.mark.fault(
+    "restore to an empty host",
+    injected="a copy of Postgres into an empty server",
+    seen="every row is there; over tables it is refused",
+)
 def test_restored_into_other_servers_and_never_over_the_source(
     postgres: Source, near: Repository, spool: Path, place: Path
 ) -> None:
@@ -247,7 +210,7 @@ def test_redis_and_mariadb_in_place(
     redis: Source, maria: Source, near: Repository, spool: Path
 ) -> None:
     """Over a source only when told so; a MariaDB only from a copy that was proven."""
-    server = red.Server(host=redis.reach.host, password=PASSWORD)
+    server = red.Server(host=redis.reach.host, password=servers.PASSWORD)
     working.done(redis.job("backup", near), spool)
     red.ask(server, "SET", "key:1", "changed")
     refused = working.run(redis.job("restore", near, target=redis.reach), spool)
@@ -269,6 +232,11 @@ def test_redis_and_mariadb_in_place(
     assert mariadb.query(admin, count, programs) == [5000]
 
 
+@pytest.mark.fault(
+    "flipped bytes in the repository",
+    injected="one bit in a pack, then a proof",
+    seen="code 4; the proof is recorded as failed",
+)
 def test_a_flipped_byte_turns_a_proof_red(redis: Source, near: Repository, spool: Path) -> None:
     working.done(redis.job("backup", near), spool)
     test_faults.flip(near, at=1000)

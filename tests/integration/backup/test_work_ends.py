@@ -56,6 +56,11 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=60)
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="SIGKILL to a job before it stores, while it stores, short of its mark",
+    seen="nothing counts; the next job removes what was left, and its lock, and is whole",
+)
 def test_killed_at_several_moments_and_run_again(
     tmp_path: Path, near: Repository, volume: Mounted
 ) -> None:
@@ -113,6 +118,11 @@ def test_it_ends_itself_cleanly(
     assert working.empty(spool)
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="a second job at a source while the first goes on",
+    seen="it ends with code 7, and says who is there",
+)
 def test_another_job_at_the_same_source_waits_its_turn(
     tmp_path: Path, near: Repository, volume: Mounted
 ) -> None:
@@ -143,6 +153,16 @@ def test_a_job_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         assert "QUORATE_JOB" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.fault(
+    "wrong password",
+    injected="a job with a wrong repository password",
+    seen="code 6, the reason `password`; no copy; the password is nowhere",
+)
+@pytest.mark.fault(
+    "repository missing",
+    injected="a job to a repository that is not there",
+    seen="code 6, the reason `missing`; none is made by the way",
+)
 def test_faults_of_repositories(tmp_path: Path, near: Repository, volume: Mounted) -> None:
     """A wrong password, and a repository that is not there: what happened, and that is all."""
     spool = tmp_path / "spool"

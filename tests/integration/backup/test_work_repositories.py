@@ -61,6 +61,11 @@ def test_copies_go_off_site_and_are_proven_there(
     assert Path(volume.path, "sub", "small").read_bytes() == b"small"
 
 
+@pytest.mark.fault(
+    "retention 0",
+    injected="a policy that keeps nothing; copies that nobody has proven",
+    seen="code 2; and nothing is forgotten while nothing is proven",
+)
 def test_retention_room_and_damage(tmp_path: Path, near: Repository, volume: Mounted) -> None:
     spool, at = tmp_path / "spool", working.at(near.place)
     for run in ("run-1", "run-2"):

@@ -114,6 +114,11 @@ def test_a_round_that_hangs_is_unhealthy_and_does_not_hold_up_the_end(tmp_path: 
         assert seconds < 30
 
 
+@pytest.mark.fault(
+    "two controllers at once",
+    injected="a second controller while another holds the lock",
+    seen="it waits, says so on /healthz, and shows itself as not active",
+)
 def test_a_second_controller_waits_and_says_so(tmp_path: Path) -> None:
     with running(tmp_path, "wait") as run:
         run.wait_for("waiting: somebody else decides")
@@ -122,6 +127,11 @@ def test_a_second_controller_waits_and_says_so(tmp_path: Path) -> None:
         assert ends(run, signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.fault(
+    "two controllers at once",
+    injected="a controller whose lock was taken",
+    seen="it ends with code 7",
+)
 def test_a_controller_whose_lock_was_taken_ends(tmp_path: Path) -> None:
     with running(tmp_path, "lost") as run:
         assert run.process.wait(timeout=PATIENCE) == 7

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.fakes.configs import FakeConfigs
 from tests.fakes.engine import Engine, Handler
@@ -159,3 +161,27 @@ def test_it_decides_says_what_it_cannot_start_and_gives_the_lock_back(tmp_path: 
             first.send_signal(signal.SIGTERM)
             assert first.wait(timeout=PATIENCE) == 0
         assert names(made) == {"quorate-serve-notes"}
+
+
+@pytest.mark.fault(
+    "two controllers at once",
+    injected="two real `quorate serve` at one swarm, then SIGKILL to the one that decides",
+    seen="the second begins nothing while the first lives, and follows it within a minute",
+)
+def test_the_second_follows_when_the_first_is_killed(
+    tmp_path: Path, saw: Callable[[str], None]
+) -> None:
+    written(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": COMPOSE})
+    with engine(tmp_path), serving(tmp_path, "first") as (first, log):
+        until(log, "begun: catalogue of near on two")
+        with serving(tmp_path, "second") as (_, other):
+            until(other, "wait")
+            time.sleep(5)
+            assert "begun" not in other.read_text()
+            first.kill()
+            began = time.monotonic()
+            until(other, "begun: catalogue of near on two")
+            took = time.monotonic() - began
+    # The lock lasts half a minute; the rest is for a machine that does much else.
+    assert took < 60 + PATIENCE / 3
+    saw(f"it followed after {took:.0f} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +70,17 @@ def test_a_failed_run_says_nothing_of_success() -> None:
 
 def test_a_copy_that_is_not_complete_is_no_success() -> None:
     (ended,) = results(job(), answer(copies=(copied(complete=False),)))
+    assert "backup_last_success_timestamp" not in values(ended)
+
+
+@pytest.mark.fault(
+    "clock step",
+    injected="a copy that says it was taken later than it was received",
+    seen="its time is not pushed as that of a success: no alert would come until then",
+)
+def test_a_copy_from_the_future_is_no_success() -> None:
+    later = copied(received=TAKEN - timedelta(minutes=6))
+    (ended,) = results(job(), answer(copies=(later,)))
     assert "backup_last_success_timestamp" not in values(ended)
 
 

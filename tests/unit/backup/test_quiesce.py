@@ -56,6 +56,11 @@ def test_they_run_again_when_the_block_fails() -> None:
     assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
 
 
+@pytest.mark.fault(
+    "SIGKILL at every step",
+    injected="the end at each call to the engine while services are kept still",
+    seen="whoever comes next starts every one of them again",
+)
 @pytest.mark.parametrize("call", range(1, 40))
 def test_killed_at_any_call_nothing_stays_down(call: int) -> None:
     """The invariant: a service that is down says so itself, and is found and ended."""
@@ -166,6 +171,11 @@ def test_who_scales_or_deploys_it_meanwhile_is_obeyed_and_told_of() -> None:
     assert kept.broken == ["app"] and swarm.replicas("worker") == 1
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="two runs that want to keep one service still",
+    seen="the second is refused; the service runs again",
+)
 def test_two_runs_at_once() -> None:
     swarm = FakeServices(app=2, worker=3)
     quiesce.begin(client(swarm), WISH)

@@ -201,6 +201,16 @@ def codes(report: Report) -> set[tuple[int, str]]:
     }
 
 
+@pytest.mark.fault(
+    "policy naming an unknown service",
+    injected="`backup.sources.dbb`, `exclude: [nothing]`",
+    seen="Q704 with the line, and `did you mean`; nothing is started",
+)
+@pytest.mark.fault(
+    "retention 0",
+    injected="`keep: {hourly: 0}`, `keep: {}`, `keep: {daily: -1}`",
+    seen="Q708 and Q103 with the line",
+)
 @pytest.mark.parametrize(
     ("more", "place", "words"),
     [

@@ -23,6 +23,11 @@ def settings(**more: Any) -> lock.Settings:
     return lock.Settings(name=LOCK, lasts=LASTS_SECONDS, **more)
 
 
+@pytest.mark.fault(
+    "two controllers at once",
+    injected="two that ask for the lock",
+    seen="one has it",
+)
 def test_one_holds_the_lock_and_it_says_who_and_until_when(engine: FakeConfigs) -> None:
     client = cast(Any, engine)
     with holding(lambda: client, "office")(print) as check:
@@ -44,6 +49,11 @@ def test_the_lock_of_deployments_is_another_one(engine: FakeConfigs) -> None:
         assert len(engine.kept) == 2
 
 
+@pytest.mark.fault(
+    "two controllers at once",
+    injected="a holder that is gone",
+    seen="its lock is taken when it has run out",
+)
 def test_a_controller_whose_server_is_lost_is_followed_half_a_minute_later(
     engine: FakeConfigs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

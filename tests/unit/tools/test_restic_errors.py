@@ -79,6 +79,13 @@ def test_files_that_could_not_be_read_are_the_sources_trouble() -> None:
     assert explained("open", "near", 1, said).reason == Reason.FORBIDDEN
 
 
+def test_a_disk_that_is_full_is_no_trouble_of_the_source() -> None:
+    """restic 0.14 may take it for a file's own trouble, and goes on without the file."""
+    full = {"Op": "write", "Path": "r/data/c9/c992", "Err": 28}
+    said = {"message_type": "error", "error": full, "during": "archival", "item": "/v/big"}
+    assert explained("back up to", "near", 3, json.dumps(said)).reason == Reason.FULL
+
+
 def test_a_full_disk_is_the_one_restored_to() -> None:
     error = explained("restore from", "near", 1, "write /x: no space left on device")
     assert error.reason == Reason.FULL

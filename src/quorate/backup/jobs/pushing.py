@@ -8,6 +8,7 @@ from quorate.alerts import backup_push
 from quorate.alerts.backup_metrics import COPIED, ORIGINAL
 from quorate.alerts.backup_push import Ended
 from quorate.backup.jobs.model import Answer, Copied, Job, Work
+from quorate.backup.policy.retention import CLOCK_SKEW
 from quorate.tools import pushgateway
 from quorate.tools.http import Address
 
@@ -68,5 +69,10 @@ def _copied(job: Job, answer: Answer) -> Iterator[Ended]:
 
 
 def _newest(copies: Iterable[Copied], source: str) -> Copied | None:
-    whole = [one for one in copies if one.complete and one.source == source]
+    """The newest that counts; of one that says it is from later, nobody knows how old it is."""
+    whole = [
+        one
+        for one in copies
+        if one.complete and one.source == source and one.taken <= one.received + CLOCK_SKEW
+    ]
     return max(whole, key=lambda one: one.taken, default=None)

@@ -87,6 +87,11 @@ def test_volumes_are_mounted_read_only_on_their_server(found: Fleet) -> None:
     assert [(one.name, one.path) for one in start.job.volumes] == [("app_v", "/data/0")]
 
 
+@pytest.mark.fault(
+    "source vanished",
+    injected="a volume that is on no server any more",
+    seen="refused: no empty volume is made and backed up",
+)
 def test_a_volume_that_vanished_is_not_made_anew_and_backed_up_empty(found: Fleet) -> None:
     said = refusal(backups(scene(found, volumes={"three": {"other"}}), ["files"], due=NOW))
     assert "the volume app_v of volume/app_v is not on three" in said
@@ -120,6 +125,11 @@ def test_one_that_is_refused_holds_up_nobody(found: Fleet) -> None:
     assert "out" not in {start.job.source for start in decision.starts}
 
 
+@pytest.mark.fault(
+    "policy naming an unknown service",
+    injected="`backup run` of names that are no source",
+    seen="refused, with what was meant",
+)
 @pytest.mark.parametrize(
     ("name", "says"),
     [("dbb", "did you mean db"), ("nothing-like-it", "backup plan"), ("out", "exclude")],

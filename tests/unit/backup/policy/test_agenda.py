@@ -135,6 +135,11 @@ def test_a_server_that_is_down_is_waited_for(play: FakeFleet) -> None:
     assert agenda(play.known()).lag >= 3600
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="a proof and a backup of one source that are both due",
+    seen="one waits for the other",
+)
 def test_one_source_is_never_backed_up_and_proven_at_once(play: FakeFleet) -> None:
     play.now = NOON - 13 * HOUR
     doing = Doing(
@@ -179,6 +184,11 @@ def test_a_run_that_went_well_is_not_repeated_though_no_copy_shows_it(play: Fake
     assert "backup of db" not in whys(play)
 
 
+@pytest.mark.fault(
+    "clock step",
+    injected="a clock that jumps over days",
+    seen="one run makes up for them",
+)
 def test_days_that_were_missed_are_caught_up_once(play: FakeFleet) -> None:
     play.now = MONDAY + 5 * DAY
     play.restart()
@@ -187,6 +197,11 @@ def test_days_that_were_missed_are_caught_up_once(play: FakeFleet) -> None:
     assert len(play.runs(Work.COPY)) <= 3
 
 
+@pytest.mark.fault(
+    "clock step",
+    injected="a server whose clock is behind",
+    seen="it is not backed up twice",
+)
 def test_a_server_whose_clock_is_behind_is_not_backed_up_twice(play: FakeFleet) -> None:
     """The copy says 21:58; it was made by the run of 22:00."""
     play.until(MONDAY + 11 * HOUR)
@@ -360,6 +375,11 @@ def check_runs(play: FakeFleet, restarts: int) -> None:
             assert ended[:-1] == [False] * (len(ended) - 1), (run, ended)
 
 
+@pytest.mark.fault(
+    "daylight-saving change",
+    injected="a day with 23 hours, and one with 25",
+    seen="each time is run once",
+)
 @pytest.mark.parametrize("start", ["2026-03-28T11:58", "2026-10-24T11:58"])
 @pytest.mark.parametrize("source", ["db", "cache"])
 def test_each_time_is_run_once_when_clocks_change(fleet: Fleet, start: str, source: str) -> None:

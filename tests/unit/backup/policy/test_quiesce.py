@@ -81,6 +81,11 @@ def stale_at(hours: float, active: set[str] | None) -> tuple[str, ...]:
     return tuple(one.why for one in found)
 
 
+@pytest.mark.fault(
+    "stale lock",
+    injected="a record of a quiesce whose run is dead, or past its deadline",
+    seen="it is stale, and ended",
+)
 def test_stale_is_what_is_past_its_deadline_or_whose_run_has_ended() -> None:
     assert stale_at(0.5, None) == () and stale_at(0.5, {"r1", "r2"}) == ()
     assert stale_at(0.5, set()) == ("the run r1 has ended",)
@@ -95,6 +100,11 @@ def record(**more: Any) -> set[str]:
     return {one.why for one in quiesce.stale([down], NOW + timedelta(minutes=2), {"other"})}
 
 
+@pytest.mark.fault(
+    "overlapping runs",
+    injected="a controller that looks while another process has just stopped a service",
+    seen="the service stays still: its job is not there yet; past the deadline it runs again",
+)
 def test_a_run_that_has_not_started_its_job_yet_is_not_undone() -> None:
     assert record() == set()
     assert record(job="gone") == {"the run r1 has ended"}

@@ -104,6 +104,11 @@ def test_copies_not_proven_have_places_beside_the_proven() -> None:
     assert sum(1 for one in copies if one.proven and one.id in found.kept) == 24
 
 
+@pytest.mark.fault(
+    "poisoned snapshot time",
+    injected="copies from times that cannot be right",
+    seen="they take no place, and are not forgotten for it",
+)
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -140,6 +145,7 @@ def test_what_is_held_stays_with_its_reason() -> None:
     assert "other" not in found.kept
 
 
+@pytest.mark.fault("retention 0", injected="a policy that keeps nothing", seen="refused")
 def test_a_policy_that_keeps_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="keeps nothing"):
         decided(daily(3), Keep())
@@ -192,6 +198,11 @@ def test_every_copy_is_decided_on_once_with_a_reason(copies: list[Snapshot], kee
     assert set(found.poisoned) <= set(found.kept)
 
 
+@pytest.mark.fault(
+    "poisoned snapshot time",
+    injected="any copies at any times",
+    seen="the last proven one stays",
+)
 @settings(deadline=None, max_examples=40)
 @given(copies=copies_of(), keep=KEEPS)
 def test_the_last_proven_copy_never_goes(copies: list[Snapshot], keep: Keep) -> None:

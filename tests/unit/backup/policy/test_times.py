@@ -39,6 +39,11 @@ def on(schedule: Schedule, day: str, zone: str = "Europe/Berlin") -> list[str]:
     return [moment.strftime("%d %H:%M") for moment in found]
 
 
+@pytest.mark.fault(
+    "daylight-saving change",
+    injected="times that come twice, and that do not come",
+    seen="each day has its one run",
+)
 @pytest.mark.parametrize(
     ("clock", "day", "expected"),
     [
@@ -79,6 +84,11 @@ def test_a_day_that_was_left_out_is_made_up_for_once() -> None:
     assert len(at_midnight) == len(set(at_midnight))
 
 
+@pytest.mark.fault(
+    "daylight-saving change",
+    injected="a year of days in zones with odd changes",
+    seen="one run a day",
+)
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("clock", ["00:00", "00:30", "02:00", "02:45", "23:59"])
 def test_daily_is_once_a_day_all_year(zone: str, clock: str) -> None:
@@ -89,6 +99,11 @@ def test_daily_is_once_a_day_all_year(zone: str, clock: str) -> None:
     assert len({moment.astimezone(tz).date() for moment in found}) == 365
 
 
+@pytest.mark.fault(
+    "daylight-saving change",
+    injected="a year of hours in zones with odd changes",
+    seen="a run every hour that passes",
+)
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Santiago", "Asia/Beirut"])
 def test_hourly_is_every_hour_all_year(zone: str) -> None:
     tz = time_zone(zone)
@@ -173,6 +188,11 @@ def test_never_two_at_once() -> None:
     assert (after.due, after.missed) == (True, 1)
 
 
+@pytest.mark.fault(
+    "clock step",
+    injected="a copy of a time to come",
+    seen="the next run is due all the same",
+)
 def test_a_run_from_the_future_does_not_keep_the_next_from_running() -> None:
     now = utc("2026-06-01T12:00")
     wrong, right = utc("2031-01-01"), utc("2026-05-30T01:00")
