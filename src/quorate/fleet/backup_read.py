@@ -9,6 +9,7 @@ from quorate.fleet.backup import (
     KINDS,
     Backup,
     Bundle,
+    Controller,
     Copying,
     Hooks,
     Keep,
@@ -67,6 +68,7 @@ def read_backup(
         bundle=_bundle(entry.bundle, secret, location("backup", "bundle")),
         notify=_notify(entry.notify, secret),
         heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
+        controller=Controller(on=entry.controller.enabled, networks=entry.controller.networks),
     )
 
 
