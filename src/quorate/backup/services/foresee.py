@@ -25,8 +25,8 @@ from quorate.deploy.prepare import Scene
 from quorate.deploy.preview import Beside
 from quorate.deploy.registries import auth_for
 from quorate.deploy.spec import PREDEFINED
-from quorate.deploy.values import read_values
-from quorate.deploy.versioned import Kind, Value
+from quorate.deploy.values import read_value
+from quorate.deploy.versioned import Kind, Value, Version
 from quorate.errors import EngineError, QuorateError
 from quorate.fleet.datasets import Homes
 from quorate.fleet.model import Fleet
@@ -82,9 +82,10 @@ def foresee(scene: Scene, rendered: Rendered, homes: Homes, *, encrypt: bool) ->
     except QuorateError as error:
         found.append(_finding("backups do not run by themselves", error))
         return Own(beside=Beside(changes=Changes(removed=removed), findings=tuple(found)))
-    given = _given(fleet, encrypt, found) if wants else ()
+    present = _present(scene.client, fleet.name)
+    given = _given(fleet, encrypt, present, found) if wants else ()
     secrets = (*given, *(one.secret for one in logs))
-    named = _names(scene.client, fleet.name, secrets)
+    named = _names(secrets, present)
     wish = None
     if given:
         networks = fleet.backup.controller.networks
@@ -169,18 +170,29 @@ def _image(scene: Scene, servers: Sequence[str]) -> Image:
     return Image(deployed=found[name].deployed, auth=auth_for(name, scene.known))
 
 
-def _given(fleet: Fleet, encrypt: bool, found: list[str]) -> tuple[Secret, ...]:
-    """What the controller is given, with values; empty: something that it needs is not there."""
-    sources = value_secrets(fleet)
-    whole = fleet_secret(fleet, encrypt=encrypt)
+def _given(
+    fleet: Fleet, encrypt: bool, present: Sequence[Version], found: list[str]
+) -> tuple[Secret, ...]:
+    """What the controller is given, with values; empty: it cannot be."""
+    made = [fleet_secret(fleet, encrypt=encrypt)]
     try:
-        directory = fleet.path.absolute().parent
-        values = read_values({o.name: o.source for o in sources if o.source}, directory=directory)
-        _require_size(whole, "the fleet's files are too large for the controller")
+        _require_size(made[0], "the fleet's files are too large for the controller")
     except QuorateError as error:
         found.append(_finding("the controller is not deployed", error))
         return ()
-    made = [whole, *(replace(o, source=None, value=values[o.name]) for o in sources)]
+    there = {version.name for version in present}
+    directory = fleet.path.absolute().parent
+    for one in value_secrets(fleet):
+        assert one.source is not None
+        try:
+            value = read_value(one.name, one.source, directory=directory)
+            made.append(replace(one, source=None, value=value))
+        except QuorateError as error:
+            # What was deployed earlier is good: not everybody who deploys knows every password.
+            if one.name in there:
+                made.append(replace(one, source=None))
+            else:
+                found.append(_finding("the controller does without", error))
     try:
         files = files_secret(archive(fleet))
         _require_size(files, "the fleet's own files are too large to be handed over")
@@ -200,16 +212,20 @@ def _require_size(one: Secret, what: str) -> None:
         )
 
 
-def _names(client: DockerClient | None, fleet: str, secrets: Sequence[Secret]) -> dict[str, str]:
-    """The deployed name that each secret will have, by its plain name."""
-    values = {one.name: Value(data=one.value) for one in secrets if one.value is not None}
-    first = {one.name: f"{one.name}-v1" for one in secrets}
-    if client is None:
-        return first
-    present = versioned.deployed_versions(client, Kind.SECRET, fleet)
-    newest = {one.name: one.deployed for one in present}
-    kept = {one.name: newest[one.name] for one in secrets if one.name in newest}
-    return {**first, **kept, **versioned.expected(client, Kind.SECRET, values, fleet=fleet)}
+def _present(client: DockerClient | None, fleet: str) -> tuple[Version, ...]:
+    return versioned.deployed_versions(client, Kind.SECRET, fleet) if client else ()
+
+
+def _names(secrets: Sequence[Secret], present: Sequence[Version]) -> dict[str, str]:
+    """The deployed name that each secret will have, by its plain name. Pure."""
+    newest = {version.name: version.deployed for version in present}
+    named = {}
+    for one in secrets:
+        known = newest.get(one.name)
+        if one.value is not None:
+            known = versioned.choose(one.name, Value(data=one.value), present)
+        named[one.name] = known or f"{one.name}-v{versioned.next_number(one.name, present)}"
+    return named
 
 
 def _changes(

@@ -141,21 +141,22 @@ def _told(spec: Mapping[str, Any]) -> Told | None:
 
 def _server(spec: Mapping[str, Any]) -> str:
     placement = (spec.get("TaskTemplate") or {}).get("Placement") or {}
-    (constraint, *_) = placement.get("Constraints") or ("",)
-    return str(constraint).partition("==")[2]
+    constraints = [str(one) for one in placement.get("Constraints") or ()]
+    return next((one.partition("==")[2] for one in constraints), "")
 
 
 def _receiving(told: Told, spec: Mapping[str, Any], server: str) -> Receiving:
     """The receiver as it was."""
-    (mount, *_) = _container(spec).get("Mounts") or ({},)
-    (network, *_) = (spec.get("TaskTemplate") or {}).get("Networks") or ({},)
+    mounts = [str(one.get("Source")) for one in _container(spec).get("Mounts") or ()]
+    joined = (spec.get("TaskTemplate") or {}).get("Networks") or ()
+    networks = [str(one.get("Target")) for one in joined]
     return Receiving(
         of=Receiver(
             source=told.source,
             service=told.source,
             server=server,
             beside=False,
-            path=str(mount.get("Source") or ""),
+            path=next(iter(mounts), ""),
             slot=told.slot,
             slot_room=0,
             schedule=told.schedule,
@@ -164,5 +165,5 @@ def _receiving(told: Told, spec: Mapping[str, Any], server: str) -> Receiving:
         ),
         server=server,
         host=told.reach.host,
-        network=str(network.get("Target") or ""),
+        network=next(iter(networks), ""),
     )
