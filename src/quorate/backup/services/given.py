@@ -28,6 +28,8 @@ from quorate.fleet.base import SecretSource
 from quorate.fleet.model import Fleet
 
 FLEET = "fleet"
+ON_SERVERS = ("volumes", "raw")
+"""Paths below these are those of the servers, or are deployed as they are."""
 Change = Callable[[str, SecretSource], SecretSource]
 
 
@@ -135,11 +137,13 @@ def _relative(value: Any, fleet_file: Path) -> Any:
 
 def _cut(value: Any, starts: tuple[str, ...]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _cut(one, starts) for key, one in value.items()}
+        return {k: one if k in ON_SERVERS else _cut(one, starts) for k, one in value.items()}
     if isinstance(value, list):
         return [_cut(one, starts) for one in value]
     if isinstance(value, str):
         for start in starts:
+            if value == start.removesuffix("/"):
+                return "."
             if value.startswith(start):
                 return value.removeprefix(start)
     return value
