@@ -18,9 +18,9 @@ from quorate.deploy import versioned
 from quorate.deploy.progress import Silent
 from quorate.fleet.model import Fleet
 from tests.unit.backup.jobs.fake_swarm import Script, told
-from tests.unit.backup.jobs.made import COMPOSE, FLEET
+from tests.unit.backup.jobs.made import COMPOSE
 from tests.unit.backup.services.own_swarm import RENDERED, OwnSwarm, scene_of
-from tests.unit.fleet.helpers import fleet_of
+from tests.unit.fleet.helpers import FLEET, fleet_of
 
 SECTION = """\
 backup:
@@ -79,6 +79,19 @@ def deployed(found: Fleet, swarm: OwnSwarm) -> tuple[Own, tuple[str, ...]]:
 def controller(swarm: OwnSwarm) -> dict[str, Any]:
     found: dict[str, Any] = swarm.services_there["quorate-controller"]["Spec"]
     return found
+
+
+def started(swarm: OwnSwarm, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The services that are made from now on."""
+    seen: list[Any] = []
+    post = swarm.post
+
+    def noted(url: str, json: Any, **more: Any) -> Any:
+        seen.append(json)
+        return post(url, json, **more)
+
+    monkeypatch.setattr(swarm, "post", noted)
+    return seen
 
 
 def test_the_controller_is_deployed_and_a_second_time_nothing_is_to_do(
@@ -181,15 +194,9 @@ def test_a_primary_is_made_ready_before_its_receiver_is_deployed(
 def test_the_job_has_both_passwords_and_the_receiver_only_its_role_s(
     tmp_path: Path, swarm: OwnSwarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Any] = []
-    remove = swarm.remove_service
-    monkeypatch.setattr(
-        swarm,
-        "remove_service",
-        lambda name: (seen.append(swarm.services_there[name]["Spec"]), remove(name)),
-    )
+    seen = started(swarm, monkeypatch)
     deployed(fleet(tmp_path, SECTION + WAL), swarm)
-    (spec,) = seen
+    (spec,) = [one for one in seen if one["Name"].startswith("quorate-job")]
     job = told(spec)
     assert job.work is Work.PREPARE and job.primary is not None and not job.primary.undo
     assert job.reach is not None and job.reach.host == "tasks.app_db"
@@ -225,11 +232,7 @@ def test_a_log_that_is_wanted_no_more_ends_and_the_primary_is_put_back(
     tmp_path: Path, swarm: OwnSwarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployed(fleet(tmp_path, SECTION + WAL), swarm)
-    seen: list[Any] = []
-    post = swarm.post
-    monkeypatch.setattr(
-        swarm, "post", lambda url, json, **more: (seen.append(json), post(url, json, **more))[1]
-    )
+    seen = started(swarm, monkeypatch)
     own, troubles = deployed(fleet(tmp_path), swarm)
     assert own.beside.changes.removed == ("quorate-wal-db",) and troubles == ()
     assert "quorate-wal-db" not in swarm.services_there

@@ -23,8 +23,8 @@ from quorate.errors import UsageError
 from quorate.fleet.datasets import DataSet, data_sets
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
-from tests.unit.backup.jobs.made import COMPOSE, FLEET, SECTION
-from tests.unit.fleet.helpers import fleet_of, written
+from tests.unit.backup.jobs.made import COMPOSE, SECTION
+from tests.unit.fleet.helpers import FLEET, fleet_of, written
 
 MORE = """\
   notify: {to: {ops: {environment: OPS_URL}}}
