@@ -38,6 +38,8 @@ from quorate.stacks.model import Rendered
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
+FAILED = ("failed", "rejected")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Own:
@@ -252,9 +254,12 @@ def _by_name(spec: Spec) -> dict[str, str]:
 def _unready(
     one: Receiving, changes: Changes, live: Mapping[str, ObservedService], snapshot: Snapshot
 ) -> bool:
-    """Whether its primary is to be looked after: it is new or other, or does not receive."""
+    """Whether its primary is to be looked after: it is new or other, or ends again and again."""
     there = live.get(one.name)
-    return there is None or one.name in changes.touched or not snapshot.running(there)
+    if there is None or one.name in changes.touched:
+        return True
+    tasks = [task for task in snapshot.tasks if task.service_id == there.id]
+    return not snapshot.running(there) and any(task.state in FAILED for task in tasks)
 
 
 def _finding(what: str, error: QuorateError) -> str:

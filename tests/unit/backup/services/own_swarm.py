@@ -42,6 +42,7 @@ class OwnSwarm(FakeSwarm):
         self.secrets_there: dict[str, dict[str, Any]] = {}
         self.values: dict[str, bytes] = {}
         self.images = True
+        self.states: dict[str, str] = {}
         self.directories: list[str] = []
         self.updated: list[str] = []
         self.configs_named: list[str] = []
@@ -96,7 +97,7 @@ class OwnSwarm(FakeSwarm):
                     "ServiceID": name,
                     "NodeID": "id-one",
                     "DesiredState": "running",
-                    "Status": {"State": "running"},
+                    "Status": {"State": self.states.get(name, "running")},
                 }
                 for name in others
             ),

@@ -220,6 +220,21 @@ def test_a_primary_that_cannot_be_made_ready_is_told_and_tried_the_next_time(
     assert troubles == () and "quorate-wal-db" in swarm.services_there
 
 
+def test_the_primary_of_a_receiver_that_ends_again_and_again_is_looked_after(
+    tmp_path: Path, swarm: OwnSwarm
+) -> None:
+    found = fleet(tmp_path, SECTION + WAL)
+    deployed(found, swarm)
+    swarm.states["quorate-wal-db"] = "starting"
+    assert not foreseen(found, swarm).beside.to_do
+    swarm.states["quorate-wal-db"] = "failed"
+    before = len(swarm.created)
+    own, troubles = deployed(found, swarm)
+    assert not own.beside.changes and own.beside.steps and troubles == ()
+    (job,) = swarm.created[before:]
+    assert job.startswith("quorate-job-prepare-db")
+
+
 def test_a_database_that_does_not_run_is_waited_for_by_the_next_up(
     tmp_path: Path, swarm: OwnSwarm
 ) -> None:
