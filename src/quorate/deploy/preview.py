@@ -88,7 +88,6 @@ class Preview:
             "changes": self.all_changes.as_json(),
             "homecoming": list(self.homecoming),
             "local_images": list(self.foreseen.local),
-            "findings": list(self.beside.findings),
             "moves": {name: str(move) for name, move in sorted(self.moves.items())},
         }
 
