@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quorate.backup.services.deploying import deploy as deploy_own
+from quorate.backup.services.foresee import Own
+from quorate.backup.services.foresee import foresee as foresee_own
 from quorate.deploy import record
 from quorate.deploy.apply import remove_stack
 from quorate.deploy.checks import Scale, Severity
@@ -111,6 +114,8 @@ def up(
 ) -> UpResult:
     """Check → plan → diff → confirm → deploy → steer → wait until every service is healthy.
 
+    Then Quorate's own services: the controller of backups, receivers of write-ahead logs.
+
     Raises:
         RefusedError: not confirmed. LockedError: somebody else is at it.
         CheckError: a value that an import left open is still open.
@@ -133,7 +138,8 @@ def up(
         rendered = render_for(opened, plan)
         contents = read_contents(fleet, rendered)
         report.phase("comparing with what runs")
-        seen = _preview(scene, plan, rendered, contents, state)
+        own = _own(opened, scene, rendered, plan)
+        seen = _preview(scene, plan, rendered, contents, state, own)
         if options.dry_run or seen.nothing_to_do:
             outcome = "dry-run" if options.dry_run else "unchanged"
             return result_of(outcome, seen, scene.snapshot, started)
@@ -146,10 +152,24 @@ def up(
         settings = Settings(wait=options.wait_lock, say=report.note)
         with hold(manager.client, what="quorate up", settings=settings) as lock:
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
-            # Once more, now that nobody else changes anything: others may have meanwhile.
-            foreseen = foresee(scene, plan, rendered, contents)
-            run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
-            return run.deploy(plan, foreseen, contents, seen)
+            if seen.stacks_as_wanted:
+                result = result_of("healthy", seen, scene.snapshot, started)
+            else:
+                # Once more, now that nobody else changes anything: others may have meanwhile.
+                foreseen = foresee(scene, plan, rendered, contents)
+                run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
+                result = run.deploy(plan, foreseen, contents, seen)
+            lock.check()
+            found = deploy_own(scene, own, report)
+            return replace(result, findings=(*own.beside.findings, *found))
+
+
+def _own(opened: Opened, scene: Scene, rendered: Rendered, plan: Plan) -> Own:
+    """Quorate's own services as they are to be."""
+    homes = {name: placement.homes for name, placement in plan.services.items()}
+    # A lab's kernel may not be able to encrypt between its nodes.
+    able = opened.lab is None or opened.lab.features.encrypted_overlay
+    return foresee_own(scene, rendered, homes, encrypt=able)
 
 
 def _look(opened: Opened, connections: Connections, report: Reporter) -> SwarmState:
@@ -181,7 +201,12 @@ def _scene(fleet: Fleet, connections: Connections, state: SwarmState) -> Scene:
 
 
 def _preview(
-    scene: Scene, plan: Plan, rendered: Rendered, contents: Contents, state: SwarmState
+    scene: Scene,
+    plan: Plan,
+    rendered: Rendered,
+    contents: Contents,
+    state: SwarmState,
+    own: Own,
 ) -> Preview:
     foreseen = foresee(scene, plan, rendered, contents)
     steps = tuple(step.describe() for step in setup_steps(scene.fleet, state))
@@ -192,6 +217,7 @@ def _preview(
         fleet=scene.fleet.name,
         steps=steps,
         hidden=contents.secret_words,
+        beside=own.beside,
     )
 
 
@@ -279,9 +305,10 @@ def difference(opened: Opened) -> Changes:
         rendered = render_for(opened, plan)
         contents = read_contents(fleet, rendered)
         foreseen = foresee(scene, plan, rendered, contents)
-        return changes_of(
+        changes = changes_of(
             foreseen.rendered, snapshot, fleet=fleet.name, hidden=contents.secret_words
         )
+        return changes.joined(_own(opened, scene, rendered, plan).beside.changes)
 
 
 def history(opened: Opened) -> tuple[record.RecordEntry, ...]:
@@ -330,24 +357,30 @@ def rollback(
 
 
 def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:
-    """Remove the fleet's stacks; volumes, secrets, labels and the history stay.
+    """Remove the fleet's stacks and Quorate's own services; volumes and the history stay.
 
-    Returns the names of the stacks removed.
+    So do the stacks' secrets and labels; those of backup work go. Returns the names of the stacks
+    removed.
 
     Raises:
         LockedError, UnreachableError, EngineError, CommandError.
     """
+    from quorate.backup.jobs.door import Door
+    from quorate.backup.services.removing import forget_all, remove_all
     from quorate.deploy.down import remove_shared_networks, stacks_of, wait_until_gone
 
     fleet = opened.fleet
     with Connections(fleet) as connections:
         manager = connections.manager()
         with hold(manager.client, what="quorate down", settings=Settings(say=report.note)):
+            for name in remove_all(Door(lambda: manager.client, report.note), fleet.name):
+                report.note(f"removed {name}")
             present = stacks_of(observe(manager.client), fleet.name)
             for name in present:
                 report.phase(f"removing the stack {name}")
                 remove_stack(manager.target, name)
             wait_until_gone(manager.client, present, report)
+            forget_all(manager.client, fleet.name)
             remove_shared_networks(manager.client, fleet.name)
             return present
 

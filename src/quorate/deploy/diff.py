@@ -82,6 +82,14 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
 
+    def joined(self, more: Changes) -> Changes:
+        """These and more, of other services."""
+        return Changes(
+            added=tuple(sorted((*self.added, *more.added))),
+            removed=tuple(sorted((*self.removed, *more.removed))),
+            changed=tuple(sorted((*self.changed, *more.changed), key=lambda one: one.name)),
+        )
+
     @property
     def touched(self) -> frozenset[str]:
         """The services to hand to Swarm: new ones and changed ones."""

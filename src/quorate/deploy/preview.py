@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quorate.deploy.desired import desired_services
@@ -20,14 +20,34 @@ from quorate.stacks.pools import replace_ours
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is deployed beside the stacks: Quorate's own services.
+
+    `steps`: what is done for them elsewhere, in words. `findings`: what stands in the way of one.
+    """
+
+    changes: Changes = field(default_factory=Changes)
+    steps: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+    @property
+    def to_do(self) -> bool:
+        return bool(self.changes or self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preview:
-    """`steps` are the swarm set-up's in words, `moves` what steering does per swarm name."""
+    """`steps` are the swarm set-up's in words, `moves` what steering does per swarm name.
+
+    `changes` are those of the stacks.
+    """
 
     plan: Plan
     foreseen: Foreseen
     steps: tuple[str, ...]
     changes: Changes
     moves: Mapping[str, Move]
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def homecoming(self) -> tuple[str, ...]:
@@ -36,8 +56,18 @@ class Preview:
         return tuple(n for n, m in self.moves.items() if m is Move.PLACE and n not in touched)
 
     @property
+    def all_changes(self) -> Changes:
+        """Those of the stacks and of what is beside them."""
+        return self.changes.joined(self.beside.changes)
+
+    @property
     def nothing_to_do(self) -> bool:
         """Whether the live fleet is already as wanted."""
+        return self.stacks_as_wanted and not self.beside.to_do
+
+    @property
+    def stacks_as_wanted(self) -> bool:
+        """Whether all is but what is beside the stacks."""
         return not (
             self.steps
             or self.changes
@@ -49,13 +79,13 @@ class Preview:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready; nothing secret in it."""
         return {
-            "steps": list(self.steps),
+            "steps": [*self.steps, *self.beside.steps],
             "networks": list(self.foreseen.networks),
             "labels": {
                 change.server: {"put": change.put, "drop": list(change.drop)}
                 for change in self.foreseen.labels
             },
-            "changes": self.changes.as_json(),
+            "changes": self.all_changes.as_json(),
             "homecoming": list(self.homecoming),
             "local_images": list(self.foreseen.local),
             "moves": {name: str(move) for name, move in sorted(self.moves.items())},
@@ -70,6 +100,7 @@ def preview(
     fleet: str,
     steps: tuple[str, ...],
     hidden: Collection[str] = (),
+    beside: Beside | None = None,
 ) -> Preview:
     """Compare what is wanted with what is there; `hidden` texts are masked. Pure."""
     changes = changes_of(foreseen.rendered, snapshot, fleet=fleet, hidden=hidden)
@@ -80,6 +111,7 @@ def preview(
         steps=steps,
         changes=changes,
         moves={wish.swarm_name: expected_move(wish, snapshot) for wish in goal.wishes},
+        beside=beside or Beside(),
     )
 
 

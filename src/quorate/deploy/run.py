@@ -34,7 +34,8 @@ from quorate.plan.model import Plan
 class UpResult:
     """What came of an `up`. `away` maps swarm names to where they run instead of home.
 
-    `outcome`: healthy, failed, unchanged or dry-run.
+    `outcome`: healthy, failed, unchanged or dry-run. `findings`: what stands in the way of
+    Quorate's own services, and holds up nothing else.
     """
 
     outcome: str
@@ -43,6 +44,7 @@ class UpResult:
     failures: tuple[Failure, ...] = ()
     away: dict[str, tuple[str, ...]] = field(default_factory=dict)
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class UpResult:
             "services": services,
             "away": {name: list(places) for name, places in self.away.items()},
             "failures": [vars(failure) | {"log": list(failure.log)} for failure in self.failures],
+            "findings": list(self.findings),
             "preview": self.preview.as_json(),
         }
 
@@ -211,5 +214,6 @@ def result_of(
         failures=failures,
         away=away,
         where=where,
+        findings=seen.beside.findings,
         seconds=(datetime.now(UTC) - started).total_seconds(),
     )

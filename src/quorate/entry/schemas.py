@@ -39,7 +39,9 @@ class LabelChange(Model):
 class PreviewReport(Model):
     """What `up` would change. Services by their names in Swarm."""
 
-    steps: tuple[str, ...] = Field(description="What the swarm's set-up does, in words.")
+    steps: tuple[str, ...] = Field(
+        description="What the swarm's set-up does, and what is done to databases."
+    )
     networks: tuple[str, ...] = Field(description="Networks that are made.")
     labels: dict[str, LabelChange] = Field(description="By server.")
     changes: dict[str, Any] = Field(description="As `quorate diff --json` prints it.")
@@ -74,6 +76,9 @@ class UpReport(Model):
     seconds: float = Field(description="Seconds it took.")
     services: dict[str, ServiceOutcome] = Field(description="By service id.")
     away: dict[str, tuple[str, ...]] = Field(description="Not at home: name in Swarm → servers.")
+    findings: tuple[str, ...] = Field(
+        description="What stands in the way of Quorate's own services; the rest is deployed."
+    )
     failures: tuple[FailureReport, ...]
     preview: PreviewReport
 

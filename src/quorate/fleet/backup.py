@@ -175,6 +175,16 @@ class Notify(Model):
     digest: Schedule = Schedule(every="weekly", day="monday", at="08:00")
 
 
+class Controller(Model):
+    """`quorate serve` as a service on the managers, which `quorate up` deploys.
+
+    `on`: whether it does. `networks`: networks of the swarm that it joins, where Prometheus is.
+    """
+
+    on: bool = True
+    networks: tuple[str, ...] = ()
+
+
 SPOOL_VOLUME = "quorate-spool"
 
 
@@ -241,6 +251,7 @@ class Backup(Model):
     notify: Notify = Notify()
     heartbeat: SecretSource | None = None
     pushgateway: str | None = None
+    controller: Controller = Controller()
 
     def repository(self, name: str) -> Repository:
         """The repository of that name; KeyError when there is none."""

@@ -324,6 +324,28 @@ class BundleEntry(Strict):
         return self
 
 
+class ControllerEntry(Strict):
+    """The controller, `quorate serve` as a service on the managers."""
+
+    enabled: bool = Field(
+        True, description="`controller: false` says the same as `enabled: false`."
+    )
+    networks: Words = Field(
+        (),
+        description="Networks of the swarm it joins, by their names there: the one in which "
+        "Prometheus finds it as `quorate-controller:9912`.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
+def _switch_too(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"type": "boolean"}, {"$ref": schema.pop("$ref")}]
+
+
 class DigestEntry(WhenEntry):
     """When all is summed up: Mondays at 08:00 unless said otherwise."""
 
@@ -401,4 +423,10 @@ class BackupEntry(Strict):
         None,
         description="A Prometheus Pushgateway that each job tells how it ended: "
         "`http://HOST:9091`. HOST may be a service of the fleet, as `STACK_SERVICE`.",
+    )
+    controller: ControllerEntry = Field(
+        default_factory=ControllerEntry,
+        description="Whether `quorate up` deploys the controller, which backs up by itself: "
+        "`true`, `false`, or how; `true` when not given and there are repositories.",
+        json_schema_extra=_switch_too,
     )

@@ -9,6 +9,7 @@ from quorate.fleet.backup import (
     KINDS,
     Backup,
     Bundle,
+    Controller,
     Copying,
     Hooks,
     Keep,
@@ -68,6 +69,7 @@ def read_backup(
         notify=_notify(entry.notify, secret),
         heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
         pushgateway=entry.pushgateway.rstrip("/") if entry.pushgateway else None,
+        controller=Controller(on=entry.controller.enabled, networks=entry.controller.networks),
     )
 
 

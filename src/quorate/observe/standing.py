@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from quorate.fleet.model import Engine, Fleet, Model, Role
 from quorate.fleet.observed import Snapshot
+from quorate.fleet.own import CONTROLLER, LABEL_CONTROLLER, LABEL_RECEIVER, is_own
 from quorate.observe.containers import compose_states
 from quorate.observe.deep_model import Finding
 from quorate.observe.gather import Gathered, seen_running
@@ -47,10 +48,19 @@ class ComposeHealth(Model):
     failing: tuple[str, ...] = ()
 
 
+class OwnHealth(Model):
+    """A service of Quorate's own: the controller of backups, a receiver of a write-ahead log."""
+
+    name: str
+    running: int
+    where: tuple[str, ...] = ()
+
+
 class Standing(Model):
     """How the fleet stands at a moment. `swarm` is False when the swarm itself could not be asked.
 
-    `strangers` are Swarm services that are not in the fleet file. `findings` are what
+    `own` are the controller and receivers that are deployed; `strangers` are Swarm services that
+    are neither in the fleet file nor Quorate's own. `findings` are what
     `--deep` found, None when it was not asked; `mended` is what `--mend` did before.
     """
 
@@ -60,6 +70,7 @@ class Standing(Model):
     servers: tuple[ServerHealth, ...]
     services: tuple[ServiceHealth, ...]
     compose: tuple[ComposeHealth, ...] = ()
+    own: tuple[OwnHealth, ...] = ()
     strangers: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     findings: tuple[Finding, ...] | None = None
@@ -91,13 +102,21 @@ def assess(
     servers = server_health(fleet, snapshot, swarm=gathered.swarm)
     compose = _compose(fleet, snapshot)
     ours = {service.swarm_name for service in fleet.swarm_services()}
-    strangers = tuple(sorted(s.name for s in snapshot.services if s.name not in ours))
+    own = tuple(_own(fleet, snapshot))
+    strangers = tuple(
+        sorted(
+            service.name
+            for service in snapshot.services
+            if service.name not in ours and not is_own(service.labels, fleet.name)
+        )
+    )
     troubles = [
         *_swarm_troubles(gathered, servers),
         *_server_troubles(servers, gathered.swarm),
         *(t for service in services for t in _service_troubles(service)),
         *(t for stack in compose for t in _compose_troubles(stack, snapshot)),
         *_leftovers(fleet, snapshot),
+        *(_own_troubles(fleet, own) if gathered.swarm else ()),
     ]
     return Standing(
         fleet=fleet.name,
@@ -106,6 +125,7 @@ def assess(
         servers=servers,
         services=services,
         compose=compose,
+        own=own,
         strangers=strangers,
         troubles=tuple(sorted(troubles, key=lambda t: (-t.gravity, t.subject))),
     )
@@ -293,6 +313,32 @@ def _compose_troubles(stack: ComposeHealth, snapshot: Snapshot) -> list[Trouble]
             )
         ]
     return []
+
+
+def _own(fleet: Fleet, snapshot: Snapshot) -> Iterable[OwnHealth]:
+    """The fleet's controller and receivers, by name."""
+    names = {node.id: node.hostname for node in snapshot.nodes if node.ready}
+    for service in sorted(snapshot.services, key=lambda one: one.name):
+        kinds = (LABEL_CONTROLLER in service.labels, LABEL_RECEIVER in service.labels)
+        if is_own(service.labels, fleet.name) and any(kinds):
+            tasks = [task for task in snapshot.running(service) if task.node_id in names]
+            where = tuple(sorted(names[task.node_id or ""] for task in tasks))
+            yield OwnHealth(name=service.name, running=len(tasks), where=where)
+
+
+def _own_troubles(fleet: Fleet, own: Iterable[OwnHealth]) -> list[Trouble]:
+    wanted = bool(fleet.backup.repositories) and fleet.backup.controller.on
+    out = []
+    if wanted and CONTROLLER not in {one.name for one in own}:
+        what = "is not deployed: backups do not begin by themselves"
+        todo = "`quorate up` deploys it, or says why it cannot"
+        out.append(Trouble(gravity=Gravity.SERIOUS, subject=CONTROLLER, what=what, todo=todo))
+    for one in own:
+        if not one.running:
+            todo = f"see `docker service ps {one.name}` on a manager"
+            what = "does not run"
+            out.append(Trouble(gravity=Gravity.SERIOUS, subject=one.name, what=what, todo=todo))
+    return out
 
 
 def _leftovers(fleet: Fleet, snapshot: Snapshot) -> list[Trouble]:

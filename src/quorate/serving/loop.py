@@ -19,13 +19,13 @@ from quorate.alerts.metrics import Sample
 from quorate.errors import MachineError, QuorateError
 from quorate.exporter import families
 from quorate.fleet.model import Fleet
+from quorate.fleet.own import PORT
 from quorate.serving.controller import Controller
 from quorate.serving.parts import Parts
 from quorate.serving.samples import SHOWN
 from quorate.tools import clock, exposition, web
 
 LOOPBACK = "127.0.0.1"
-PORT = 9912
 EVERY_SECONDS = 15.0
 STANDS_SECONDS = 300.0
 """A round asks engines that may be slow to answer; one that takes longer has hung."""

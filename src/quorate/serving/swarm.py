@@ -28,6 +28,7 @@ from quorate.deploy import lock
 from quorate.deploy.registries import credentials
 from quorate.errors import EngineError, QuorateError
 from quorate.fleet.model import Fleet
+from quorate.fleet.own import LOCK, NOTES
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.serving.loop import Check, Hold, Say
@@ -38,8 +39,6 @@ from quorate.tools import docker
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
-LOCK = "quorate-serve"
-NOTES = "quorate-serve-notes"
 LASTS_SECONDS, RENEW_SECONDS = 30.0, 10.0
 """The lock may be taken over half a minute after its holder's power was cut."""
 CONFLICT = 409
@@ -52,6 +51,7 @@ class Swarm:
     """What is seen of a fleet's swarm: a `Sight`.
 
     `manager` gives a manager that answers; `volumes` asks servers for theirs, where they can be.
+    `files`: an archive of the fleet's own files; None: they are not here.
     """
 
     fleet: Fleet
@@ -59,13 +59,15 @@ class Swarm:
     say: Say
     encrypt: bool = True
     volumes: Volumes = dict
+    files: bytes | None = field(default=None, repr=False)
     scene: Scene | None = field(default=None, init=False)
     begun: dict[str, Doing] = field(default_factory=dict, init=False)
 
     def look(self) -> Seen:
         """Servers, services and volumes as they are now."""
         snapshot = observe(self.manager())
-        self.scene = Scene(fleet=self.fleet, snapshot=snapshot, volumes=self.volumes())
+        self.scene = Scene(fleet=self.fleet, snapshot=snapshot, volumes=self.volumes(),
+                           files=self.files)  # fmt: skip
         able = [one for one in snapshot.nodes if one.ready and one.availability == "active"]
         return Seen(
             up=frozenset(one.hostname for one in able),

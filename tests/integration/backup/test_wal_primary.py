@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from quorate.backup.jobs.model import NOWHERE, Reach
+from quorate.backup.model import Kind
 from quorate.backup.policy import primary as policy
 from quorate.backup.policy.primary import Step, Wanted
 from quorate.backup.policy.wal import ROLE
@@ -15,7 +18,7 @@ from quorate.backup.wal import primary as acting
 from quorate.errors import CommandError, MachineError, RefusedError
 from quorate.tools import pg
 from tests import real_databases
-from tests.integration.backup import wal_ground
+from tests.integration.backup import wal_ground, working
 from tests.integration.backup.wal_ground import HBA, PASSWORD, SLOT, Primary
 
 WANTED = Wanted(role=ROLE, room=2**30)
@@ -160,3 +163,29 @@ def test_a_role_that_is_no_superuser_is_told_so(primary: Primary) -> None:
     seen = acting.look(primary.remote, WANTED, PASSWORD, SLOT, primary.programs)
     (said,) = policy.lacks(seen)
     assert "no superuser" in said
+
+
+def test_the_job_that_does_it_tells_what_it_has_changed(primary: Primary, tmp_path: Path) -> None:
+    (tmp_path / "role").write_text(f"{PASSWORD}\n")
+    (tmp_path / "admin").write_text("unused\n")
+    reach = Reach(
+        host=primary.admin.host,
+        port=primary.port,
+        user="postgres",
+        password_file=str(tmp_path / "admin"),
+    )
+    about = {"slot": SLOT, "role": ROLE, "room": 2**30, "password_file": str(tmp_path / "role")}
+    told = {"source": "db", "kind": Kind.POSTGRES, "reach": reach}
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    first = working.done(working.job("prepare", NOWHERE, primary=about, **told), spool)
+    assert [line[0] for line in first.answer.findings] == ["+", "+", "~", "+"]
+    assert PASSWORD not in first.stdout + first.log
+    again = working.done(working.job("prepare", NOWHERE, primary=about, **told), spool)
+    assert again.answer.findings == ()
+    undo = working.job("prepare", NOWHERE, primary={**about, "undo": True}, **told)
+    assert len(working.done(undo, spool).answer.findings) == 3
+    assert hba(primary) == HBA and working.empty(spool)
+    (tmp_path / "role").unlink()
+    failed = working.run(working.job("prepare", NOWHERE, primary=about, **told), spool)
+    assert "the password of quorate_wal cannot be read" in failed.why

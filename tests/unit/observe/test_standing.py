@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from quorate.errors import EngineError
+from quorate.fleet.backup import Backup, Controller, Repository
+from quorate.fleet.base import SecretSource
 from quorate.fleet.model import Engine, Fleet, Role, Stack
 from quorate.fleet.observed import (
     ObservedContainer,
@@ -244,3 +246,46 @@ def test_services_no_longer_in_the_files_are_told() -> None:
     standing = stand(replace(snapshot, services=(*snapshot.services, old, foreign)))
     assert standing.strangers == ("theirs", "web_old")
     assert [trouble.subject for trouble in standing.troubles] == ["web_old"]
+
+
+def own(name: str, **labels: str) -> ObservedService:
+    return ObservedService(
+        id=f"id-{name}", name=name, replicas=1, labels={"quorate.job.fleet": fleet().name, **labels}
+    )
+
+
+def with_repository() -> Fleet:
+    repository = Repository(name="near", place="local", password=SecretSource(environment="P"))
+    return fleet().model_copy(update={"backup": Backup(repositories=(repository,))})
+
+
+def test_the_controller_is_looked_for_where_there_are_repositories() -> None:
+    gathered = Gathered(snapshot=seen(task(1)), swarm=True)
+    (trouble,) = assess(with_repository(), gathered).troubles
+    assert trouble.subject == "quorate-controller"
+    assert "not deployed" in trouble.what and "`quorate up`" in trouble.todo
+    assert assess(fleet(), gathered).troubles == ()
+    off = with_repository().backup.model_copy(update={"controller": Controller(on=False)})
+    without = with_repository().model_copy(update={"backup": off})
+    assert assess(without, gathered).troubles == ()
+
+
+def test_own_services_are_shown_and_are_no_strangers() -> None:
+    found = seen(task(1))
+    name = "quorate-controller"
+    controller = own(name, **{"quorate.serve": "office"})
+    receiver = own("quorate-wal-db", **{"quorate.wal": "db"})
+    running = replace(task(2), service_id=f"id-{name}")
+    snapshot = replace(
+        found,
+        services=(*found.services, controller, receiver, own("quorate-store-near")),
+        tasks=(*found.tasks, running),
+    )
+    found_own = assess(with_repository(), Gathered(snapshot=snapshot, swarm=True))
+    assert [(one.name, one.where) for one in found_own.own] == [
+        (name, ("a",)),
+        ("quorate-wal-db", ()),
+    ]
+    assert found_own.strangers == ()
+    (trouble,) = found_own.troubles
+    assert (trouble.subject, trouble.what) == ("quorate-wal-db", "does not run")

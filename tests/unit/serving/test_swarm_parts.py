@@ -8,8 +8,9 @@ import pytest
 
 from quorate.deploy import lock
 from quorate.errors import LockedError
+from quorate.fleet.own import LOCK, NOTES
 from quorate.serving.memory import recalled
-from quorate.serving.swarm import LASTS_SECONDS, LOCK, NOTES, Swarm, SwarmNotes, holding
+from quorate.serving.swarm import LASTS_SECONDS, Swarm, SwarmNotes, holding
 from quorate.tools import clock, process
 from tests.fakes.configs import FakeConfigs
 

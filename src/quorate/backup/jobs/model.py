@@ -39,7 +39,8 @@ class Work(StrEnum):
     copy and compare. `restore`: restore a copy somewhere else, or over its source. `forget`:
     apply retention; `prune`: give back the room. `catalogue`: list the copies. `check`: look
     for stale locks and damage. `create`: make the repository, with the chunks of `origin` where
-    that is given; one that is there stays.
+    that is given; one that is there stays. `prepare`: make a Postgres ready for its write-ahead
+    log to be received, or undo that.
     """
 
     BACKUP = "backup"
@@ -51,6 +52,7 @@ class Work(StrEnum):
     CATALOGUE = "catalogue"
     CHECK = "check"
     CREATE = "create"
+    PREPARE = "prepare"
 
 
 class At(Model):
@@ -72,6 +74,10 @@ class At(Model):
     region: str | None = None
 
 
+NOWHERE = At(name="", place="local", location="", password_file="")
+"""The repository of a job that has none: `prepare`."""
+
+
 class Reach(Model):
     """A database server as a job reaches it: by name in a network they share.
 
@@ -90,6 +96,20 @@ class Mounted(Model):
 
     name: str
     path: str
+
+
+class Primary(Model):
+    """What a Postgres needs so that its log can be received (`quorate.backup.policy.primary`).
+
+    `room`: bytes a slot may hold back. `password_file`: of `role`, inside the job. `undo`: it is
+    put back as it was.
+    """
+
+    slot: str
+    role: str
+    room: int
+    password_file: str
+    undo: bool = False
 
 
 class Job(Model):
@@ -122,6 +142,7 @@ class Job(Model):
     kind: Kind | None = None
     sources: tuple[str, ...] = ()
     reach: Reach | None = None
+    primary: Primary | None = None
     volumes: tuple[Mounted, ...] = ()
     sqlite: tuple[str, ...] = ()
     still: bool = False

@@ -15,6 +15,7 @@ from quorate.backup.jobs.model import Job
 NETWORK = "quorate-backup"
 JOB_PREFIX = "quorate-job"
 STORE_PREFIX = "quorate-store"
+RECEIVER_PREFIX = "quorate-wal"
 SECRET_PREFIX = "quorate-backup"
 MAX_SERVICE = 63
 MAX_SECRET = 57
@@ -55,6 +56,11 @@ def service_name(job: Job) -> str:
 def store_name(repository: str) -> str:
     """The name of the service that serves a repository."""
     return _fitted((STORE_PREFIX, repository), MAX_SERVICE)
+
+
+def receiver_name(source: str) -> str:
+    """The name of the service that receives a Postgres' write-ahead log."""
+    return _fitted((RECEIVER_PREFIX, _slug(source)), MAX_SERVICE)
 
 
 def secret_name(*parts: str) -> str:

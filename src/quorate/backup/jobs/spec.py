@@ -15,6 +15,7 @@ from typing import Any
 from quorate.backup.jobs.model import STORE, VARIABLE, Job
 from quorate.backup.jobs.names import NETWORK, service_name, store_name
 from quorate.backup.jobs.needs import Mount, Secret, Start
+from quorate.fleet import own
 from quorate.fleet.backup import Repository
 
 Spec = dict[str, Any]
@@ -24,10 +25,10 @@ LABEL_WORK = "quorate.job.work"
 LABEL_SOURCE = "quorate.job.source"
 LABEL_REPOSITORY = "quorate.job.repository"
 LABEL_SERVER = "quorate.job.server"
-LABEL_FLEET = "quorate.job.fleet"
+LABEL_FLEET = own.LABEL_FLEET
 LABEL_STARTED = "quorate.job.started"
 LABEL_DEADLINE = "quorate.job.deadline"
-LABEL_STORE = "quorate.store"
+LABEL_STORE = own.LABEL_STORE
 LABEL_SPEC = "quorate.store.spec"
 """Not `quorate.fleet`: what has that and is in no stack is removed by `quorate up`."""
 

@@ -146,6 +146,7 @@ def secrets_of(job: Job) -> tuple[str, ...]:
         if at is not None:
             files += [at.password_file, *_secret_files(at)]
     files += [reach.password_file for reach in (job.reach, job.target) if reach is not None]
+    files += [job.primary.password_file] if job.primary is not None else []
     found: set[str] = set()
     for path in filter(None, files):
         try:

@@ -17,6 +17,7 @@ from quorate.backup.runner import answers, bringing, keeping, looking, reach
 from quorate.backup.runner.backup import backup
 from quorate.backup.runner.create import create
 from quorate.backup.runner.ending import Ending, Over
+from quorate.backup.runner.prepare import prepare
 from quorate.backup.runner.prove import prove
 from quorate.backup.runner.restore import restore
 from quorate.backup.runner.room import clear, room
@@ -96,6 +97,8 @@ def _do(job: Job, spool: Path, say: Saying, outcome: Outcome, rooms: list[Path])
         own = stack.enter_context(room(spool))
         rooms.append(own)
         setting = Setting(job=job, room=own, say=say, ends=ends)
+        if job.work is Work.PREPARE:
+            return prepare(setting, outcome)
         there = stack.enter_context(reach.repository(job.repository))
         origin = stack.enter_context(reach.repository(job.origin)) if job.origin else None
         return WORKS[job.work](setting, there, origin, outcome)

@@ -18,6 +18,8 @@ from quorate.backup.policy.manifests import Restored
 from quorate.backup.sources import base, copied
 from quorate.errors import MachineError
 
+SAME_TIME = 946_684_800
+"""Files in an archive are of 2000-01-01: what counts of them is what is in them."""
 LARGEST_BYTES = 64 * 2**20
 """More than any fleet's files take: what is larger is no configuration."""
 
@@ -98,6 +100,8 @@ def packed(files: Iterable[Path], directory: Path, *, secret: Iterable[Path] = (
                 entry = archive.gettarinfo(str(path), arcname=_name(path, directory))
                 entry.uid = entry.gid = 0
                 entry.uname = entry.gname = ""
+                # Another checkout of the same files is the same archive.
+                entry.mtime, entry.mode = SAME_TIME, 0o755 if entry.mode & 0o100 else 0o644
                 if entry.isfile():
                     with path.open("rb") as content:
                         archive.addfile(entry, content)

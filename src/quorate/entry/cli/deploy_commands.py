@@ -97,7 +97,7 @@ def rollback(
 
 
 def down(fleet: Path = FLEET, lab: bool = LAB, yes: bool = YES, as_json: bool = JSON) -> None:
-    """Remove the fleet's stacks. Volumes, secrets and the history stay."""
+    """Remove the fleet's stacks and its controller. Volumes, their secrets and the history stay."""
     from quorate import workflows
     from quorate.entry.cli.output import print_json
     from quorate.entry.cli.progress import reporter
@@ -114,7 +114,7 @@ def down(fleet: Path = FLEET, lab: bool = LAB, yes: bool = YES, as_json: bool = 
     if as_json:
         print_json({"removed": list(removed)})
     else:
-        typer.echo(f"removed {len(removed)} stacks; volumes, secrets and the history stay")
+        typer.echo(f"removed {len(removed)} stacks; volumes, their secrets and the history stay")
 
 
 def history(fleet: Path = FLEET, lab: bool = LAB, as_json: bool = JSON) -> None:

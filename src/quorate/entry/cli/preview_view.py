@@ -21,21 +21,20 @@ def render(seen: Preview, out: Console) -> None:
     """Print what will change, most important first; nothing secret is in it."""
     if seen.nothing_to_do:
         out.print("nothing to do: the fleet is as wanted")
-        return
     for line in lines(seen):
         out.print(line)
 
 
 def lines(seen: Preview) -> Iterator[str]:
     """The preview as marked-up lines."""
-    for step in seen.steps:
+    for step in (*seen.steps, *seen.beside.steps):
         yield f"[cyan]•[/] {_plain(step)}"
     for name in seen.foreseen.networks:
         yield f"[green]+[/] network {_plain(name)}"
     labels = sum(len(change.put) for change in seen.foreseen.labels)
     if labels:
         yield f"[green]+[/] {labels} labels on {len(seen.foreseen.labels)} servers"
-    changes = seen.changes
+    changes = seen.all_changes
     if changes.added:
         yield f"[green]+[/] {len(changes.added)} new services: {_names(changes.added)}"
     for change in changes.changed:
@@ -47,6 +46,8 @@ def lines(seen: Preview) -> Iterator[str]:
             f"[yellow]![/] {_plain(image)} is in no registry: each server runs the one it has, "
             "and a newer build is not noticed"
         )
+    for finding in seen.beside.findings:
+        yield f"[yellow]![/] {_plain(finding)}"
     if seen.homecoming:
         yield (
             f"[cyan]↩[/] {len(seen.homecoming)} go home, or start there again: "
@@ -69,13 +70,13 @@ def render_result(result: UpResult, out: Console) -> None:
     if result.outcome == "unchanged":
         out.print("[green]✓[/] nothing to do: every service is as wanted and at home")
     elif result.outcome == "healthy":
-        out.print(
-            f"[green]✓[/] healthy: {total} services after {result.seconds:.0f} s "
-            f"[dim](deployment {result.record})[/]"
-        )
+        number = f" [dim](deployment {result.record})[/]" if result.record is not None else ""
+        out.print(f"[green]✓[/] healthy: {total} services after {result.seconds:.0f} s{number}")
     for name, places in sorted(result.away.items()):
         where = ", ".join(places) or "not running"
         out.print(f"[yellow]![/] {_plain(name)} is away from home: {_plain(where)}")
+    for finding in result.findings if result.outcome != "dry-run" else ():
+        out.print(f"[yellow]![/] {_plain(finding)}")
     for failure in result.failures:
         out.print(f"[red]✗[/] [bold]{_plain(failure.swarm_name)}[/]: {_plain(failure.why)}")
         for line in failure.log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,12 @@ def serve(
     socket: Path | None = typer.Option(
         None, "--socket", help="The socket of a manager's engine here, in place of ssh."
     ),
+    deployed: Path | None = typer.Option(
+        None,
+        "--deployed",
+        help="A directory with the fleet as `quorate up` has deployed it, in place of a fleet "
+        "file: so it runs in the swarm.",
+    ),
     lab: bool = typer.Option(False, "--lab", help="Work on the lab of this fleet."),
 ) -> None:
     """Back up, copy off-site, prove and tidy up when it is due, until Ctrl-C or SIGTERM.
@@ -54,25 +60,48 @@ def serve(
     from quorate.serving.parts import Parts
     from quorate.serving.swarm import SwarmNotes, SwarmStarter, holding
     from quorate.tools import clock
-    from quorate.workflows import open_fleet
 
     settings = _settings(listen, every)
-    opened = open_fleet(fleet, lab=lab)
-    encrypt = opened.fleet.swarm.encrypt_networks and (
-        opened.lab is None or opened.lab.features.encrypted_overlay
-    )
-    with _swarm(opened.fleet, socket, encrypt) as swarm:
+    given = _deployed(deployed) if deployed else _opened(fleet, lab=lab)
+    with _swarm(given, socket) as swarm:
         parts = Parts(
             starter=SwarmStarter(swarm),
             sight=swarm,
             notes=SwarmNotes(swarm),
-            messenger=Post(opened.fleet, _say),
+            messenger=Post(given.fleet, _say),
             now=clock.now,
             say=_say,
-            heartbeat=heartbeat_of(opened.fleet),
+            heartbeat=heartbeat_of(given.fleet),
             chores={"quiesce": swarm.end_stale_quiesces},
         )
-        loop(opened.fleet, parts, holding(swarm.manager, opened.fleet.name), settings)
+        loop(given.fleet, parts, holding(swarm.manager, given.fleet.name), settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """A fleet to decide for; `files`: an archive of its files, where they are here."""
+
+    fleet: Fleet
+    encrypt: bool
+    files: bytes | None
+
+
+def _deployed(directory: Path) -> _Given:
+    # Nothing of planning is imported: its libraries are not in the image.
+    from quorate.backup.services.given import read_given
+
+    fleet, files = read_given(directory)
+    return _Given(fleet=fleet, encrypt=fleet.swarm.encrypt_networks, files=files)
+
+
+def _opened(path: Path, *, lab: bool) -> _Given:
+    from quorate.backup.jobs.fleetfiles import archive
+    from quorate.workflows import open_fleet
+
+    opened = open_fleet(path, lab=lab)
+    able = opened.lab is None or opened.lab.features.encrypted_overlay
+    encrypt = opened.fleet.swarm.encrypt_networks and able
+    return _Given(fleet=opened.fleet, encrypt=encrypt, files=archive(opened.fleet))
 
 
 def _say(text: str) -> None:
@@ -101,7 +130,7 @@ def _settings(listen: str | None, every: str) -> Settings:
 
 
 @contextmanager
-def _swarm(fleet: Fleet, socket: Path | None, encrypt: bool) -> Iterator[Swarm]:
+def _swarm(given: _Given, socket: Path | None) -> Iterator[Swarm]:
     """The swarm: by an engine beside us, or by any manager over ssh."""
     from quorate.observe.connect import Connections
     from quorate.serving.swarm import Swarm
@@ -110,18 +139,31 @@ def _swarm(fleet: Fleet, socket: Path | None, encrypt: bool) -> Iterator[Swarm]:
     if socket is not None:
         client = docker.connect_socket(socket)
         try:
-            yield Swarm(fleet=fleet, manager=lambda: client, say=_say, encrypt=encrypt)
+            yield Swarm(
+                fleet=given.fleet,
+                manager=lambda: client,
+                say=_say,
+                encrypt=given.encrypt,
+                files=given.files,
+            )
         finally:
             client.close()
         return
-    with Connections(fleet, patience=PATIENCE_SECONDS) as connections:
+    with Connections(given.fleet, patience=PATIENCE_SECONDS) as connections:
 
         def manager() -> DockerClient:
             connections.renew()
             return connections.manager().client
 
         volumes = _volumes(connections)
-        yield Swarm(fleet=fleet, manager=manager, say=_say, encrypt=encrypt, volumes=volumes)
+        yield Swarm(
+            fleet=given.fleet,
+            manager=manager,
+            say=_say,
+            encrypt=given.encrypt,
+            volumes=volumes,
+            files=given.files,
+        )
 
 
 def _volumes(connections: Connections) -> Callable[[], Mapping[str, Collection[str]]]:

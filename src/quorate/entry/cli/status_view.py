@@ -56,6 +56,12 @@ def view(standing: Standing, *, height: int | None = None) -> Group:
     )
     room = max(3, height - used) if height else None
     parts += [Text(), _services(standing.services, room)]
+    if standing.own:
+        said = ", ".join(
+            f"{one.name} on {', '.join(one.where)}" for one in standing.own if one.running
+        )
+        if said:
+            parts += [Text(), Text.from_markup(f"[dim]beside the stacks: {escape(said)}[/]")]
     if standing.strangers and not height:
         names = ", ".join(standing.strangers)
         parts += [Text(), Text.from_markup(f"[dim]not in the fleet file: {escape(names)}[/]")]

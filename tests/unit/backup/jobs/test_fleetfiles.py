@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -44,4 +45,7 @@ def test_every_file_but_the_secret_ones_is_packed_and_always_alike(tmp_path: Pat
         names = packed.getnames()
     assert names == ["compose.yaml", "fleet.yaml", "pages/index.html", "web.env"]
     assert b"hunter" not in gzip.decompress(made)
+    assert archive(fleet) == made
+    os.utime(tmp_path / "web.env", (1, 1))
+    (tmp_path / "web.env").chmod(0o600)
     assert archive(fleet) == made

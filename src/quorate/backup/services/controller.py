@@ -6,24 +6,14 @@ starts it on another one, and the lock (`serving/swarm.py`) keeps two from decid
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from quorate.backup.jobs.model import ENGINE
+from quorate.backup.jobs.model import ENGINE, SECRETS
 from quorate.backup.jobs.needs import Secret
-from quorate.serving.loop import PORT
+from quorate.backup.services.form import NANO, Spec, file_of, labelled
+from quorate.fleet.own import CONTROLLER, LABEL_CONTROLLER, PORT
 
-Spec = dict[str, Any]
-
-NAME = "quorate-controller"
-LABEL = "quorate.serve"
-LABEL_SPEC = "quorate.serve.spec"
-"""Not `quorate.fleet`: what has that and is in no stack is removed by `quorate up`."""
-
-NANO = 1_000_000_000
 END_SECONDS = 30
 MEMORY = 512 * 2**20
 """At most: it holds the list of copies, and restic runs elsewhere."""
@@ -35,26 +25,16 @@ HEALTH = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
-    """A config of the swarm as a file in the controller: the fleet file, a compose file."""
-
-    path: str
-    config: str
-    identity: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Wish:
     """What the controller of a fleet runs with.
 
-    `fleet_file`: its path inside, one of `files`. `secrets` are files in `/run/secrets`, `ids` by
-    deployed name. `networks`: where Prometheus finds it at `quorate-controller:9912`.
+    `secrets` are files in `/run/secrets`; `named` has their deployed names by plain name, `ids`
+    their ids by deployed name (none while nothing is deployed). `networks`: where Prometheus
+    finds it at `quorate-controller:9912`.
     """
 
     fleet: str
     image: str
-    fleet_file: str
-    files: Sequence[File]
     secrets: Sequence[Secret] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     ids: Mapping[str, str] = field(default_factory=dict)
@@ -66,14 +46,13 @@ def controller_spec(wish: Wish) -> Spec:
     container = {
         "Image": wish.image,
         "Command": [
-            *("quorate", "serve", wish.fleet_file),
+            *("quorate", "serve", "--deployed", SECRETS),
             *("--socket", ENGINE, "--listen", f"0.0.0.0:{PORT}"),
         ],
         "Init": True,
         "StopGracePeriod": END_SECONDS * NANO,
         "Mounts": [{"Type": "bind", "Source": ENGINE, "Target": ENGINE}],
-        "Configs": [_file(one) for one in wish.files],
-        "Secrets": [_secret(one, wish) for one in wish.secrets],
+        "Secrets": [file_of(one, wish.named, wish.ids) for one in wish.secrets],
         "Healthcheck": {
             "Test": ["CMD", "python3", "-c", HEALTH],
             "Interval": 30 * NANO,
@@ -83,7 +62,7 @@ def controller_spec(wish: Wish) -> Spec:
         },
     }
     spec: Spec = {
-        "Name": NAME,
+        "Name": CONTROLLER,
         "TaskTemplate": {
             "ContainerSpec": container,
             "Placement": {"Constraints": ["node.role==manager"]},
@@ -96,22 +75,4 @@ def controller_spec(wish: Wish) -> Spec:
         "UpdateConfig": {"Parallelism": 1, "Order": "stop-first"},
         "EndpointSpec": {"Mode": "dnsrr"},
     }
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-    return {**spec, "Labels": {LABEL: wish.fleet, LABEL_SPEC: digest}}
-
-
-def _file(one: File) -> Spec:
-    return {
-        "ConfigID": one.identity,
-        "ConfigName": one.config,
-        "File": {"Name": one.path, "UID": "0", "GID": "0", "Mode": 0o444},
-    }
-
-
-def _secret(one: Secret, wish: Wish) -> Spec:
-    deployed = one.deployed or wish.named[one.name]
-    return {
-        "SecretID": wish.ids[deployed],
-        "SecretName": deployed,
-        "File": {"Name": one.file, "UID": "0", "GID": "0", "Mode": 0o400},
-    }
+    return labelled(spec, wish.fleet, {LABEL_CONTROLLER: wish.fleet})

@@ -6,13 +6,12 @@ import json
 from dataclasses import replace
 
 from quorate.backup.jobs.needs import Secret
-from quorate.serving.service import File, Wish, controller_spec
+from quorate.backup.services.controller import Wish, controller_spec
+from quorate.fleet.own import LABEL_SPEC, is_own
 
 WISH = Wish(
     fleet="office",
     image="quorate:1",
-    fleet_file="/fleet/fleet.yaml",
-    files=(File(path="/fleet/fleet.yaml", config="quorate-fleet-v1", identity="c1"),),
     secrets=(Secret(file="nas", name="quorate-backup-nas", value=b"planted"),),
     named={"quorate-backup-nas": "quorate-backup-nas-v2"},
     ids={"quorate-backup-nas-v2": "s2"},
@@ -25,20 +24,19 @@ def test_one_replica_on_a_manager_with_its_engine() -> None:
     task = spec["TaskTemplate"]
     assert spec["Mode"] == {"Replicated": {"Replicas": 1}}
     assert task["Placement"] == {"Constraints": ["node.role==manager"]}
+    assert task["RestartPolicy"]["Condition"] == "any"
     container = task["ContainerSpec"]
     assert container["Mounts"][0]["Source"] == "/var/run/docker.sock"
-    assert container["Command"][:3] == ["quorate", "serve", "/fleet/fleet.yaml"]
+    assert container["Command"][:4] == ["quorate", "serve", "--deployed", "/run/secrets"]
     assert container["Secrets"][0]["SecretID"] == "s2"
     assert container["Secrets"][0]["File"]["Name"] == "nas"
-    assert container["Configs"][0]["File"]["Name"] == "/fleet/fleet.yaml"
     assert spec["UpdateConfig"]["Order"] == "stop-first"
     assert "planted" not in json.dumps(spec)
 
 
-def test_its_label_tells_of_a_change() -> None:
-    one, same = controller_spec(WISH), controller_spec(WISH)
-    other = controller_spec(replace(WISH, image="quorate:2"))
-    label = "quorate.serve.spec"
-    assert one["Labels"][label] == same["Labels"][label] != other["Labels"][label]
-    assert one["Labels"]["quorate.serve"] == "office"
+def test_its_label_tells_of_a_change_and_ids_are_none() -> None:
+    one, same = controller_spec(WISH), controller_spec(replace(WISH, ids={}))
+    other = controller_spec(replace(WISH, named={"quorate-backup-nas": "quorate-backup-nas-v3"}))
+    assert one["Labels"][LABEL_SPEC] == same["Labels"][LABEL_SPEC] != other["Labels"][LABEL_SPEC]
+    assert is_own(one["Labels"], "office") and not is_own(one["Labels"], "other")
     assert "quorate.fleet" not in one["Labels"]  # `quorate up` would remove it

@@ -1,0 +1,1 @@
+"""Services of Quorate's own that `quorate up` deploys: the controller, receivers of logs."""
