@@ -114,6 +114,7 @@ def write(directory: Path, place: Path) -> None:
             verbs = [asdict(one) for one in here.verbs[begun:]]
             found[part] = {
                 "machine": machine.describe(),
+                "services": len(here.desired().services),
                 "sizes": {"name": name, **asdict(amounts)},
                 "raw": raw,
                 "verbs": [{key: one[key] for key in ("words", "code", "seconds")} for one in verbs],
@@ -151,9 +152,11 @@ def written(directory: Path, found: Mapping[str, Raw]) -> None:
     }
     (directory / f"{NAME}.json").write_text(json.dumps(data, indent=1) + "\n")
     lines = [line for name, one in ordered.items() for line in PARTS[name].section(one["raw"])]
-    where = {name: one["machine"] for name, one in ordered.items()}
-    sizes = next(iter(ordered.values()))["sizes"]
-    text = office_page.page(where, sizes, targets, lines)
+    where = {
+        name: {**one["machine"], "amounts": one["sizes"]["name"], "services": one["services"]}
+        for name, one in ordered.items()
+    }
+    text = office_page.page(where, targets, lines)
     (directory / f"{NAME}.md").write_text(text)
     ran = jobs(ordered["copies"]["raw"]["run"]["answer"]) if "copies" in ordered else ()
     (directory / f"{NAME}.svg").write_text(office_page.picture(ran))

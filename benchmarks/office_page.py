@@ -19,14 +19,11 @@ STYLE = (
 WORDS = {True: "met", False: "**not met**", None: "not tried"}
 
 
-def page(
-    where: Mapping[str, Raw], sizes: Raw, targets: Sequence[Target], sections: Iterable[str]
-) -> str:
+def page(where: Mapping[str, Raw], targets: Sequence[Target], sections: Iterable[str]) -> str:
     """The page.
 
     Args:
-        where: part → the machine and day that it was measured on.
-        sizes: what was generated, by name.
+        where: part → the machine and day that it was measured on, and `amounts`, `services`.
         sections: what each part says of itself, in lines.
     """
     return "\n".join(
@@ -39,7 +36,9 @@ def page(
             "",
             *_measured(where),
             "",
-            f"Amounts: {sizes['name']}. Repeat with `python -m benchmarks.run {NAME}`;",
+            "Of the office's services those are run that have the data: all of its tasks would",
+            "leave two processors nothing else to do. Their memory is that of a small machine.",
+            f"Repeat with `python -m benchmarks.run {NAME}`;",
             "`QUORATE_OFFICE_BACKUPS=data,copies,flips,wal,controller` names some of the parts,",
             "`QUORATE_OFFICE_SIZES=small` makes less data, `QUORATE_OFFICE_WHOLE=1` takes all of",
             "the office's services.",
@@ -67,7 +66,8 @@ def _measured(where: Mapping[str, Raw]) -> Iterator[str]:
     for part, one in where.items():
         words = (
             f"{one['measured']}, {one['threads']} threads, {int(one['memory']) / 2**30:.0f} GiB, "
-            f"{one['system']}, kernel {one['kernel']}"
+            f"{one['system']}, kernel {one['kernel']}; {one['services']} services, "
+            f"amounts: {one['amounts']}"
         )
         by_place.setdefault(words, []).append(part)
     for words, parts in by_place.items():

@@ -281,18 +281,19 @@ def test_a_metric_is_read_with_labels_and_without() -> None:
 
 
 def test_parts_are_written_beside_former_ones(tmp_path: Path) -> None:
-    sizes = {"name": "tiny"}
+    about: dict[str, Any] = {"machine": WHERE, "sizes": {"name": "tiny"}, "services": 8}
     office_backups.written(
         tmp_path,
-        {"data": {"machine": WHERE, "sizes": sizes, "raw": made(2**30, 10**6, 10**5)}},
+        {"data": {**about, "raw": made(2**30, 10**6, 10**5)}},
     )
     found = office_backups.former(tmp_path / "office-backups.json")
-    found["copies"] = {"machine": WHERE, "sizes": sizes, "raw": copies_raw(4, "failed", RUN)}
+    found["copies"] = {**about, "raw": copies_raw(4, "failed", RUN)}
     office_backups.written(tmp_path, found)
     kept = json.loads((tmp_path / "office-backups.json").read_text())
     assert list(kept["parts"]) == ["data", "copies"]
     text = (tmp_path / "office-backups.md").read_text()
     assert "Measured (data, copies): 2026-01-01, 2 threads, 24 GiB" in text
+    assert "8 services, amounts: tiny." in text
     assert "| data | Postgres' data | at least 1 GiB | 1.00 GiB | met |" in text
     assert "exit code 4, 2 jobs failed, 30 s | **not met** |" in text
     assert "| wal | all of it |  |  | not tried |" in text
