@@ -33,7 +33,7 @@ SELECT extract(epoch FROM clock_timestamp()), json_build_object(
 class Session:
     """One psql that answers a statement with a line."""
 
-    def __init__(self, told: dict) -> None:
+    def __init__(self, told: dict[str, str]) -> None:
         where = f"host={told['host']} user={told['user']} dbname={told['database']}"
         limits = "connect_timeout=10 keepalives_idle=2 tcp_user_timeout=5000"
         self.psql = subprocess.Popen(
@@ -45,11 +45,13 @@ class Session:
 
     def do(self, script: str) -> None:
         """Have it do what answers nothing."""
+        assert self.psql.stdin is not None
         self.psql.stdin.write(script + "\n")
 
     def ask(self, statement: str) -> str:
         """A line of an answer; empty when it has ended."""
         self.do(statement)
+        assert self.psql.stdout is not None
         return self.psql.stdout.readline().strip()
 
 
