@@ -103,7 +103,7 @@ def write(directory: Path, place: Path) -> None:
     asked = chosen(os.environ.get(SOME, ""))
     name, amounts = amounts_asked()
     found = former(directory / f"{NAME}.json")
-    fleet = office_fleet.write(place, wal="wal" in asked, controller="controller" in asked)
+    fleet = office_fleet.write(place)
     with running(fleet, place, office_fleet.ENVIRONMENT) as here:
         for part in asked:
             begun = len(here.verbs)

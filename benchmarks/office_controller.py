@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchmarks import office_fleet
 from benchmarks.measure import FailedError
 from benchmarks.office_ground import Ground, Task, until
 from benchmarks.office_verdict import Raw, Target
@@ -60,7 +61,10 @@ def measure(here: Ground) -> dict[str, Any]:
     Raises:
         FailedError: there is no controller, or it never begins the work that is to be interrupted.
     """
-    return {"cases": [_case(here, *one) for one in cases(os.environ.get(CASES, ""))]}
+    asked = cases(os.environ.get(CASES, ""))
+    office_fleet.often(here.fleet)
+    here.up()
+    return {"cases": [_case(here, *one) for one in asked]}
 
 
 def _case(here: Ground, work: str, way: str) -> dict[str, Any]:

@@ -102,14 +102,11 @@ FILLED = (
 """What is given data; the others have what they start with."""
 
 
-def write(
-    place: Path, *, name: str = "office-backups", wal: bool = False, controller: bool = False
-) -> Path:
+def write(place: Path, *, name: str = "office-backups") -> Path:
     """Copy the office there, as it is measured; the fleet file.
 
-    Args:
-        wal: stream the large Postgres' log to wsasus.
-        controller: have one, which else is left out so that nothing runs beside what is measured.
+    It has neither a log that is streamed nor a controller, so that nothing runs beside what is
+    measured: see `stream` and `often`.
     """
     home = place / "office"
     shutil.copytree(OFFICE, home)
@@ -119,18 +116,38 @@ def write(
         used = _trim(home, fleet)
         fleet["secrets"] = {key: fleet["secrets"][key] for key in sorted(used)}
     fleet["name"] = name
-    backup = fleet["backup"]
-    backup["repositories"]["s3"] = S3
-    sources = backup.setdefault("sources", {})
-    if wal:
-        sources["gibd-postgres"] = {"wal": {"server": "wsasus"}}
-    if controller:
-        sources |= OFTEN
-        backup["copy"] = {"every": "*/3 * * * *"}
-    elif "controller" in Backup.model_fields:
-        backup["controller"] = False
-    path.write_text(yaml.safe_dump(fleet, sort_keys=False, allow_unicode=True))
+    fleet["backup"]["repositories"]["s3"] = S3
+    _controller(fleet["backup"], on=False)
+    _dump(path, fleet)
     return path
+
+
+def stream(path: Path) -> None:
+    """Have the large Postgres' log streamed to wsasus."""
+    fleet = yaml.safe_load(path.read_text())
+    sources = fleet["backup"].setdefault("sources", {})
+    sources["gibd-postgres"] = {"wal": {"server": "wsasus"}}
+    _dump(path, fleet)
+
+
+def often(path: Path) -> None:
+    """Have a controller that backs up and copies again and again."""
+    fleet = yaml.safe_load(path.read_text())
+    backup = fleet["backup"]
+    backup["sources"] = {**backup.get("sources", {}), **OFTEN}
+    backup["copy"] = {"every": "*/3 * * * *"}
+    _controller(backup, on=True)
+    _dump(path, fleet)
+
+
+def _controller(backup: dict[str, Any], *, on: bool) -> None:
+    """Say whether there is one, where that can be said."""
+    if "controller" in Backup.model_fields:
+        backup["controller"] = on
+
+
+def _dump(path: Path, fleet: Mapping[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(fleet, sort_keys=False, allow_unicode=True))
 
 
 def _trim(home: Path, fleet: dict[str, Any]) -> set[str]:

@@ -14,7 +14,6 @@ from typing import Any
 
 from benchmarks.drills import QUORATE, lab_of
 from benchmarks.measure import FailedError
-from quorate.backup.policy.wal import receivers
 from quorate.errors import QuorateError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
@@ -245,10 +244,7 @@ def running(fleet: Path, place: Path, more: Mapping[str, str]) -> Iterator[Groun
 
 
 def make_directories(here: Ground) -> None:
-    """The directories of repositories and of the log, which Quorate does not make by itself."""
+    """The directories of repositories, which Quorate does not make by itself."""
     for repository in here.desired().backup.repositories:
         if repository.place == "local" and repository.server is not None:
             here.on(repository.server, "mkdir", "-m", "700", "-p", repository.path)
-    for receiver in receivers(here.desired()):
-        if receiver.server is not None:
-            here.on(receiver.server, "mkdir", "-m", "700", "-p", receiver.path)

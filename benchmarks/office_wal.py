@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks import office_fleet
 from benchmarks.measure import FailedError
 from benchmarks.office_data import filled
 from benchmarks.office_ground import Ground, Task, until
@@ -26,7 +27,7 @@ from quorate.deploy.values import read_value
 DATABASE, USER, SECRET = "gibd", "gibd", "gibd_postgres_password"
 LABEL_RECEIVER = "quorate.wal"
 MISSING_SECONDS = 2.0
-PROTECTED_SECONDS = 1800.0
+PROTECTED_SECONDS, STARTED_SECONDS = 1800.0, 180.0
 STATES = (5.0, 10.0, 15.0)
 """Seconds after which the writer records the state."""
 PAUSE = 0.02
@@ -78,6 +79,10 @@ def measure(here: Ground) -> dict[str, Any]:
     Raises:
         FailedError: there is no receiver, it never protects, or nothing can be restored.
     """
+    office_fleet.stream(here.fleet)
+    for one in receivers(here.desired()):
+        here.on(one.server or "", "mkdir", "-m", "700", "-p", one.path)
+    here.up()
     receiver, task, image = _receiver(here)
     waited = until(lambda: _protected(here, receiver), PROTECTED_SECONDS)
     if waited is None:
@@ -88,6 +93,7 @@ def measure(here: Ground) -> dict[str, Any]:
         raise FailedError(f"{receiver.service} does not run")
     told = {
         "host": f"tasks.{home.swarm_name}",
+        "port": 5432,
         "user": USER,
         "database": DATABASE,
         "password": _password(here),
@@ -123,12 +129,19 @@ def measure(here: Ground) -> dict[str, Any]:
 def _receiver(here: Ground) -> tuple[Receiver, Task, str]:
     """The receiver, its task and image."""
     found = [one for one in receivers(here.desired()) if one.source == "gibd-postgres"]
+    until(lambda: _tasks(here), STARTED_SECONDS)
     services = here.services(LABEL_RECEIVER)
-    for name, raw in services.items():
-        task = here.task(name)
-        if found and task is not None and raw["Spec"]["Labels"][LABEL_RECEIVER] == found[0].source:
+    for name, task in _tasks(here).items():
+        raw = services[name]
+        if found and raw["Spec"]["Labels"][LABEL_RECEIVER] == found[0].source:
             return found[0], task, str(raw["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
     raise FailedError(f"no receiver of gibd-postgres' log runs; there are: {sorted(services)}")
+
+
+def _tasks(here: Ground) -> dict[str, Task]:
+    """The receivers that run, by the names of their services."""
+    found = {name: here.task(name) for name in here.services(LABEL_RECEIVER)}
+    return {name: task for name, task in found.items() if task is not None}
 
 
 def _protected(here: Ground, receiver: Receiver) -> bool:

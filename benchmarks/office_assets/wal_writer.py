@@ -1,9 +1,10 @@
 """Commits rows to a Postgres until it is ended, and prints each when it is acknowledged.
 
-Standard input has one line of JSON: `host`, `user`, `database`, `password`, `pause` (seconds
-between two rows), `states` (seconds after which the whole state is recorded). Needs psql and
-Python's standard library alone. Prints, one a line: `row ID TIME`; `state TIME JSON`, of a moment
-in which nothing is written for a second, TIME in its middle; times are the server's, since 1970.
+Standard input has one line of JSON: `host`, `port`, `user`, `database`, `password`, `pause`
+(seconds between two rows), `states` (seconds after which the whole state is recorded). Needs psql
+and Python's standard library alone. Prints, one a line: `row ID TIME`; `state TIME JSON`, of a
+moment in which nothing is written for a second, TIME in its middle; times are the server's, since
+1970.
 """
 
 import json
@@ -34,11 +35,11 @@ class Session:
     """One psql that answers a statement with a line."""
 
     def __init__(self, told: dict[str, str]) -> None:
-        where = f"host={told['host']} user={told['user']} dbname={told['database']}"
+        where = " ".join(f"{key}={told[key]}" for key in ("host", "port", "user"))
         limits = "connect_timeout=10 keepalives_idle=2 tcp_user_timeout=5000"
         self.psql = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-F", " ", "-v", "ON_ERROR_STOP=1",
-             f"{where} {limits}"],
+             f"{where} dbname={told['database']} {limits}"],
             env={**os.environ, "PGPASSWORD": told["password"]},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip

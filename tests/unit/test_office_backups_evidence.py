@@ -60,7 +60,10 @@ def test_it_is_a_benchmark_by_its_name() -> None:
 
 
 def test_the_fleet_is_the_offices_and_can_be_read(tmp_path: Path) -> None:
-    fleet = read_fleet(office_fleet.write(tmp_path, wal=True))
+    path = office_fleet.write(tmp_path)
+    assert receivers(read_fleet(path)) == ()
+    office_fleet.stream(path)
+    fleet = read_fleet(path)
     office = read_fleet(office_fleet.OFFICE / "fleet.yaml")
     whole = {service.id: service for service in office.services}
     assert {one.name for one in fleet.services} == set(office_fleet.LIMITS)
@@ -78,7 +81,9 @@ def test_the_fleet_is_the_offices_and_can_be_read(tmp_path: Path) -> None:
 
 def test_the_whole_office_can_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(office_fleet.WHOLE, "1")
-    fleet = read_fleet(office_fleet.write(tmp_path, controller=True))
+    path = office_fleet.write(tmp_path)
+    office_fleet.often(path)
+    fleet = read_fleet(path)
     assert len(fleet.services) == len(read_fleet(office_fleet.OFFICE / "fleet.yaml").services)
     assert receivers(fleet) == ()
 
