@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drills import QUORATE, lab_of
+from benchmarks.drills import QUORATE, Site, lab_of
 from benchmarks.measure import FailedError
 from quorate.errors import QuorateError
 from quorate.fleet.model import Fleet
@@ -59,12 +59,10 @@ class Ground:
     environment: Mapping[str, str]
     verbs: list[Verb] = field(default_factory=list)
 
-    settings: str = "office"
-
     @property
     def lab(self) -> Lab:
         """The lab's own record, as it is now."""
-        return lab_of(self)
+        return lab_of(Site(settings="office", fleet=self.fleet, environment=self.environment))
 
     def desired(self) -> Fleet:
         """The fleet as it is in the lab."""

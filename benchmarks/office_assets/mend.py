@@ -26,8 +26,9 @@ def main() -> None:
         at = At.model_validate(told["at"])
         way = access(reach.place(at, reach.ssh_config(at, stack)))
         options = [f"--option={one}" for one in way.options]
-        if getattr(way, "ca", None):
-            options.append(f"--cacert={way.ca}")
+        authorities = getattr(way, "ca", None)
+        if authorities:
+            options.append(f"--cacert={authorities}")
         env = {
             **os.environ,
             **way.environment,
