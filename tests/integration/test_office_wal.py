@@ -47,14 +47,14 @@ def write_until_the_cut(primary: Primary, receiver: Receiving, place: Path) -> W
         assert writer.stdin is not None
         writer.stdin.write(json.dumps(told) + "\n")
         writer.stdin.flush()
-        real_databases.until(lambda: said.read_text().count("state") == 2, 300)
+        real_databases.until(lambda: said.read_text().count("state") == 2, 900)
         environment = {**os.environ, VARIABLE: receiver.told.model_dump_json()}
         base = [sys.executable, "-c", filled("wal_base.py")]
         assert float(subprocess.check_output(base, env=environment, text=True)) > 0
         rows = len(written(said.read_text().splitlines(keepends=True)).rows)
-        real_databases.until(lambda: said.read_text().count("row ") > rows + 20, 300)
+        real_databases.until(lambda: said.read_text().count("row ") > rows + 20, 900)
         primary.destroy()
-        writer.wait(60)
+        writer.wait(300)
     return written(said.read_text().splitlines(keepends=True))
 
 
@@ -76,7 +76,7 @@ def test_rows_are_written_cut_off_and_restored_to_the_last_and_to_chosen_moments
         primary.ask("CREATE DATABASE gibd")
         with wal_ground.receiver(primary, place / "wal") as receiver:
             receiver.start()
-            receiver.until("h.protected")
+            receiver.until("h.protected", 1200)
             seen = write_until_the_cut(primary, receiver, place)
             receiver.until("h.state == 'unreachable'")
             time.sleep(1)
