@@ -9,8 +9,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 from quorate.backup.jobs.model import At
 from quorate.backup.place import access
@@ -22,7 +22,8 @@ SECONDS = 1800.0
 def main() -> None:
     """Repair the pack, or forget it where it is gone; then drop the copies."""
     told = json.loads(sys.stdin.read())
-    with ExitStack() as stack:
+    # restic leaves a copy of what it takes away where it is run.
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as room:
         at = At.model_validate(told["at"])
         way = access(reach.place(at, reach.ssh_config(at, stack)))
         options = [f"--option={one}" for one in way.options]
@@ -39,7 +40,7 @@ def main() -> None:
         def restic(*words: str) -> int:
             done = subprocess.run(
                 ["restic", "--no-cache", *options, *words],
-                env=env, cwd="/tmp", text=True, timeout=SECONDS, check=False,
+                env=env, cwd=room, text=True, timeout=SECONDS, check=False,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )  # fmt: skip
             print(f"restic {' '.join(words)}: {done.returncode}: {done.stdout[-1000:]}")
@@ -49,8 +50,6 @@ def main() -> None:
         if restic("repair", "packs", told["pack"]) != 0:
             restic("repair", "index")
         left = restic("forget", *told["copies"])
-    for path in Path("/tmp").glob("pack-*"):
-        path.unlink()
     sys.exit(left)
 
 
