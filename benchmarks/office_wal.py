@@ -170,7 +170,7 @@ def _until_the_cut(
         assert writer.stdin is not None
         try:
             writer.stdin.write(json.dumps(told) + "\n")
-            writer.stdin.flush()
+            writer.stdin.close()
             time.sleep(STATES[-1] + len(STATES) * 1.5)
             inside = ("docker", "exec", "-i", task.container, "python3", "-c")
             base = here.on(task.server, *inside, filled("wal_base.py"), seconds=RECOVER_SECONDS)

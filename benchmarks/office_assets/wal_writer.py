@@ -15,6 +15,7 @@ import time
 
 STILL = 1.0
 TABLES = """
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS wal_rows, wal_notes;
 CREATE TABLE wal_rows (id bigserial PRIMARY KEY, at timestamptz DEFAULT clock_timestamp());
 CREATE TABLE wal_notes AS SELECT i AS id, md5(i::text) AS note FROM generate_series(1, 1000) i;

@@ -20,7 +20,7 @@ from tests import real_databases
 from tests.integration.backup import ground, wal_ground
 from tests.integration.backup.wal_ground import Primary, Receiving
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 PASSWORD = "made-for-the-test"
 
 
@@ -46,7 +46,7 @@ def write_until_the_cut(primary: Primary, receiver: Receiving, place: Path) -> W
         )  # fmt: skip
         assert writer.stdin is not None
         writer.stdin.write(json.dumps(told) + "\n")
-        writer.stdin.flush()
+        writer.stdin.close()
         real_databases.until(lambda: said.read_text().count("state") == 2, 900)
         environment = {**os.environ, VARIABLE: receiver.told.model_dump_json()}
         base = [sys.executable, "-c", filled("wal_base.py")]
