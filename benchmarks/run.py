@@ -21,6 +21,7 @@ from benchmarks import (
     drills,
     fleets,
     machine,
+    office_backups,
     office_drills,
     picture,
     predictions,
@@ -64,6 +65,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "alarms": alarms.write,
     "office-drills": office_drills.write,
     "backups": backups.write,
+    "office-backups": office_backups.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 
