@@ -35,6 +35,9 @@ DURATION, LEASE = 30.0, 40.0
 """Seconds, of drills that are killed."""
 KILLED_AFTER = 5.0
 LEFT_SECONDS = 120.0
+TRIES = 3
+REST_SECONDS = 20.0
+"""Before a drill whose probes had no answers, as all was busy, is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,14 @@ def shortened(text: str) -> str:
 
 
 def to_its_end(here: Site, file: Path) -> Ended:
-    """Run a drill whole; its verdict, and what is left."""
-    began = time.monotonic()
-    printed = here.quorate(*_command(here, file), "--json", codes=(0, 4))
-    run: dict[str, Any] = json.loads(printed)["runs"][0]
+    """Run a drill whole; its verdict, and what is left. Again where nothing was broken."""
+    for _ in range(TRIES):
+        began = time.monotonic()
+        printed = here.quorate(*_command(here, file), "--json", codes=(0, 4))
+        run: dict[str, Any] = json.loads(printed)["runs"][0]
+        if run["began"]:
+            break
+        time.sleep(REST_SECONDS)
     return Ended(
         drill=file.stem,
         killed=False,
@@ -94,17 +101,13 @@ def killed(here: Site, file: Path, place: Path) -> Ended:
     """
     short = place / f"{file.stem}.yaml"
     short.write_text(shortened(file.read_text()))
-    began = time.monotonic()
-    command = [str(here.program), *_command(here, short)]
-    with subprocess.Popen(
-        command, env=dict(here.environment), cwd=here.fleet.parent,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    ) as running:  # fmt: skip
-        said = _until(running, BROKEN)
-        broken = time.monotonic()
-        time.sleep(KILLED_AFTER)
-        running.kill()
-    if BROKEN not in said:
+    for _ in range(TRIES):
+        began = time.monotonic()
+        said, broken = _cut_off(here, short)
+        if BROKEN in said:
+            break
+        time.sleep(REST_SECONDS)
+    else:
         raise FailedError(f"{file.stem}: nothing was broken: {said[-800:]}")
     undone = _undone(here, broken)
     here.quorate("drill", "undo", str(here.fleet))
@@ -117,6 +120,21 @@ def killed(here: Site, file: Path, place: Path) -> Ended:
         left=tuple(left),
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _cut_off(here: Site, file: Path) -> tuple[str, float]:
+    """Begin a drill and kill it soon after the fault; what it said, and when the fault began."""
+    command = [str(here.program), *_command(here, file)]
+    with subprocess.Popen(
+        command, env=dict(here.environment), cwd=here.fleet.parent,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        said = _until(running, BROKEN)
+        broken = time.monotonic()
+        if BROKEN in said:
+            time.sleep(KILLED_AFTER)
+        running.kill()
+    return said, broken
 
 
 def _command(here: Site, file: Path) -> tuple[str, ...]:
@@ -163,6 +181,7 @@ def write(directory: Path, place: Path) -> None:
     try:
         here.quorate("lab", "up", str(here.fleet))
         here.quorate("up", str(here.fleet), "--lab", "--yes")
+        time.sleep(REST_SECONDS)
         for ended in _each(here, place):
             seen.append(ended)
             data = {"title": "The office's drills", "machine": where,
