@@ -177,7 +177,11 @@ async def unwrap(host: str, port: int) -> None:
     context.load_cert_chain(os.environ["STORE_CERTIFICATE"])
 
     async def both(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
-        inner_come, inner_go = await asyncio.open_connection("127.0.0.1", port + PLAIN)
+        try:
+            inner_come, inner_go = await asyncio.open_connection("127.0.0.1", port + PLAIN)
+        except OSError:  # the proxy is not there, or not yet
+            go.close()
+            return
         await asyncio.gather(pass_on(come, inner_go), pass_on(inner_come, go))
 
     server = await asyncio.start_server(both, host, port, ssl=context)
