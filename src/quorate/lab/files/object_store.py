@@ -94,7 +94,7 @@ use = egg:swift#dlo
 """
 UPDATER = """\
 [{part}-updater]
-interval = 5
+interval = 30
 recon_cache_path = {directory}
 {patience}"""
 
