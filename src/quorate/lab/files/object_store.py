@@ -10,7 +10,7 @@ Environment:
     STORE_ACCESS_KEY: `ACCOUNT:USER`, as an access key of Swift is.
     STORE_SECRET_KEY: its secret.
     STORE_CERTIFICATE: a file with its certificate and key (PEM); it speaks TLS. restic signs
-        what it sends over plain HTTP in chunks, which Swift before 2.36 does not read.
+        what it sends over plain HTTP in chunks, which Swift 2.30 does not read.
 
 Its servers stop when it does. Prints `ready` when the store answers.
 """
