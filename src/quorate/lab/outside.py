@@ -52,7 +52,7 @@ ENTRY = ('ENTRYPOINT ["/bin/bash", "/lab/entry"]', "CMD []")
 RIGHTS = ("--cap-add", "NET_ADMIN", "--security-opt", "label=disable")
 SSHD = f"""\
 Port {SFTP_PORT}
-HostKey /etc/ssh/ssh_host_ed25519_key
+HostKey /etc/ssh/outside_host_key
 PidFile /run/outside-sshd.pid
 AuthorizedKeysFile /etc/ssh/keys/%u
 AllowUsers {ACCOUNT}

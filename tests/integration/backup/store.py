@@ -1,4 +1,4 @@
-"""A real S3-compatible store (OpenStack Swift with s3api) on loopback, behind TLS."""
+"""A real S3-compatible store (OpenStack Swift with s3api) on loopback, over TLS."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PACKAGES = ("memcached", "swift-account", "swift-container", "swift-object", "sw
 PYTHON = "/usr/bin/python3"  # Debian's own, which has Swift
 USER, SECRET = "office:backup", "st0re-secret"
 STARTS_SECONDS = 240.0
-FIRST_PORT, LAST_PORT, PORTS = 20_000, 30_000, 6
-"""The store takes six ports in a row, below those the system gives to clients."""
+FIRST_PORT, LAST_PORT, PORTS = 20_000, 30_000, 5
+"""The store takes five ports in a row, below those the system gives to clients."""
 
 
 @dataclass(kw_only=True)

@@ -10,19 +10,17 @@ Environment:
     STORE_ACCESS_KEY: `ACCOUNT:USER`, as an access key of Swift is.
     STORE_SECRET_KEY: its secret.
     STORE_CERTIFICATE: a file with its certificate and key (PEM); it speaks TLS. restic signs
-        what it sends over plain HTTP in chunks, which Swift before 2.36 does not read.
+        what it sends over plain HTTP in chunks, which Swift 2.30 does not read.
 
 Its servers stop when it does. Prints `ready` when the store answers.
 """
 
-import asyncio
 import ctypes
 import importlib
 import os
 import pwd
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -31,8 +29,8 @@ from pathlib import Path
 READY_SECONDS = 120.0
 PARTS = {"account": 1, "container": 2, "object": 3}
 """Its inner servers, each at the port so far above the store's own."""
-CACHE, PLAIN = 4, 5
-"""Its memcached, and its proxy behind TLS, likewise."""
+CACHE = 4
+"""Its memcached, likewise."""
 
 # A server that is slow is not gone: there is no other to ask.
 PATIENCE = "conn_timeout = 30\nnode_timeout = 120\n"
@@ -59,7 +57,7 @@ OUTER = """\
 swift_dir = {directory}
 bind_ip = {host}
 bind_port = {port}
-workers = 0
+{tls}workers = 0
 user = {user}
 log_level = ERROR
 [pipeline:main]
@@ -94,7 +92,7 @@ use = egg:swift#dlo
 """
 UPDATER = """\
 [{part}-updater]
-interval = 5
+interval = 30
 recon_cache_path = {directory}
 {patience}"""
 
@@ -125,11 +123,11 @@ def write(directory: Path, host: str, port: int) -> None:
         if part != "account":
             text += UPDATER.format(directory=directory, part=part, patience=PATIENCE)
         keep(directory / f"{part}.conf", text)
-    if os.environ.get("STORE_CERTIFICATE"):
-        host, port = "127.0.0.1", port + PLAIN
+    certificate = os.environ.get("STORE_CERTIFICATE")
+    tls = f"cert_file = {certificate}\nkey_file = {certificate}\n" if certificate else ""
     outer = OUTER.format(
         directory=directory, host=host, port=port, user=user, patience=PATIENCE,
-        cache=cache, account=account, name=name, secret=secret,
+        cache=cache, account=account, name=name, secret=secret, tls=tls,
     )  # fmt: skip
     keep(directory / "proxy.conf", outer)
     keep(directory / "cache.port", str(cache))
@@ -159,9 +157,6 @@ def serve(directory: Path, part: str) -> int:
         user = pwd.getpwuid(os.getuid()).pw_name
         where = ["-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "32", "-u", user]
         os.execvp("memcached", ["memcached", *where])
-    if part == "tls":
-        asyncio.run(unwrap(sys.argv[4], int(sys.argv[5])))
-        return 1
     if part == "updater":
         updater = importlib.import_module("swift.obj.updater").ObjectUpdater
         run = importlib.import_module("swift.common.daemon").run_daemon
@@ -169,31 +164,6 @@ def serve(directory: Path, part: str) -> int:
         return 0
     serving = importlib.import_module("swift.common.wsgi")
     return int(serving.run_wsgi(str(directory / f"{part}.conf"), f"{part}-server"))
-
-
-async def unwrap(host: str, port: int) -> None:
-    """Speak TLS at the store's port, and plain HTTP to its proxy."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.environ["STORE_CERTIFICATE"])
-
-    async def both(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
-        inner_come, inner_go = await asyncio.open_connection("127.0.0.1", port + PLAIN)
-        await asyncio.gather(pass_on(come, inner_go), pass_on(inner_come, go))
-
-    server = await asyncio.start_server(both, host, port, ssl=context)
-    await server.serve_forever()
-
-
-async def pass_on(come: asyncio.StreamReader, go: asyncio.StreamWriter) -> None:
-    """Pass bytes on until one side is gone."""
-    try:
-        while data := await come.read(1 << 16):
-            go.write(data)
-            await go.drain()
-    except OSError:
-        pass  # the other direction ends with it
-    finally:
-        go.close()
 
 
 def wait(host: str, port: int) -> bool:
@@ -221,10 +191,8 @@ def main() -> int:
     write(directory, host, port)
     known(directory)
     me = [sys.executable, __file__, str(directory), "--serve"]
-    parts = [[part] for part in (*PARTS, "cache", "proxy", "updater")]
-    if os.environ.get("STORE_CERTIFICATE"):
-        parts.append(["tls", host, str(port)])
-    servers = [subprocess.Popen([*me, *part]) for part in parts]
+    parts = (*PARTS, "cache", "proxy", "updater")
+    servers = [subprocess.Popen([*me, part]) for part in parts]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if not wait(host, port):
