@@ -60,6 +60,7 @@ class Swarm:
     encrypt: bool = True
     volumes: Volumes = dict
     scene: Scene | None = field(default=None, init=False)
+    begun: dict[str, Doing] = field(default_factory=dict, init=False)
 
     def look(self) -> Seen:
         """Servers, services and volumes as they are now."""
@@ -96,7 +97,8 @@ class Swarm:
         door = self.door()
 
         def active() -> Collection[str]:
-            return [one.run for one in door.jobs(self.fleet.name)]
+            # What is begun here may have no job yet: it is let go by who follows it.
+            return [*self.begun, *(one.run for one in door.jobs(self.fleet.name))]
 
         found = quiesce.converge(self.manager(), active)
         return [f"{one.name} runs again: {one.why}" for one in found]
@@ -107,7 +109,7 @@ class SwarmStarter:
 
     def __init__(self, swarm: Swarm) -> None:
         self.swarm = swarm
-        self._mine: dict[str, Doing] = {}
+        self._mine = swarm.begun
         self._ended: SimpleQueue[Ended] = SimpleQueue()
 
     def start(self, item: Item) -> None:
