@@ -5,7 +5,7 @@ what is due (`duties`), and from that what may begin now. The rules, whatever is
 
 1. Never two jobs of one source at once, nor anything beside a job that needs a repository for
    itself.
-2. Never more jobs on a server than it may have.
+2. Never more jobs on a server than it may have; of a group, done one after the other, one counts.
 3. For one due time a run is begun once; again only after it failed, later each time, and not for
    ever (`runs`).
 """

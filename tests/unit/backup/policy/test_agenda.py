@@ -381,7 +381,11 @@ def check_together(play: FakeFleet) -> None:
     doing = [item for item, *_ in play.running.values()]
     sources = Counter(item.source for item in doing if item.source)
     assert all(number == 1 for number in sources.values()), sources
-    servers = Counter(item.server for item in doing if item.work is not Work.CATALOGUE)
+    # The jobs of a group follow one another: one of them at a time.
+    jobs = {
+        (item.server, item.group or item.run) for item in doing if item.work is not Work.CATALOGUE
+    }
+    servers = Counter(server for server, _ in jobs)
     assert all(number <= PER_SERVER for number in servers.values()), servers
     for alone in (item for item in doing if item.work in (Work.FORGET, Work.PRUNE, Work.CHECK)):
         beside = [one for one in doing if alone.repository in (one.repository, one.origin)]
