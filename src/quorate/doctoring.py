@@ -1,6 +1,7 @@
 """The verb `backup doctor` as its visible steps: look at servers, swarm, repositories; mend.
 
-Nothing is changed without being told to: checks leave stale locks where they are.
+Nothing is changed without being told to: checks leave stale locks where they are. (Jobs that are
+over are removed by whoever starts one next, as these checks do.)
 """
 
 from __future__ import annotations

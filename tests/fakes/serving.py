@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,6 +39,7 @@ class FakeSwarm:
     errors: dict[str, QuorateError] = field(default_factory=dict)
     started: list[Item] = field(default_factory=list)
     jobs: list[Item] = field(default_factory=list)
+    groups: list[list[str]] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
     told: list[Message] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
@@ -82,6 +83,11 @@ class FakeStarter:
     def start(self, item: Item) -> None:
         self.swarm.started.append(item)
         self.swarm.jobs.append(item)
+
+    def start_together(self, items: Sequence[Item]) -> None:
+        self.swarm.groups.append([item.source for item in items])
+        for item in items:
+            self.start(item)
 
     def look(self) -> Looked:
         if self.swarm.hangs.is_set():

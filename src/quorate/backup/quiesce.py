@@ -102,14 +102,17 @@ def begin(client: DockerClient, wish: Wish) -> None:
         UsageError, LockedError, MachineError: as `still`; what was begun is for `end`.
     """
     now = swarm_time(client)
+    found = {name: service(client, name) for name in wish.services}
+    # Whatever stops last: the job is started when all of them have stopped.
+    slowest = max((policy.stopping_seconds(one["Spec"]) for one in found.values()), default=0.0)
+    wait = min(slowest, wish.patience) + policy.START_SECONDS
     record = Record(
         run=wish.run,
         source=wish.source,
         replicas=0,
         deadline=now + timedelta(seconds=wish.seconds),
-        since=now,
+        awaited=now + timedelta(seconds=wait),
     )
-    found = {name: service(client, name) for name in wish.services}
     for name, one in found.items():
         _require(name, one["Spec"], wish, now)
     for name in wish.services:

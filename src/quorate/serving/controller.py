@@ -116,16 +116,23 @@ class Controller:
         """Start what may begin; what cannot be started counts as a run that failed."""
         made = agenda(self._known(memory, now))
         memory.lag = made.lag
-        for item in made.start:
+        for items in made.parts:
             try:
-                self.parts.starter.start(item)
-                self.parts.say(f"begun: {item.words} on {item.server}")
+                if len(items) == 1:
+                    self.parts.starter.start(items[0])
+                else:
+                    self.parts.starter.start_together(items)
+            except QuorateError as error:
+                for item in items:
+                    ended = Ended(doing=_doing(item, now), error=error)
+                    memory.ended(ended, now)
+                    self.parts.say(_how(ended))
+                continue
+            for item in items:
+                with_it = f", with its group {item.group}" if len(items) > 1 else ""
+                self.parts.say(f"begun: {item.words} on {item.server}{with_it}")
                 self._begun[item.run] = _doing(item, now)
                 memory.running = (*memory.running, self._begun[item.run])
-            except QuorateError as error:
-                ended = Ended(doing=_doing(item, now), error=error)
-                memory.ended(ended, now)
-                self.parts.say(_how(ended))
         return made
 
     def _known(self, memory: Memory, now: datetime) -> Known:

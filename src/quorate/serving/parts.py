@@ -53,6 +53,15 @@ class Starter(Protocol):
             QuorateError: it cannot be started.
         """
 
+    def start_together(self, items: Sequence[Item]) -> None:
+        """Start a group: its jobs are done one after the other, its services kept still once.
+
+        One that cannot be started is told of as ended.
+
+        Raises:
+            QuorateError: none can be started.
+        """
+
     def look(self) -> Looked:
         """All jobs of the fleet; each end is told once.
 

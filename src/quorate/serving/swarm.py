@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,7 @@ class Swarm:
         door = self.door()
 
         def active() -> Collection[str]:
+            # What is begun here may have no job yet: it is let go by who follows it.
             return [*self.begun, *(one.run for one in door.jobs(self.fleet.name))]
 
         found = quiesce.converge(self.manager(), active)
@@ -116,18 +117,30 @@ class SwarmStarter:
     def start(self, item: Item) -> None:
         """Put a job together, and have a thread start it and follow it to its end."""
         ground = self.swarm.ground()
+        self._begin(ground, [self._put_together(ground, item)])
+
+    def start_together(self, items: Sequence[Item]) -> None:
+        """The same for a group, by one thread; what cannot be put together has ended."""
+        ground = self.swarm.ground()
+        jobs = []
+        for item in items:
+            try:
+                jobs.append(self._put_together(ground, item))
+            except QuorateError as error:
+                self._ended.put(Ended(doing=_of_item(ground, item), error=error))
+        if jobs:
+            self._begin(ground, jobs)
+
+    def _put_together(self, ground: Ground, item: Item) -> tuple[Start, Doing]:
         start = start_for(ground.scene, item)
-        doing = Doing(
-            work=item.work,
-            run=item.run,
-            server=start.job.server,
-            repository=start.job.repository.name,
-            source=item.source,
-            origin=item.origin,
-            began=ground.scene.snapshot.taken_at,
+        doing = replace(
+            _of_item(ground, item), server=start.job.server, repository=start.job.repository.name
         )
-        self._mine[item.run] = doing
-        follow = threading.Thread(target=self._follow, args=(ground, start, doing), daemon=True)
+        return start, doing
+
+    def _begin(self, ground: Ground, jobs: Sequence[tuple[Start, Doing]]) -> None:
+        self._mine |= {doing.run: doing for _, doing in jobs}
+        follow = threading.Thread(target=self._follow, args=(ground, jobs), daemon=True)
         follow.start()
 
     def look(self) -> Looked:
@@ -140,19 +153,23 @@ class SwarmStarter:
         running = {**others, **self._mine}
         return Looked(running=tuple(running.values()), ended=tuple(ended))
 
-    def _follow(self, ground: Ground, start: Start, doing: Doing) -> None:
+    def _follow(self, ground: Ground, jobs: Sequence[tuple[Start, Doing]]) -> None:
+        doings = [doing for _, doing in jobs]
         try:
-            came = running.run(ground, Decision(starts=(start,)))
+            came = running.run(ground, Decision(starts=tuple(start for start, _ in jobs)))
         except QuorateError as error:
-            self._ended.put(Ended(doing=doing, error=error))
+            for doing in doings:
+                self._ended.put(Ended(doing=doing, error=error))
             return
         except BaseException:  # its traceback is written by the thread's own end
-            why = f"a defect: the {_words(doing)} is followed no more"
-            self._ended.put(Ended(doing=doing, error=QuorateError(why)))
+            for doing in doings:
+                why = f"a defect: the {_words(doing)} is followed no more"
+                self._ended.put(Ended(doing=doing, error=QuorateError(why)))
             raise
         for refused in came.refused:
-            self._ended.put(Ended(doing=doing, error=refused.error))
+            self._ended.put(Ended(doing=_among(doings, refused.what), error=refused.error))
         for outcome in came.outcomes:
+            doing = _among(doings, outcome.job.source)
             self._ended.put(Ended(doing=doing, answer=outcome.answer, error=outcome.error))
         for earlier in came.earlier:
             self._ended.put(_ended(earlier))
@@ -211,6 +228,23 @@ def holding(manager: Callable[[], DockerClient], fleet: str) -> Hold:
 def _words(doing: Doing) -> str:
     """`backup of gibd-postgres`."""
     return f"{doing.work} of {doing.source or doing.repository}"
+
+
+def _of_item(ground: Ground, item: Item) -> Doing:
+    return Doing(
+        work=item.work,
+        run=item.run,
+        server=item.server,
+        repository=item.repository,
+        source=item.source,
+        origin=item.origin,
+        began=ground.scene.snapshot.taken_at,
+    )
+
+
+def _among(doings: Sequence[Doing], source: str) -> Doing:
+    """The one of a source; one that is alone may be called otherwise."""
+    return next((one for one in doings if one.source == source), doings[0])
 
 
 def _known(work: str) -> bool:

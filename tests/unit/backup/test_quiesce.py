@@ -43,7 +43,7 @@ def test_services_stop_and_run_again() -> None:
             1,
         )
         assert policy.record_of(swarm.raw["app"]["Spec"]) == policy.Record(
-            run="r1", source="volume/app", replicas=2, deadline=later(3600), since=later(0)
+            run="r1", source="volume/app", replicas=2, deadline=later(3600), awaited=later(70)
         )
     assert kept.broken == []
     assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
@@ -75,10 +75,10 @@ def test_killed_at_any_call_nothing_stays_down(call: int) -> None:
     swarm.killed_at = 0
     for name in ("app", "worker"):
         assert swarm.replicas(name) or policy.record_of(swarm.raw[name]["Spec"]) is not None
-    swarm.now = later(60)
+    swarm.now = later(50)
     assert quiesce.converge(client(swarm), lambda: {"r1"}) == (), "the run may still be going on"
     assert quiesce.converge(client(swarm), lambda: {"r2"}) == (), "its job may be started yet"
-    swarm.now = later(250)
+    swarm.now = later(80)
     assert quiesce.converge(client(swarm), lambda: {"r1"}) == ()
     quiesce.converge(client(swarm), lambda: {"r2"})
     assert {name: raw["Spec"] for name, raw in swarm.raw.items()} == before
@@ -102,9 +102,20 @@ def test_between_two_jobs_of_a_run_it_is_as_at_its_beginning() -> None:
     quiesce.note(client(swarm), WISH.services, "r1", "")
     assert quiesce.converge(client(swarm), lambda: set()) == ()
     assert (swarm.replicas("app"), swarm.replicas("worker")) == (0, 0)
-    swarm.now = later(1250)
+    swarm.now = later(1061)
     (one, _) = quiesce.converge(client(swarm), lambda: set())
     assert one.why == "no job was started for the run r1"
+
+
+def test_the_job_is_awaited_until_the_slowest_has_stopped() -> None:
+    swarm = FakeServices(app=2, worker=3)
+    container = swarm.raw["worker"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    container["StopGracePeriod"] = 90 * 10**9
+    quiesce.begin(client(swarm), WISH)
+    swarm.now = later(149)
+    assert quiesce.converge(client(swarm), lambda: set()) == ()
+    swarm.now = later(151)
+    assert len(quiesce.converge(client(swarm), lambda: set())) == 2
 
 
 def test_a_note_of_somebody_elses_run_changes_nothing() -> None:

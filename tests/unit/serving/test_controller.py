@@ -242,3 +242,22 @@ def test_data_that_nobody_backs_up_is_shown_and_told(tmp_path: Path) -> None:
     play.rounds(3)
     assert play.shown["quorate_backup_unprotected", "db: /nameless", ""] == 1
     assert "unprotected: db: /nameless" in play.swarm.told[0].body
+
+
+GROUP = """\
+services:
+  db: {image: postgres, volumes: ["d:/var/lib/postgresql"],
+       x-quorate: {state: postgres, pin: one, group: shop}}
+  files: {image: x, volumes: ["f:/f"], x-quorate: {state: volume, pin: one, group: shop}}
+volumes: {d: , f: }
+"""
+
+
+def test_a_group_is_begun_as_one(tmp_path: Path) -> None:
+    found = fleet_of(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": GROUP})
+    play = Play(found).until(8)
+    assert play.swarm.groups[0] == ["db", "volume/app_f"]
+    said = "backup of volume/app_f on one, with its group shop"
+    assert any(said in line for line in play.swarm.log)
+    assert play.shown["quorate_backup_state", "db", "postgres", "backed_up"] == 0
+    assert play.shown["quorate_backup_state", "volume/app_f", "volume", "backed_up"] == 0

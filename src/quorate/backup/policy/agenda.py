@@ -5,7 +5,7 @@ what is due (`duties`), and from that what may begin now. The rules, whatever is
 
 1. Never two jobs of one source at once, nor anything beside a job that needs a repository for
    itself.
-2. Never more jobs on a server than it may have.
+2. Never more jobs on a server than it may have; of a group, done one after the other, one counts.
 3. For one due time a run is begun once; again only after it failed, later each time, and not for
    ever (`runs`).
 """
@@ -41,6 +41,7 @@ class Item:
 
     `servers`: where it may run, the preferred first; `server`: where it is begun. `late`: seconds
     since it was due, or since anybody looked. `origin`: the repository that copies come from.
+    `group`: what it begins together with, and is done in turn with (`groups`); empty: nothing.
     """
 
     work: Work
@@ -53,6 +54,7 @@ class Item:
     snapshot: str = ""
     server: str = ""
     late: float = 0.0
+    group: str = ""
 
     @property
     def words(self) -> str:
@@ -120,6 +122,11 @@ class Agenda:
     waiting: tuple[Waiting, ...] = ()
 
     @property
+    def parts(self) -> list[tuple[Item, ...]]:
+        """What begins, a group as one."""
+        return _parts(self.start)
+
+    @property
     def lag(self) -> float:
         """How late the latest of what waits is, in seconds."""
         return max((one.item.late for one in self.waiting), default=0.0)
@@ -133,19 +140,35 @@ def arrange(duties: Iterable[Item], known: Known, *, per_server: int = PER_SERVE
         per_server: jobs at once on a server.
     """
     rooms = _Rooms(known, per_server)
-    start, waiting = [], []
-    for item in duties:
-        former = known.attempts.get(item.run)
-        if former is not None and former.ok and not _came_to_nothing(item, former, known):
+    start: list[Item] = []
+    waiting: list[Waiting] = []
+    for members in _parts(duties):
+        due = []
+        for item in members:
+            former = known.attempts.get(item.run)
+            if former is not None and former.ok and not _came_to_nothing(item, former, known):
+                continue
+            if why := rests(former, known.now) or rooms.away(item):
+                waiting.append(Waiting(item=item, why=why))
+            else:
+                due.append(item)
+        # All that can be done, or none: a group of which a part has to wait is kept still twice.
+        if why := next((why for item in due if (why := rooms.refuses(item))), ""):
+            waiting += [Waiting(item=item, why=why) for item in due]
             continue
-        why = rests(former, known.now) or rooms.refuses(item)
-        if why:
-            waiting.append(Waiting(item=item, why=why))
-            continue
-        begun = replace(item, server=rooms.server_for(item))
-        rooms.take(begun)
-        start.append(begun)
+        begun = [replace(item, server=rooms.server_for(item)) for item in due]
+        for number, one in enumerate(begun):
+            rooms.take(one, alone=one.server not in {other.server for other in begun[:number]})
+        start += begun
     return Agenda(start=tuple(start), waiting=tuple(waiting))
+
+
+def _parts(items: Iterable[Item]) -> list[tuple[Item, ...]]:
+    """Items, those of a group together, where the first of them is."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(f"group {item.group}" if item.group else item.run, []).append(item)
+    return [tuple(members) for members in found.values()]
 
 
 def _came_to_nothing(item: Item, former: Attempt, known: Known) -> bool:
@@ -177,9 +200,9 @@ class _Rooms:
         for one in known.running:
             self.take(one)
 
-    def take(self, one: Item | Doing) -> None:
-        """Count a job in."""
-        if one.work is not Work.CATALOGUE:  # seconds, and next to nothing
+    def take(self, one: Item | Doing, *, alone: bool = True) -> None:
+        """Count a job in; not `alone`: it is done after another one of its group there."""
+        if alone and one.work is not Work.CATALOGUE:  # seconds, and next to nothing
             self.jobs[one.server] += 1
         self.runs.add(one.run)
         self.doing.add(_same(one))
@@ -189,6 +212,12 @@ class _Rooms:
         self.used |= places
         if one.work in ALONE:
             self.alone |= places
+
+    def away(self, item: Item) -> str:
+        """Why it cannot be done at all now, in words; empty when it can: others go without it."""
+        if any(name in self.up for name in item.servers):
+            return ""
+        return f"{', '.join(item.servers) or 'every server'} takes no jobs now"
 
     def refuses(self, item: Item) -> str:
         """Why it cannot begin now, in words; empty when it can."""
@@ -203,8 +232,6 @@ class _Rooms:
         if taken:
             return f"{', '.join(sorted(taken))} is in use"
         there = [name for name in item.servers if name in self.up]
-        if not there:
-            return f"{', '.join(item.servers) or 'every server'} takes no jobs now"
         if all(self.jobs[name] >= self.per_server for name in there):
             return f"{self.per_server} jobs run on {', '.join(there)}"
         return ""

@@ -7,7 +7,7 @@ not show it: so nothing is forgotten when whoever decides begins anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from quorate.backup.jobs.model import Work
@@ -15,6 +15,8 @@ from quorate.backup.jobs.names import copy_task, proof_task, run_key
 from quorate.backup.model import Snapshot
 from quorate.backup.policy import choices
 from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
+from quorate.backup.policy.groups import batches, users_of
+from quorate.backup.policy.retention import decide, wrong_time
 from quorate.backup.policy.runs import due_of, expected
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.times import Due, due, last_until
@@ -83,14 +85,29 @@ class _Look:
         def together(one: _Backup) -> tuple[float, datetime, str]:
             return one.rank, one.moment, one.planned.source.group or one.planned.source.id
 
+        groups = self._groups([one.planned for one in found])
         for one in sorted(found, key=together):
             source, home = one.planned.source, one.planned.repository
             if home is not None:
                 # The repository was chosen to lie elsewhere than on the first of its servers.
                 servers = source.servers[:1] or self._managers()
-                yield self._item(
+                item = self._item(
                     Work.BACKUP, source.id, one.moment, home, source=source.id, servers=servers
                 )
+                yield replace(item, group=groups.get(source.id, ""))
+
+    def _groups(self, due: Sequence[Planned]) -> dict[str, str]:
+        """The sources that are due together, by their group's name."""
+        if len(due) < 2:
+            return {}
+        policies = {one.source.id: one.policy for one in due if one.policy is not None}
+        made = batches([one.source for one in due], policies, users_of(self.known.fleet))
+        return {
+            source.id: batch.name
+            for batch in made
+            if len(batch.sources) > 1
+            for source in batch.sources
+        }
 
     def copies(self) -> Iterator[Item]:
         """From each repository to each other one, when the newest copies are not there."""

@@ -18,11 +18,12 @@ from typing import Any
 PREFIX = "quorate.quiesce."
 RUN, SOURCE = f"{PREFIX}run", f"{PREFIX}source"
 REPLICAS, DEADLINE = f"{PREFIX}replicas", f"{PREFIX}deadline"
-SINCE, JOB = f"{PREFIX}since", f"{PREFIX}job"
+AWAITED, JOB = f"{PREFIX}awaited", f"{PREFIX}job"
 
-UNSTARTED = timedelta(minutes=4)
-"""How long a service may be kept still before the job is there that it is kept still for: its tasks
-get two minutes to end, and the job a moment to be started. Then whoever stopped it is dead."""
+START_SECONDS = 60.0
+"""A job is started within moments once services have stopped; a manager may be lost just then."""
+GRACE_SECONDS = 10.0
+"""How long a service may take to stop where it does not say: the engine's own default."""
 
 Spec = Mapping[str, Any]
 
@@ -31,15 +32,16 @@ Spec = Mapping[str, Any]
 class Record:
     """Who keeps a service still: the key of the run, its source, until when (UTC).
 
-    `replicas`: how many the service had before. `since`: when it was begun, or when the last of
-    several jobs was over; `job`: the run of the job that reads now, empty until it was started.
+    `replicas`: how many the service had before. `job`: the run of the job that reads now, empty
+    while it, or the next of several, is awaited: until `awaited`, then whoever was to start it is
+    dead.
     """
 
     run: str
     source: str
     replicas: int
     deadline: datetime
-    since: datetime | None = None
+    awaited: datetime | None = None
     job: str = ""
 
     @property
@@ -50,8 +52,8 @@ class Record:
             REPLICAS: str(self.replicas),
             DEADLINE: self.deadline.astimezone(UTC).isoformat(),
         }
-        if self.since is not None:
-            said[SINCE] = self.since.astimezone(UTC).isoformat()
+        if self.awaited is not None:
+            said[AWAITED] = self.awaited.astimezone(UTC).isoformat()
         return said | ({JOB: self.job} if self.job else {})
 
 
@@ -88,7 +90,7 @@ def record_of(spec: Spec) -> Record | None:
             source=labels.get(SOURCE, ""),
             replicas=replicas,
             deadline=deadline.astimezone(UTC),
-            since=_moment(labels.get(SINCE, "")),
+            awaited=_moment(labels.get(AWAITED, "")),
             job=labels.get(JOB, ""),
         )
     except (KeyError, ValueError):
@@ -157,6 +159,13 @@ def stopped(spec: Spec, record: Record) -> dict[str, Any]:
     return {**spec, "Labels": labels, "Mode": _mode(spec, 0)}
 
 
+def stopping_seconds(spec: Spec) -> float:
+    """How long the tasks of a service may take to end."""
+    container = (spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}
+    period = container.get("StopGracePeriod")
+    return GRACE_SECONDS if period is None else int(period) / 1e9
+
+
 def noted(spec: Spec, run: str, job: str, now: datetime) -> dict[str, Any] | None:
     """The spec that says which job of the run reads now; none (empty): the next one is awaited.
 
@@ -165,7 +174,8 @@ def noted(spec: Spec, run: str, job: str, now: datetime) -> dict[str, Any] | Non
     record = record_of(spec)
     if record is None or record.run != run:
         return None
-    labels = {**_without(spec), **replace(record, job=job, since=now).labels}
+    awaited = now + timedelta(seconds=START_SECONDS)
+    labels = {**_without(spec), **replace(record, job=job, awaited=awaited).labels}
     return {**spec, "Labels": labels}
 
 
@@ -211,6 +221,8 @@ def _stale(
         if not marked(spec):
             continue
         record = record_of(spec)
+        if record is not None and record.awaited is None:
+            record = replace(record, awaited=_by_its_update(service))
         why = "its record cannot be read" if record is None else _why_stale(record, now, active)
         if why is not None:
             yield Stale(
@@ -231,11 +243,18 @@ def _why_stale(record: Record, now: datetime, active: Collection[str] | None) ->
         return f"the run {record.run} should have ended by {record.deadline:%Y-%m-%d %H:%M:%S} UTC"
     if active is None or (record.job or record.run) in active:
         return None
-    if record.job or record.since is None:
+    if record.job or record.awaited is None:
         return f"the run {record.run} has ended"
-    if now - record.since > UNSTARTED:
-        return f"no job was started for the run {record.run}"
-    return None
+    return f"no job was started for the run {record.run}" if now > record.awaited else None
+
+
+def _by_its_update(service: Mapping[str, Any]) -> datetime | None:
+    """Until when a job is awaited for a record that does not say: by when it was written."""
+    written = _moment(str(service.get("UpdatedAt") or ""))
+    if written is None:
+        return None
+    patience = stopping_seconds(service.get("Spec") or {}) + START_SECONDS
+    return written + timedelta(seconds=patience)
 
 
 def _without(spec: Spec) -> dict[str, str]:

@@ -117,6 +117,46 @@ def test_a_group_begins_together(play: FakeFleet) -> None:
     assert times == ["29 22:00", "29 22:00"]
 
 
+def due_at_night(play: FakeFleet) -> FakeFleet:
+    """An hour into the 30th, Berlin's time: the group is due."""
+    play.now = NOON - 13 * HOUR
+    return play
+
+
+def test_a_group_is_one_part_of_what_begins(play: FakeFleet) -> None:
+    made = agenda(due_at_night(play).known())
+    together = [part for part in made.parts if len(part) > 1]
+    assert [[item.source for item in part] for part in together] == [["wiki", "volume/app_f"]]
+    assert {item.group for item in together[0]} == {"wiki"}
+    assert not [item for item in made.start if item.group and item.source in ("db", "cache")]
+
+
+def test_a_group_takes_one_place_on_a_server(play: FakeFleet) -> None:
+    busy = Doing(work=Work.RESTORE, run="x", server="two", repository="far", began=MONDAY)
+    begun = {
+        item.source for item in agenda(replace(due_at_night(play).known(), running=(busy,))).start
+    }
+    assert {"wiki", "volume/app_f"} <= begun
+
+
+def test_of_a_group_all_begin_or_none(play: FakeFleet) -> None:
+    proof = Doing(work=Work.PROVE, run="x", server="three", repository="far", began=MONDAY,
+                  source="wiki")  # fmt: skip
+    made = agenda(replace(due_at_night(play).known(), running=(proof,)))
+    assert not {item.source for item in made.start} & {"wiki", "volume/app_f"}
+    whys_of = {one.item.source: one.why for one in made.waiting}
+    assert whys_of["volume/app_f"] == whys_of["wiki"] == "another job of wiki is going on"
+
+
+def test_what_of_a_group_was_done_or_rests_holds_up_nothing(play: FakeFleet) -> None:
+    known = due_at_night(play).known()
+    (wiki,) = (item for item in agenda(known).start if item.source == "wiki")
+    failed = Attempt(tries=1, ok=False, ended=known.now)
+    made = agenda(replace(known, attempts={**known.attempts, wiki.run: failed}))
+    begun = {item.source for item in made.start}
+    assert "volume/app_f" in begun and "wiki" not in begun
+
+
 def test_nothing_else_begins_on_a_full_server(play: FakeFleet) -> None:
     play.now = NOON - 13 * HOUR
     busy = Doing(work=Work.RESTORE, run="x", server="one", repository="far", began=MONDAY)
@@ -356,7 +396,11 @@ def check_together(play: FakeFleet) -> None:
     doing = [item for item, *_ in play.running.values()]
     sources = Counter(item.source for item in doing if item.source)
     assert all(number == 1 for number in sources.values()), sources
-    servers = Counter(item.server for item in doing if item.work is not Work.CATALOGUE)
+    # The jobs of a group follow one another: one of them at a time.
+    jobs = {
+        (item.server, item.group or item.run) for item in doing if item.work is not Work.CATALOGUE
+    }
+    servers = Counter(server for server, _ in jobs)
     assert all(number <= PER_SERVER for number in servers.values()), servers
     for alone in (item for item in doing if item.work in (Work.FORGET, Work.PRUNE, Work.CHECK)):
         beside = [one for one in doing if alone.repository in (one.repository, one.origin)]

@@ -95,7 +95,7 @@ def test_stale_is_what_is_past_its_deadline_or_whose_run_has_ended() -> None:
 
 def record(**more: Any) -> set[str]:
     """The reasons for which a record is stale, two minutes after it was begun."""
-    made = replace(RECORD, since=NOW, **more)
+    made = replace(RECORD, **{"awaited": NOW + timedelta(minutes=3), **more})
     down = {"ID": "i", "Spec": quiesce.stopped(spec(), made)}
     return {one.why for one in quiesce.stale([down], NOW + timedelta(minutes=2), {"other"})}
 
@@ -107,8 +107,22 @@ def record(**more: Any) -> set[str]:
 )
 def test_a_run_that_has_not_started_its_job_yet_is_not_undone() -> None:
     assert record() == set()
+    assert record(awaited=NOW + timedelta(minutes=1)) == {"no job was started for the run r1"}
     assert record(job="gone") == {"the run r1 has ended"}
     assert record(job="other") == set()
+
+
+@pytest.mark.parametrize(("period", "seconds"), [(None, 70), (30 * 10**9, 90)])
+def test_a_record_that_does_not_say_goes_by_its_update(period: int | None, seconds: int) -> None:
+    down = quiesce.stopped(spec(), RECORD)
+    if period is not None:
+        down["TaskTemplate"] = {"ContainerSpec": {"StopGracePeriod": period}}
+    one = {"ID": "i", "Spec": down, "UpdatedAt": "2026-03-01T02:30:00.123456789Z"}
+    stopped = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+    before, after = (stopped + timedelta(seconds=seconds + more) for more in (-1, 2))
+    assert quiesce.stale([one], before, set()) == ()
+    assert len(quiesce.stale([one], after, set())) == 1
+    assert len(quiesce.stale([{**one, "UpdatedAt": "soon"}], before, set())) == 1
 
 
 def test_the_deadline_counts_even_for_a_job_that_is_there() -> None:
@@ -118,12 +132,12 @@ def test_the_deadline_counts_even_for_a_job_that_is_there() -> None:
 
 
 def test_what_is_noted_is_read_again_and_goes_with_the_record() -> None:
-    down = quiesce.stopped(spec(3), replace(RECORD, since=NOW))
+    down = quiesce.stopped(spec(3), replace(RECORD, awaited=NOW))
     noted = quiesce.noted(down, "r1", "job", NOW + timedelta(minutes=1))
     assert noted is not None
     found = quiesce.record_of(noted)
     assert found is not None
-    assert (found.job, found.since) == ("job", NOW + timedelta(minutes=1))
+    assert (found.job, found.awaited) == ("job", NOW + timedelta(minutes=2))
     assert quiesce.resumed(noted) == spec(3)
     assert quiesce.noted(spec(3), "r1", "job", NOW) is None
 
