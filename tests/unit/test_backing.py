@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from quorate import backing
+from quorate.backup.jobs import decide, making, running
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.decide_copies import Keeping
@@ -83,8 +84,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             yield ground
 
         monkeypatch.setattr(backing, "_ground", there)
-        monkeypatch.setattr(backing.running, "run", rounds.run)
-        monkeypatch.setattr(backing.making, "unmade", lambda *_: [])
+        monkeypatch.setattr(running, "run", rounds.run)
+        monkeypatch.setattr(making, "unmade", lambda *_: [])
         monkeypatch.setattr(clock, "now", lambda: NOW)
         return rounds
 
@@ -153,6 +154,6 @@ def test_what_was_backed_up_is_copied_and_then_proven_everywhere(play: Any) -> N
 
 def ended(ground: Ground, source: str, *, failed: bool = False) -> Outcome:
     """A backup that is over."""
-    decision = backing.decide.backups(ground.scene, [source], due=NOW)
+    decision = decide.backups(ground.scene, [source], due=NOW)
     error = MachineError("no room") if failed else None
     return Outcome(job=Begun.of(decision.starts[0].job, "x", NOW), error=error)

@@ -35,7 +35,7 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
             todo="restore the whole copy somewhere else, and take from there what is needed",
         )
     if job.target_path.startswith(f"{HOST}/"):
-        setting = _on_host(setting)
+        setting = on_host(setting)
     if job.given and job.kind is Kind.POSTGRES:
         recovered(setting, outcome)
         return None
@@ -65,7 +65,7 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
     return answers.different(copy, done.differences) if done.differences else None
 
 
-def _on_host(setting: Setting) -> Setting:
+def on_host(setting: Setting) -> Setting:
     """With the target on the server itself: made where it is not there yet."""
     root = Path(HOST)
     target = resolved(root, setting.job.target_path.removeprefix(HOST))

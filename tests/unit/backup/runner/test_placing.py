@@ -11,6 +11,7 @@ import pytest
 
 from quorate.backup.jobs.model import At, Job, Mounted, Work
 from quorate.backup.model import Kind, Manifest
+from quorate.backup.runner import restore
 from quorate.backup.runner.placing import STAGE, put, resolved
 from quorate.backup.runner.saying import Saying
 from quorate.backup.runner.setting import Setting, Tried
@@ -145,3 +146,16 @@ def test_links_below_another_root_are_that_roots(tmp_path: Path) -> None:
     assert resolved(tmp_path, "/srv/up/x") == tmp_path / "etc/x"
     with pytest.raises(MachineError, match="circle"):
         resolved(tmp_path, "/mnt/loop/x")
+
+
+def test_a_directory_of_the_server_is_made_below_its_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore, "HOST", str(tmp_path))
+    (tmp_path / "srv").symlink_to("/mnt")
+    told = restore.on_host(setting(target_path=f"{tmp_path}/srv/found/db"))
+    assert told.job.target_path == str(tmp_path / "mnt/found/db")
+    assert (tmp_path / "mnt/found/db").is_dir()
+    (tmp_path / "mnt" / "file").touch()
+    with pytest.raises(MachineError, match="/mnt/file/x cannot be made"):
+        restore.on_host(setting(target_path=f"{tmp_path}/srv/file/x"))
