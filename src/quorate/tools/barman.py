@@ -147,7 +147,7 @@ class Barman:
 
 
 def base_of(id: str, shown: Mapping[str, Any]) -> BaseBackup:
-    """A base backup as `show-backup` has it; Barman 3.4 and 3.13 call its size differently. Pure."""
+    """A base backup as `show-backup` has it; 3.4 and 3.13 call its size differently. Pure."""
     about = shown["base_backup_information"]
     size = about.get("disk_usage_bytes", about.get("backup_size_bytes", 0))
     return BaseBackup(
