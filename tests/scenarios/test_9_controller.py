@@ -19,7 +19,6 @@ from quorate.fleet.own import CONTROLLER, LOCK
 from tests.scenarios import live, steps
 from tests.scenarios.test_9_backup import (
     SECRETS,
-    backup,
     given_a_repository,
     given_data,
     inside,
@@ -75,7 +74,12 @@ def within(seconds: float, look: Callable[[], Any]) -> Any:
 
 def copies(office: Office) -> list[dict[str, Any]]:
     """The complete copies there are; asked from here, beside the controller."""
-    return [one for one in backup(office, "list")["copies"] if one["complete"]]
+    listed = office.json(
+        *("backup", "list", "--fleet", str(office.fleet), "--lab"),
+        timeout=300,
+        code=None,  # at first there is no repository
+    )
+    return [one for one in listed["copies"] if one["complete"]]
 
 
 def deciding(office: Office, *, without: str = "") -> lock.Holder | None:

@@ -87,6 +87,8 @@ class Swarm:
             scene=self.scene,
             door=self.door(),
             watcher=Silent(),
+            # Nothing begins in a repository before it was listed, and what is not there cannot be.
+            makes=(*running.WRITING, Work.CATALOGUE),
             encrypt=self.encrypt,
             known=credentials(self.fleet),
         )

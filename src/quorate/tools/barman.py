@@ -96,17 +96,7 @@ class Barman:
         return tuple(sorted((self._base(id) for id in ids), key=lambda one: one.end))
 
     def _base(self, id: str) -> BaseBackup:
-        shown = self._json("show-backup", self.name, id)[self.name]
-        about = shown["base_backup_information"]
-        return BaseBackup(
-            id=id,
-            begin=_moment(about["begin_time"]),
-            end=_moment(about["end_time"]),
-            wal=about["begin_wal"],
-            size=int(about["disk_usage_bytes"]),
-            version=int(shown["postgresql_version"]),
-            tablespaces=tuple(str(one["name"]) for one in shown.get("tablespaces", [])),
-        )
+        return base_of(id, self._json("show-backup", self.name, id)[self.name])
 
     def failed(self) -> tuple[str, ...]:
         """The ids of base backups that were begun, and never finished."""
@@ -154,6 +144,21 @@ class Barman:
         if check and not done.ok:
             raise failure(arguments, f"{done.stderr}\n{done.stdout}", done.code)
         return done
+
+
+def base_of(id: str, shown: Mapping[str, Any]) -> BaseBackup:
+    """A base backup as `show-backup` has it; 3.4 and 3.13 call its size differently. Pure."""
+    about = shown["base_backup_information"]
+    size = about.get("disk_usage_bytes", about.get("backup_size_bytes", 0))
+    return BaseBackup(
+        id=id,
+        begin=_moment(about["begin_time"]),
+        end=_moment(about["end_time"]),
+        wal=about["begin_wal"],
+        size=int(size),
+        version=int(shown["postgresql_version"]),
+        tablespaces=tuple(str(one["name"]) for one in shown.get("tablespaces", [])),
+    )
 
 
 def failure(arguments: Sequence[str], said: str, code: int) -> CommandError:

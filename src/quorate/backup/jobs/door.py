@@ -104,10 +104,7 @@ class Door:
     def tasks(self, services: Iterable[str]) -> dict[str, list[ObservedTask]]:
         """The tasks of services, by the service's id; a service that is gone has none."""
         wanted = list(services)
-        listed = self.ask(
-            "the swarm's tasks cannot be listed",
-            lambda client: client.api.tasks(filters={"service": wanted}) or (),
-        )
+        listed = self.ask("the swarm's tasks cannot be listed", lambda c: _tasks(c, wanted))
         found: dict[str, list[ObservedTask]] = {one: [] for one in wanted}
         for raw in listed:
             task = snapshot.task(raw)
@@ -146,6 +143,18 @@ class Door:
 
 class _Silence(EngineError):
     """A manager's connection broke: another one may answer."""
+
+
+def _tasks(client: DockerClient, services: list[str]) -> list[dict[str, Any]]:
+    """Engines refuse to list any when one of the services is gone: then each is asked for."""
+    try:
+        return list(client.api.tasks(filters={"service": services}) or ())
+    except docker.engine_errors() as error:
+        if docker.status_of(error) != NOT_FOUND:
+            raise
+    if len(services) == 1:
+        return []
+    return [raw for one in services for raw in _tasks(client, [one])]
 
 
 def _begun(raw: dict[str, Any]) -> Begun | None:

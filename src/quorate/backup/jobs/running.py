@@ -5,7 +5,7 @@ Used by `quorate backup run` on a person's machine and by whoever starts jobs on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,13 +43,15 @@ WRITING = (Work.BACKUP, Work.COPY)
 class Ground:
     """What a round works on.
 
-    `encrypt`: whether the network of backup work is encrypted; `known`: credentials by registry
+    `makes`: work that makes a repository which was never made. `encrypt`: whether the network of
+    backup work is encrypted; `known`: credentials by registry
     host; `environment`: where secrets of the fleet file come from; None: this process's own.
     """
 
     scene: Scene
     door: Door
     watcher: Watcher
+    makes: Collection[Work] = WRITING
     encrypt: bool = True
     known: Mapping[str, Credential] = field(default_factory=dict)
     environment: Mapping[str, str] | None = None
@@ -105,7 +107,7 @@ def run(ground: Ground, decision: Decision) -> Round:
 
 def _makers(ground: Ground, starts: Sequence[Start]) -> list[Start]:
     """What makes the repositories that are written to and were not made yet."""
-    names = {start.job.repository.name for start in starts if start.job.work in WRITING}
+    names = {start.job.repository.name for start in starts if start.job.work in ground.makes}
     if not names:
         return []
     missing = unmade(ground.door, ground.scene.fleet.backup.repositories, names)

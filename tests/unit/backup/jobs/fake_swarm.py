@@ -134,11 +134,10 @@ class FakeSwarm:
     def tasks(self, filters: Mapping[str, Iterable[str]]) -> list[dict[str, Any]]:
         self._may_fail()
         self.on_tasks()
-        return [
-            self._task(self.services_there[name])
-            for name in filters["service"]
-            if name in self.services_there
-        ]
+        for name in filters["service"]:
+            if name not in self.services_there:
+                raise refused(404, f"service {name} not found")
+        return [self._task(self.services_there[name]) for name in filters["service"]]
 
     def _task(self, service: Mapping[str, Any]) -> dict[str, Any]:
         script = self.script(service)

@@ -293,3 +293,14 @@ def test_all_repositories_have_the_chunks_of_the_first(now: list[float], tmp_pat
         ("away", "first"),
     ]
     assert decision.starts[1].stores == ("first",), "it is read from another server"
+
+
+def test_services_that_are_gone_have_no_tasks(now: list[float]) -> None:
+    """An engine lists the tasks of none when one of the services named is gone."""
+    swarm = FakeSwarm()
+    placed = {"Constraints": ["node.id==id-one"]}
+    swarm.add({"Name": "there", "Labels": {}, "TaskTemplate": {"Placement": placed}})
+    knock = Door(lambda: swarm.client, print)
+    found = knock.tasks(["gone", "there"])
+    assert (found["gone"], len(found["there"])) == ([], 1)
+    assert knock.tasks(["gone"]) == {"gone": []}
