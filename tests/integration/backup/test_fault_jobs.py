@@ -364,7 +364,8 @@ def test_a_flipped_byte(near: Repository, volume: Mounted, tmp_path: Path, saw: 
 def test_a_poisoned_time(near: Repository, tmp_path: Path, saw: Saw) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     ids = [
-        stored(near, tmp_path / "s", f"run-{days}", now - timedelta(days=days)) for days in (2, 1)
+        stored(near, tmp_path / "s", f"run-{hours}", now - timedelta(hours=hours))
+        for hours in (2, 1)
     ]
     for id in ids:
         proven(near, id, tmp_path / f"scratch-{id[:8]}")
@@ -379,7 +380,7 @@ def test_a_poisoned_time(near: Repository, tmp_path: Path, saw: Saw) -> None:
     shown = truth.shown(told, said)
     assert shown[metrics.POISONED.name, VOLUME] == 1
     success = shown[metrics.LAST_SUCCESS.name, VOLUME, "near", metrics.ORIGINAL]
-    assert success == (now - timedelta(days=1)).timestamp()
+    assert success == (now - timedelta(hours=1)).timestamp()
     assert poisoned in left
     saw("; ".join(said.answer.findings) or f"{len(left)} copies of 3 stay")
 

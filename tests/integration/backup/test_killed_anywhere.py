@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -99,15 +99,16 @@ def stage(tmp_path: Path, near: Repository) -> Stage:
     far = ground.made(tmp_path, "far", like=near)
     made = Stage(place=tmp_path, near=near, far=far, volume=Mounted(name="wiki", path=str(data)))
     spool = tmp_path / "before"
-    for days, run in enumerate(("first", "second")):
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    for hours, run in enumerate(("first", "second")):
         ground.tree(spool, salt=run.encode())
-        taken = ground.TAKEN + timedelta(days=days)
+        taken = began + timedelta(hours=hours)
         source = replace(ground.VOLUME, id=SOURCE)
         payload = ground.payload(spool, run, source=source, taken=taken)
         copy = repository.store(near, payload)
         made.ids.append(copy.id)
         proving_files.prove(near, copy, scratch=tmp_path / f"scratch-{run}", path="data")
-        if not days:
+        if not hours:
             copying.copy_missing(near, far)
     return made
 
