@@ -112,7 +112,7 @@ def test_a_wrong_password(
 def test_a_role_that_may_too_little(
     source: Source, near: Repository, truth: Truth, tmp_path: Path, saw: Saw
 ) -> None:
-    (tmp_path / "less").write_text("less")
+    (tmp_path / "less").write_text("lesser-secret")
     lesser(source)
     less = source.reach.model_copy(update={"user": "less", "password_file": str(tmp_path / "less")})
     said = fails(truth, of(source, near, reach=less), source.place / "spool")
@@ -126,13 +126,18 @@ def lesser(source: Source) -> None:
     host, admin = source.reach.host, scratch.ADMIN
     if source.kind == "postgres":
         server = pg.Server(host=host, user=admin)
-        pg.query(server, "postgres", "CREATE ROLE less LOGIN PASSWORD 'less'", pg.installed()[-1])
+        pg.query(
+            server,
+            "postgres",
+            "CREATE ROLE less LOGIN PASSWORD 'lesser-secret'",
+            pg.installed()[-1],
+        )
     elif source.kind == "mariadb":
-        make = "CREATE USER less@localhost IDENTIFIED BY 'less';"
+        make = "CREATE USER less@localhost IDENTIFIED BY 'lesser-secret';"
         mariadb.lines(mariadb.Server(host=host, user=admin), make, mariadb.installed())
     else:
         redis = red.Server(host=host, password=servers.PASSWORD)
-        red.ask(redis, "ACL", "SETUSER", "less", "on", ">less", "+ping", "~*")
+        red.ask(redis, "ACL", "SETUSER", "less", "on", ">lesser-secret", "+ping", "~*")
 
 
 @pytest.mark.fault(
