@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -46,9 +47,9 @@ def versions() -> dict[str, str]:
             done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
         except OSError:
             continue
-        words = f"{done.stdout} {done.stderr}".replace(",", " ").replace("_", " ").split()
-        numbers = (word.removeprefix("v").removeprefix("v=") for word in words)
-        found[name] = next((one for one in numbers if one[:1].isdigit()), "?")
+        said = f" {done.stdout} {done.stderr}"
+        number = re.search(r"Distrib (\d[\w.]+)", said) or re.search(r"[ v=_](\d+\.[\w.]+)", said)
+        found[name] = number[1] if number else "?"
     return found
 
 

@@ -6,10 +6,13 @@ What a test says by the fixture `saw` is kept with it.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+TEMPORARY = re.compile(r"/tmp/[^\s:]+")
+"""Paths of one run say nothing to who reads of it."""
 WORST = ("failed", "skipped", "passed")
 
 
@@ -39,7 +42,8 @@ class Record:
         one["seconds"] = round(float(str(one["seconds"])) + report.duration, 1)
         said = one["saw"]
         assert isinstance(said, list)
-        said += [text for name, text in report.user_properties if name == "saw"]
+        saw = [str(text) for name, text in report.user_properties if name == "saw"]
+        said += [TEMPORARY.sub("…", text) for text in saw]
 
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.tests))

@@ -13,6 +13,7 @@ from tests.real_databases import need, never_started, place
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_everything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

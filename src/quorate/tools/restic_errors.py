@@ -51,7 +51,7 @@ WORDS = (
     (
         Reason.FULL,
         r"no space left on device|quota exceeded|disk full|insufficient storage|\b507\b"
-        r'|"Err":28\b',  # ENOSPC of a file, as 0.14 writes it in JSON
+        r'|"Err": ?28\b',  # ENOSPC of a file, as 0.14 writes it in JSON
     ),
     (
         Reason.UNREACHABLE,

@@ -112,7 +112,7 @@ def test_a_wrong_password(
 def test_a_role_that_may_too_little(
     source: Source, near: Repository, truth: Truth, tmp_path: Path, saw: Saw
 ) -> None:
-    (tmp_path / "less").write_text("less")
+    (tmp_path / "less").write_text("lesser-secret")
     lesser(source)
     less = source.reach.model_copy(update={"user": "less", "password_file": str(tmp_path / "less")})
     said = fails(truth, of(source, near, reach=less), source.place / "spool")
@@ -126,13 +126,18 @@ def lesser(source: Source) -> None:
     host, admin = source.reach.host, scratch.ADMIN
     if source.kind == "postgres":
         server = pg.Server(host=host, user=admin)
-        pg.query(server, "postgres", "CREATE ROLE less LOGIN PASSWORD 'less'", pg.installed()[-1])
+        pg.query(
+            server,
+            "postgres",
+            "CREATE ROLE less LOGIN PASSWORD 'lesser-secret'",
+            pg.installed()[-1],
+        )
     elif source.kind == "mariadb":
-        make = "CREATE USER less@localhost IDENTIFIED BY 'less';"
+        make = "CREATE USER less@localhost IDENTIFIED BY 'lesser-secret';"
         mariadb.lines(mariadb.Server(host=host, user=admin), make, mariadb.installed())
     else:
         redis = red.Server(host=host, password=servers.PASSWORD)
-        red.ask(redis, "ACL", "SETUSER", "less", "on", ">less", "+ping", "~*")
+        red.ask(redis, "ACL", "SETUSER", "less", "on", ">lesser-secret", "+ping", "~*")
 
 
 @pytest.mark.fault(
@@ -364,7 +369,8 @@ def test_a_flipped_byte(near: Repository, volume: Mounted, tmp_path: Path, saw: 
 def test_a_poisoned_time(near: Repository, tmp_path: Path, saw: Saw) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     ids = [
-        stored(near, tmp_path / "s", f"run-{days}", now - timedelta(days=days)) for days in (2, 1)
+        stored(near, tmp_path / "s", f"run-{hours}", now - timedelta(hours=hours))
+        for hours in (2, 1)
     ]
     for id in ids:
         proven(near, id, tmp_path / f"scratch-{id[:8]}")
@@ -379,7 +385,7 @@ def test_a_poisoned_time(near: Repository, tmp_path: Path, saw: Saw) -> None:
     shown = truth.shown(told, said)
     assert shown[metrics.POISONED.name, VOLUME] == 1
     success = shown[metrics.LAST_SUCCESS.name, VOLUME, "near", metrics.ORIGINAL]
-    assert success == (now - timedelta(days=1)).timestamp()
+    assert success == (now - timedelta(hours=1)).timestamp()
     assert poisoned in left
     saw("; ".join(said.answer.findings) or f"{len(left)} copies of 3 stay")
 

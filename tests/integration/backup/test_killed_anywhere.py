@@ -8,13 +8,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from quorate.backup import catalogue, copying, proving_files, repository
+from quorate.backup import catalogue, copying
 from quorate.backup.jobs.model import Job, Mounted
 from quorate.backup.model import Snapshot
 from quorate.backup.place import Repository
@@ -98,16 +97,15 @@ def stage(tmp_path: Path, near: Repository) -> Stage:
     data = ground.tree(tmp_path / "mounted")
     far = ground.made(tmp_path, "far", like=near)
     made = Stage(place=tmp_path, near=near, far=far, volume=Mounted(name="wiki", path=str(data)))
-    spool = tmp_path / "before"
-    for days, run in enumerate(("first", "second")):
-        ground.tree(spool, salt=run.encode())
-        taken = ground.TAKEN + timedelta(days=days)
-        source = replace(ground.VOLUME, id=SOURCE)
-        payload = ground.payload(spool, run, source=source, taken=taken)
-        copy = repository.store(near, payload)
+    at = working.at(near.place)
+    for run in ("first", "second"):
+        ground.tree(tmp_path / "mounted", salt=run.encode())
+        about = {"source": SOURCE, "run": run}
+        told = working.job("backup", at, volumes=(made.volume,), **about)
+        (copy,) = working.done(told, tmp_path / "before").answer.copies
         made.ids.append(copy.id)
-        proving_files.prove(near, copy, scratch=tmp_path / f"scratch-{run}", path="data")
-        if not days:
+        working.done(working.job("prove", at, **about), tmp_path / "before")
+        if run == "first":
             copying.copy_missing(near, far)
     return made
 
