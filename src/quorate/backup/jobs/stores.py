@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quorate.backup.jobs import spec
@@ -15,6 +15,7 @@ from quorate.deploy import networks
 from quorate.errors import EngineError, QuorateError
 from quorate.fleet.backup import Repository
 from quorate.fleet.observed import ObservedTask, Snapshot
+from quorate.observe.snapshot import network as observed_network
 from quorate.tools import clock, docker
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def ensure_network(door: Door, snapshot: Snapshot, *, fleet: str, encrypt: bool)
     options = {"encrypted": ""} if encrypt else {}
 
     def call(client: DockerClient) -> None:
-        networks.create_networks(client, {NETWORK: options}, snapshot, fleet=fleet)
+        # An earlier round may have made it since the swarm was looked at.
+        listed = {str(raw["Name"]): observed_network(raw) for raw in client.api.networks()}
+        now = replace(snapshot, networks=listed)
+        networks.create_networks(client, {NETWORK: options}, now, fleet=fleet)
 
     door.ask(f"the network {NETWORK} could not be made", call)
 
