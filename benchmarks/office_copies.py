@@ -10,7 +10,7 @@ from benchmarks import office_data
 from benchmarks.office_data import GIB, KIB, MIB, Amounts, Door, Made
 from benchmarks.office_fleet import FILLED, Service
 from benchmarks.office_ground import Ground
-from benchmarks.office_verdict import Job, Raw, Target, cells, jobs, overall_rate, red
+from benchmarks.office_verdict import Job, Raw, Target, cells, failure, jobs, overall_rate, red
 
 SHARE: Mapping[str, float] = {"gibd-postgres": 1.0, "postgres": 0.02}
 """Of the amount that a Postgres gets."""
@@ -119,7 +119,8 @@ def copies_targets(raw: Raw) -> tuple[Target, ...]:
             part="copies",
             what="`backup run --copy --prove`",
             wanted="exit code 0",
-            seen=f"exit code {ran['code']}, {len(failed)} jobs failed, {ran['seconds']:.0f} s",
+            seen=f"exit code {ran['code']}, {len(failed)} jobs failed, {ran['seconds']:.0f} s"
+            + (f": {why}" if (why := failure(ran["answer"])) else ""),
             met=ran["code"] == 0 and not failed,
         ),
         Target(

@@ -25,7 +25,7 @@ SCALE_BYTES = 15.3 * MIB
 """Of pgbench's scale 1, index and history with it."""
 ORDER_BYTES, OBJECT_BYTES, CHUNK_BYTES = 340, 128 * KIB, 64
 """Of a row in a partition with its indexes; of a large object; of what it is put together from."""
-DOCUMENT_BYTES, EVENT_BYTES, FILE_BYTES = 780, 85, 64 * KIB
+DOCUMENT_BYTES, EVENT_BYTES, FILE_BYTES = 600, 85, 64 * KIB
 SIZES = "QUORATE_OFFICE_SIZES"
 """The environment variable: `full`, `small`, or `tiny`."""
 

@@ -36,7 +36,7 @@ CPUS = 2
 LIMITS: Mapping[str, tuple[str, str]] = {
     "gibd-postgres": ("1536M", "512M"),
     "postgres": ("512M", "192M"),
-    "gibd-redis": ("1G", "512M"),
+    "gibd-redis": ("1536M", "512M"),
     "redis": ("256M", "64M"),
     "gitlab": ("512M", "128M"),
     "appwrite": ("512M", "128M"),

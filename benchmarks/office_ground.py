@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.drills import QUORATE, Site, lab_of
 from benchmarks.measure import FailedError
+from benchmarks.office_verdict import failure
 from quorate.errors import QuorateError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
@@ -98,7 +99,8 @@ class Ground:
         )
         self.verbs.append(verb)
         if done.returncode not in codes:
-            raise FailedError(f"quorate {verb.words} ended with {verb.code}: {verb.said}")
+            why = failure(answer) or verb.said
+            raise FailedError(f"quorate {verb.words} ended with {verb.code}: {why}")
         return verb
 
     def backup(self, verb: str, *words: str, codes: Sequence[int] = (0,)) -> Verb:

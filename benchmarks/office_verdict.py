@@ -127,6 +127,13 @@ def red(status: Any) -> tuple[str, ...]:
     return tuple(out)
 
 
+def failure(answer: Any) -> str:
+    """What a verb says that ended with an error instead of an answer; empty: it did not."""
+    if not isinstance(answer, Mapping) or "what" not in answer:
+        return ""
+    return ": ".join(str(answer[key]) for key in ("what", "cause") if answer.get(key))
+
+
 def held(targets: Iterable[Target]) -> bool:
     """Whether all that was tried is met."""
     return all(one.met is not False for one in targets)

@@ -156,6 +156,9 @@ def test_copies_are_as_they_should_be_or_not() -> None:
         {"run": {"code": 0, "seconds": 1.0, "answer": {}}, "status": {"code": 0, "answer": None}}
     )
     assert nothing[1].met is False
+    error = {"error": "EngineError", "what": "no network", "cause": "it is there", "todo": None}
+    ended = office_copies.copies_targets(copies_raw(6, "waiting", error))
+    assert ended[0].seen == "exit code 6, 0 jobs failed, 30 s: no network: it is there"
 
 
 def made(size: int, keys: int, files: int) -> dict[str, Any]:
