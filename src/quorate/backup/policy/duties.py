@@ -16,7 +16,6 @@ from quorate.backup.model import Snapshot
 from quorate.backup.policy import choices
 from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
 from quorate.backup.policy.groups import batches, users_of
-from quorate.backup.policy.retention import decide, wrong_time
 from quorate.backup.policy.runs import due_of, expected
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.times import Due, due, last_until
