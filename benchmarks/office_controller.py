@@ -22,8 +22,7 @@ from quorate.alerts.controller_metrics import ACTIVE, ROUND_OK
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.spec import LABEL, LABEL_WORK
 from quorate.backup.policy import quiesce
-from quorate.serving.loop import PORT
-from quorate.serving.swarm import NOTES
+from quorate.fleet.own import NOTES, PORT
 from quorate.tools import docker
 
 CONTROLLER = "quorate-controller"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from quorate.backing import PATIENCE_SECONDS
 from quorate.backup.jobs import decide, enumerating, running
+from quorate.backup.jobs.copies import snapshot_of
 from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.model import Holds
 from quorate.backup.jobs.running import Ground
@@ -36,7 +37,7 @@ from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.serving import reading
-from quorate.serving.memory import recalled, snapshot_of
+from quorate.serving.memory import recalled
 from quorate.serving.swarm import Swarm, SwarmNotes
 from quorate.tools import clock
 from quorate.workflows import Opened

@@ -15,6 +15,7 @@ from quorate.alerts.limits import CLOCK_SECONDS
 from quorate.assessing import Seen
 from quorate.backup import quiesce
 from quorate.backup.jobs import decide, leftovers, running
+from quorate.backup.jobs.copies import snapshot_of
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import run_key
@@ -32,14 +33,13 @@ from quorate.deploy.images import Failed, look_up
 from quorate.deploy.values import read_value
 from quorate.errors import CheckError, QuorateError, RepositoryError
 from quorate.fleet.model import Fleet, Server
+from quorate.fleet.own import LOCK
 from quorate.fleet.zones import time_zone
 from quorate.image.recipe import image_name
 from quorate.observe.deep_facts import engine_clock
 from quorate.observe.deep_model import ServerFacts
 from quorate.observe.deep_servers import skews
 from quorate.observe.whereabouts import where_now
-from quorate.serving.memory import snapshot_of
-from quorate.serving.swarm import LOCK
 from quorate.tools import clock, docker
 from quorate.tools.restic_errors import Reason
 from quorate.workflows import Opened

@@ -84,7 +84,7 @@ class Truth:
         rows = coverage(
             self.fleet, sources, memory.copies.values(), zone=UTC, now=now, since=memory.since
         )
-        found = samples.backup_samples("office", memory, rows, (), now)
+        found = samples.backup_samples("office", memory, rows, (), (), now)
         return {(one.metric.name, *one.labels[1:]): one.value for one in found}
 
 
