@@ -24,7 +24,7 @@ from quorate.tools import pg
 from tests import real_databases
 from tests.integration.backup import ground
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.drill]
 STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab_standin.py"
 
 

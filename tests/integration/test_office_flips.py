@@ -18,7 +18,7 @@ from quorate.backup.repository import store
 from quorate.errors import QuorateError
 from tests.integration.backup import ground
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.drill]
 OLDEST = (0, 16)
 """The first that can repair packs."""
 

@@ -20,7 +20,7 @@ from tests import real_databases
 from tests.integration.backup import ground, wal_ground
 from tests.integration.backup.wal_ground import Primary, Receiving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(3000)]
 PASSWORD = "made-for-the-test"
 
 
