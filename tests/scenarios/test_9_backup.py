@@ -249,7 +249,7 @@ def test_one_command_backs_up_copies_and_proves_and_all_of_it_comes_back(vault: 
 
 
 FLIP = """\
-file=$(ls -S $(find {copies}/data -type f) | head -n 1)
+file={file}
 at=$(( $(stat -c %s "$file") / 2 ))
 old=$(od -An -tu1 -j $at -N 1 "$file")
 printf "\\$(printf %o $(( old ^ 1 )))" | dd of="$file" bs=1 seek=$at conv=notrunc status=none
@@ -259,7 +259,8 @@ printf "\\$(printf %o $(( old ^ 1 )))" | dd of="$file" bs=1 seek=$at conv=notrun
 @contextmanager
 def flipped(office: Office) -> Iterator[None]:
     """A bit in the middle of the repository's largest file is another one."""
-    script = FLIP.format(copies=COPIES)
+    found = on(office, "three", "sh", "-c", f"ls -S $(find {COPIES}/data -type f) | head -n 1")
+    script = FLIP.format(file=found.strip())
     on(office, "three", "sh", "-ec", script)
     try:
         yield
