@@ -60,7 +60,7 @@ def test_the_cheapest_start_goes_on_where_the_starts_end() -> None:
     hot, cold = chain.parts[: each * STARTS], chain.parts[each * STARTS :]
     for nth in range(STARTS):
         one = hot[each * nth : each * (nth + 1)]
-        assert (one[0][0], one[-1][1]) == (0.0, pytest.approx(CHOSEN))
+        assert one[0][0] == 0.0 and one[-1][1] == pytest.approx(CHOSEN)
     assert (cold[0][0], cold[-1][1]) == pytest.approx((CHOSEN, 1.0))
     assert all(before[1] == after[0] for before, after in zip(cold, cold[1:], strict=False))
 
