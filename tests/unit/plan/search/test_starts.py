@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_the_cheapest_start_goes_on_where_the_starts_end() -> None:
         one = hot[each * nth : each * (nth + 1)]
         assert one[0][0] == 0.0 and one[-1][1] == pytest.approx(CHOSEN)
     assert (cold[0][0], cold[-1][1]) == pytest.approx((CHOSEN, 1.0))
-    assert all(before[1] == after[0] for before, after in zip(cold, cold[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(cold))
 
 
 @pytest.mark.parametrize(("rounds", "starts"), [(1, 1), (4, 1), (8, 3), (400, STARTS)])
