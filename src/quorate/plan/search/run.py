@@ -74,7 +74,8 @@ EFFORT = 0.3
 """CP-SAT's deterministic seconds for one neighbourhood."""
 
 LATE = 3
-"""Rounds that a chain may be behind before the clock decides how far it goes."""
+"""Rounds that a chain may be behind before the clock decides how far it goes; fewer, but one at
+least, in a part of its rounds: of a few, three late ones would leave a leap for the rest."""
 
 OnProgress = Callable[[float, float], None]
 
@@ -386,7 +387,8 @@ class Search:
         for done in range(rounds):
             if reached >= 1.0 or not self.goes_on:
                 return done
-            end = max(reached, ahead(done, rounds, (self._spent - window[0]) / length))
+            spent = (self._spent - window[0]) / length
+            end = max(reached, ahead(done, rounds, spent, max(1.0, LATE * length)))
             here, there = (part[0] + (part[1] - part[0]) * at for at in (reached, end))
             chain.follow(course, self.steps, self.worse, here, there)
             reached = end
@@ -411,7 +413,7 @@ class Search:
                 chain.take(winner.best, winner.best_cost)
 
 
-def ahead(done: int, planned: int, spent: float) -> float:
+def ahead(done: int, planned: int, spent: float, late: float = LATE) -> float:
     """How far along its course a chain is to be after its next round.
 
     By the rounds that are planned; where these come late, as far as the clock will be then. What
@@ -419,8 +421,9 @@ def ahead(done: int, planned: int, spent: float) -> float:
 
     Args:
         spent: the part of the time that is over.
+        late: rounds that it may be behind before the clock decides.
     """
-    if spent <= (done + LATE) / planned:
+    if spent <= (done + late) / planned:
         return (done + 1) / planned
     return min(1.0, spent + spent / max(1, done))
 
