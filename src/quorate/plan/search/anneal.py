@@ -12,6 +12,9 @@ from quorate.plan.search.changes import try_chain, try_shift, try_swap
 from quorate.plan.search.kernels import NONE, may_move, move_cost, whole
 from quorate.plan.search.state import State
 
+TRIES = 64
+"""Tasks drawn to find one on a machine where another is allowed; most are within reach of few."""
+
 
 @njit(cache=True, nogil=True, forceinline=True)
 def draw(seed: object) -> float:
@@ -110,17 +113,38 @@ def attempt(
 
 
 @njit(cache=True, nogil=True, forceinline=True)
+def partner(of: Instance, state: State, task: int, seed: object) -> int:
+    """A random task of those on other machines that a task is allowed on.
+
+    Any random one where all machines are, and where none is found soon.
+    """
+    other = below(seed, len(of.kind))
+    if of.everywhere:
+        return other
+    kind = of.kind[task]
+    for _ in range(TRIES):
+        place = state.place[other]
+        if place >= 0 and place != state.place[task] and of.allowed[kind, place]:
+            break
+        other = below(seed, len(of.kind))
+    return other
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def pick(
-    seed: object, tasks: int, mix: tuple[float, float, float, float]
+    of: Instance, state: State, seed: object, mix: tuple[float, float, float, float]
 ) -> tuple[tuple[int, int, int], bool]:
-    """One, two or three random tasks (-1: none) by the shares of `mix`, and whether in a chain."""
+    """One, two or three random tasks (-1: none) by the shares of `mix`, and whether in a chain.
+
+    Each but the last is allowed where the next one is, as far as such a one is found.
+    """
     kind = draw(seed)
     chained = kind < mix[2] + mix[3]
-    first, second, third = below(seed, tasks), NONE, NONE
+    first, second, third = below(seed, len(of.kind)), NONE, NONE
     if kind < mix[0] + mix[2] + mix[3]:
-        second = below(seed, tasks)
+        second = partner(of, state, first, seed)
     if kind < mix[2]:
-        third = below(seed, tasks)
+        third = partner(of, state, second, seed)
     return (first, second, third), chained
 
 
@@ -180,7 +204,7 @@ def anneal(
         if step % 256 == 0:
             temperature = heat[0] * math.exp(fall * step)
         limit = -temperature * math.log(1.0 - draw(seed))
-        chosen, chained = pick(seed, tasks, mix)
+        chosen, chained = pick(of, state, seed, mix)
         places = placed(state, chosen)
         done, change, units = attempt(
             of, state, seed, fine, chosen, chained, limit, mix[1] * temperature

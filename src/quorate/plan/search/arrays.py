@@ -40,8 +40,9 @@ class Instance(NamedTuple):
     Tasks and kinds: `kind` [P]; `origin` [P] the machine it comes from, -1 for none;
     `service` [K]; `use` [K, D] what one task takes; `ghost` [K] how much it holds at its
     origin once moved, 1 on average, 0 where nothing is transient; `price` [K, M] points
-    for one task there; `allowed` [K, M]; `choices` lists by kind the machines allowed
-    (empty lists when all are: `everywhere`).
+    for one task there; `allowed` [K, M], of what is given what
+    is ever within reach; `choices` lists by kind the machines allowed (empty lists when all
+    are: `everywhere`).
 
     Machines: `capacity` [M, D] hard; `transient` [D]: a moved task also counts on its
     origin; `neighbourhood` [M], `location` [M].
@@ -178,6 +179,7 @@ def instance(**given: Any) -> Instance:
     }
     full = {**defaults, **given}
     full["ghost"] = _ghosts(given["use"], given["capacity"], full["transient"])
+    full["allowed"] = _within_reach(full)
     full["everywhere"] = bool(full["allowed"].all())
     full["choices"] = lists(
         [[]] * kinds
@@ -204,6 +206,25 @@ def _plain(full: dict[str, Any]) -> dict[str, Any]:
         slope[resources] = full["step_slope"]
         at[:, resources] = full["step_at"] - full["load_start"]
     return {"plain": plain, "plain_slope": slope, "plain_at": at}
+
+
+def _within_reach(full: dict[str, Any]) -> Flags:
+    """`allowed` without the machines where tasks of a kind can never find room.
+
+    What is transient is held at origins whatever moves, so that all who come share what no
+    origin holds: where that is less than one takes, none of its kind ever comes.
+    """
+    allowed: Flags = full["allowed"].copy()
+    kind, origin, use = full["kind"], full["origin"], full["use"]
+    begun = origin >= 0
+    home = np.zeros_like(allowed)
+    home[kind[begun], origin[begun]] = True
+    for resource in np.flatnonzero(full["transient"]):
+        room = full["capacity"][:, resource].copy()
+        np.subtract.at(room, origin[begun], use[kind[begun], resource])
+        takes = use[:, resource, None]
+        allowed &= home | (takes == 0) | (takes <= room)
+    return allowed
 
 
 def _ghosts(use: Ints, capacity: Ints, transient: Flags) -> Floats:

@@ -43,10 +43,11 @@ scarce, a dear one freezes early what has moved. Nearly all order forms between 
 PROMPT = replace(LENIENT, stretches=4_200)
 """Fines that follow sooner: which of the two ends better differs between problems, and runs."""
 
-COURSES = 2
-"""How often a chain that may go beyond capacities goes through its course, each time from where
-the tasks are. How one ends varies by a percent and hardly with its length, so that the better of
-two short ones is kept."""
+STARTS, STARTING, CHOSEN = 8, 0.4, 0.3
+"""How often a chain that may go beyond capacities begins, each time from where the tasks are; the
+share of its rounds for that; and the part of the course after which only the cheapest start goes
+on. What a course ends at is all but settled there, where the large tasks have found their places,
+and varies by several percent."""
 
 DEARER, CHEAPER, DEAREST = 1.02, 0.998, 1e6
 """What fines for a machine's resource are multiplied with when it is beyond its capacity and when

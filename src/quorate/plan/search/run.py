@@ -20,7 +20,17 @@ import numpy as np
 from quorate.plan.search import compiled, lns
 from quorate.plan.search.anneal import anneal, sample
 from quorate.plan.search.arrays import Floats, Instance, Smalls, instance
-from quorate.plan.search.course import COURSES, LENIENT, PROMPT, STRICT, Course, adapted, scheduled
+from quorate.plan.search.course import (
+    CHOSEN,
+    LENIENT,
+    PROMPT,
+    STARTING,
+    STARTS,
+    STRICT,
+    Course,
+    adapted,
+    scheduled,
+)
 from quorate.plan.search.kernels import load_state, move
 from quorate.plan.search.repair import insert_all, take_strays
 from quorate.plan.search.state import NOWHERE, State, empty
@@ -64,7 +74,8 @@ EFFORT = 0.3
 """CP-SAT's deterministic seconds for one neighbourhood."""
 
 LATE = 3
-"""Rounds that a chain may be behind before the clock decides how far it goes."""
+"""Rounds that a chain may be behind before the clock decides how far it goes; fewer, but one at
+least, in a part of its rounds: of a few, three late ones would leave a leap for the rest."""
 
 OnProgress = Callable[[float, float], None]
 
@@ -79,6 +90,16 @@ class Result:
     planned: int
     seconds: float
     clock: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where a chain got to early in its course: `place` [P], `factors` [M, D] of the fines, and
+    the points it costs, fines included."""
+
+    place: Smalls
+    factors: Floats
+    cost: float
 
 
 class Chain:
@@ -165,10 +186,21 @@ class Chain:
         return True
 
     def begin(self, place: Smalls) -> None:
-        """Begin anew from a place that keeps every capacity; the best one so far is kept."""
+        """Begin anew from a place; the best one so far is kept."""
         self.take(place, self.best_cost)
         self.cost = total(self.of, self.state)
         self.factors = np.ones(self.of.capacity.shape)
+
+    def start(self, fine: float) -> Start:
+        """Where it is now; `fine` as in `anneal`."""
+        cost = self.cost + self._fined(self.fines(fine))
+        return Start(place=self.state.place.copy(), factors=self.factors.copy(), cost=cost)
+
+    def resume(self, start: Start) -> None:
+        """Go on from where it was, beyond capacities perhaps; the best one so far is kept."""
+        self.begin(start.place)
+        self.factors = start.factors
+        self.beyond = self._units_beyond()
 
     def take(self, place: Smalls, cost: int) -> None:
         """Go on from another place."""
@@ -211,10 +243,14 @@ class Chain:
                 move(self.shared, self.inside, task, machine)
             return
         self.cost = cost
-        self.beyond = int(np.maximum(0, self.state.held - self.of.capacity).sum())
+        self.beyond = self._units_beyond()
         if self.beyond == 0 and cost < self.best_cost:
             self.best_cost = cost
             self.best[:] = self.state.place
+
+    def _units_beyond(self) -> int:
+        """The units that are beyond capacities."""
+        return int(np.maximum(0, self.state.held - self.of.capacity).sum())
 
     def _fined(self, fines: Floats) -> float:
         """The fines for all that is beyond capacities."""
@@ -318,26 +354,44 @@ class Search:
         return in_time and not (self._stop and self._stop())
 
     def anneal(self, number: int) -> int:
-        """Anneal one chain, alone, through each of its courses; the rounds it came to."""
+        """Anneal one chain, alone; the rounds it came to.
+
+        One that may go beyond capacities begins several times and goes on from the cheapest start.
+        """
         chain, course = self.chains[number], self.courses[number]
-        courses = COURSES if course.fines else 1
-        done = 0
-        for nth in range(courses):
+        if not course.fines:
+            return self._follow(chain, course, (0.0, 1.0), (0.0, 1.0))
+        starts = max(1, min(STARTS, int(self.annealing * STARTING)))
+        share, fine = STARTING / starts, self.worse * scheduled(course.fines, CHOSEN)
+        done, found = 0, list[Start]()
+        for nth in range(starts):
             if nth > 0:
                 chain.begin(self.place)
-            done += self._follow(chain, course, nth, courses)
-        return done
+            window = (nth * share, (nth + 1) * share)
+            done += self._follow(chain, course, (0.0, CHOSEN), window)
+            found = [min([*found, chain.start(fine)], key=lambda start: start.cost)]
+        chain.resume(found[0])
+        return done + self._follow(chain, course, (CHOSEN, 1.0), (STARTING, 1.0))
 
-    def _follow(self, chain: Chain, course: Course, nth: int, courses: int) -> int:
-        """Go through one course of several, each with its share of rounds and time."""
-        rounds = max(1, self.annealing // courses)
+    def _follow(
+        self,
+        chain: Chain,
+        course: Course,
+        part: tuple[float, float],
+        window: tuple[float, float],
+    ) -> int:
+        """Go through a part of a course in a window of the rounds and the time for annealing."""
+        length = window[1] - window[0]
+        rounds = max(1, round(self.annealing * length))
         reached = 0.0
         for done in range(rounds):
             if reached >= 1.0 or not self.goes_on:
                 return done
-            end = ahead(done, rounds, self._spent * courses - nth)
-            chain.follow(course, self.steps, self.worse, reached, end)
-            reached = max(reached, end)
+            spent = (self._spent - window[0]) / length
+            end = max(reached, ahead(done, rounds, spent, max(1.0, LATE * length)))
+            here, there = (part[0] + (part[1] - part[0]) * at for at in (reached, end))
+            chain.follow(course, self.steps, self.worse, here, there)
+            reached = end
         return rounds
 
     @property
@@ -359,7 +413,7 @@ class Search:
                 chain.take(winner.best, winner.best_cost)
 
 
-def ahead(done: int, planned: int, spent: float) -> float:
+def ahead(done: int, planned: int, spent: float, late: float = LATE) -> float:
     """How far along its course a chain is to be after its next round.
 
     By the rounds that are planned; where these come late, as far as the clock will be then. What
@@ -367,8 +421,9 @@ def ahead(done: int, planned: int, spent: float) -> float:
 
     Args:
         spent: the part of the time that is over.
+        late: rounds that it may be behind before the clock decides.
     """
-    if spent <= (done + LATE) / planned:
+    if spent <= (done + late) / planned:
         return (done + 1) / planned
     return min(1.0, spent + spent / max(1, done))
 

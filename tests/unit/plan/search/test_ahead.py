@@ -32,3 +32,16 @@ def test_late_it_reaches_the_end_with_the_clock_and_skips_nothing(
     assert spent == pytest.approx(1.0, abs=(5 * slower + 1) / planned)
     # All but the leap with which it finds that it is late are as long as its rounds take.
     assert sorted(steps)[-2] <= 1.7 * slower / planned
+
+
+def test_where_rounds_are_few_being_late_shows_soon_and_leaves_no_leap() -> None:
+    planned, slower, late = 14, 2.0, 1.0
+    reached, steps = 0.0, []
+    for done in range(planned):
+        if reached >= 1.0:
+            break
+        end = ahead(done, planned, done * slower / planned, late)
+        steps.append(end - reached)
+        reached = end
+    assert reached == 1.0
+    assert max(steps) <= 2.0 * slower / planned
