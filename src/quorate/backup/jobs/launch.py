@@ -2,13 +2,14 @@
 
 Level-triggered: what Swarm says of each job's service is looked at again and again; nothing
 depends on having seen an event, so that a lost manager, an election or a killed starter costs a
-look. A job is removed when its answer was read, never before.
+look. A job is removed when its answer was read, never before; one that somebody else started is
+left to them, who read it too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quorate.backup.jobs import spec
@@ -42,6 +43,8 @@ AT_ONCE = 4
 TAIL = 20
 END_TAIL = 200
 ERROR_LINES = 8
+STARTER_SECONDS = 10.0
+"""By then whoever started a job has read its answer and removed it, or is gone."""
 LOG_TRIES = 5
 """How often the log of an ended job is read: its server may be slow to send the last of it."""
 
@@ -51,7 +54,8 @@ class Launcher:
     """What starting takes: the swarm, the image, the secrets that are there.
 
     `begun` is told of each job as soon as its service is there, `over` of each outcome before its
-    service is removed; what that returns is the outcome.
+    service is removed; what that returns is the outcome. `joined`: services of jobs that somebody
+    else started.
     """
 
     door: Door
@@ -60,6 +64,7 @@ class Launcher:
     watcher: Watcher
     begun: Callable[[Begun], None] = lambda job: None
     over: Callable[[Outcome], Outcome] = lambda outcome: outcome
+    joined: set[str] = field(default_factory=set)
 
     def run(self, starts: Sequence[Start], found: Sequence[Begun] = ()) -> tuple[Outcome, ...]:
         """Start all and follow them to their ends; one at a time on each server.
@@ -75,6 +80,7 @@ class Launcher:
         outcomes: list[Outcome] = []
         for job in found:
             self.watcher.begun(job, found=True)
+            self.joined.add(job.id)
             following.append(job)
         while waiting or following:
             for start in _startable(waiting, following):
@@ -90,7 +96,18 @@ class Launcher:
             following = [job for job in following if job.id not in over]
             if following:
                 clock.sleep(POLL_SECONDS)
+        self._leave({one.job.id for one in outcomes} & self.joined)
         return tuple(outcomes)
+
+    def _leave(self, jobs: Collection[str]) -> None:
+        """Give those who started these jobs time to read them; remove what is left."""
+        ends = clock.monotonic() + STARTER_SECONDS
+        left = {job for job in jobs if self.door.service(job) is not None}
+        while left and clock.monotonic() < ends:
+            clock.sleep(POLL_SECONDS)
+            left = {job for job in left if self.door.service(job) is not None}
+        for job in sorted(left):
+            self.door.remove(job)
 
     def _start(self, start: Start) -> Begun | Outcome:
         """Start one; the service that has its name already is the same run, begun before."""
@@ -124,6 +141,8 @@ class Launcher:
             planned = Begun.of(start.job, name, now)
             return self._ended(Outcome(job=planned, error=error))
         self.watcher.begun(job, found=not fresh)
+        if not fresh:
+            self.joined.add(job.id)
         self.begun(job)
         return job
 
@@ -150,7 +169,8 @@ class Launcher:
                 self._tell(job)
             return None
         outcome = self.over(end_of(self.door, job, how))
-        self.door.remove(job.id)
+        if job.id not in self.joined:
+            self.door.remove(job.id)
         return self._ended(outcome)
 
     def _tell(self, job: Begun) -> None:

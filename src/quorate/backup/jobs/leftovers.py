@@ -19,6 +19,8 @@ ORPHAN_SECONDS = 60.0
 """A job that has ended this long ago, and is still there, has nobody who follows it."""
 
 BY_KEY = (Work.COPY, Work.PROVE, Work.RESTORE)
+LOOKING = (Work.CATALOGUE, Work.CHECK)
+"""Nothing is done twice by looking twice: each who asks has a job and an answer of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ def forsaken(how: Standing, tasks: Iterable[ObservedTask], now: datetime) -> boo
 
 def under_way(job: Job, going: Sequence[Begun]) -> Begun | None:
     """The job in the swarm that does the same already, whichever run it is of. Pure."""
-    for one in going:
+    for one in going if job.work not in LOOKING else ():
         same = (one.work, one.source, one.repository) == (
             job.work.value,
             job.source,

@@ -11,7 +11,7 @@ from requests.exceptions import ConnectionError as Broken
 from quorate.backup.jobs import decide, door, leftovers, making
 from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import AT_ONCE, Launcher
-from quorate.backup.jobs.model import Job, Progress, Trouble
+from quorate.backup.jobs.model import Job, Progress, Trouble, Work
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.spec import job_spec
@@ -248,6 +248,39 @@ def test_jobs_of_a_killed_starter_are_followed_read_or_removed(now: list[float])
     assert "deadline" in str(outcomes["hanging"].error)
     assert leftovers.under_way(start("running").job, found.going) == found.going[0]
     assert leftovers.under_way(start("ended").job, found.going) is None
+
+
+@pytest.mark.parametrize("starter", [True, False])
+def test_who_joins_a_job_leaves_it_to_its_starter_while_there_is_one(
+    now: list[float], starter: bool
+) -> None:
+    class Read(FakeSwarm):
+        """Its job is removed by its starter some looks after it ended."""
+
+        asked = 0
+
+        def inspect_service(self, name: str) -> dict[str, Any]:
+            self.asked += 1
+            if starter and self.asked == 3:
+                self.remove_service(name)
+            return super().inspect_service(name)
+
+    swarm = Read()
+    name = leftover(swarm, "db")
+    (job,) = leftovers.sweep(Door(lambda: swarm.client, print), "test").going
+    began = now[0]
+    assert only(launched(swarm, found=(job,))[0]).answer == ANSWER
+    assert swarm.removed == [name]
+    assert (now[0] - began < 6) is starter  # its starter gone, it is removed at last
+
+
+def test_lists_of_copies_are_nobody_elses(now: list[float]) -> None:
+    swarm = FakeSwarm({"db": Script(states=["running"])})
+    looking = start(work=Work.CATALOGUE)
+    swarm.add(job_spec(looking, image="q:1", started=NOW, ids={}, named={}))
+    found = leftovers.sweep(Door(lambda: swarm.client, print), "test")
+    assert len(found.going) == 1
+    assert leftovers.under_way(looking.job, found.going) is None
 
 
 @pytest.mark.parametrize(
