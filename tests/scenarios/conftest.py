@@ -35,7 +35,8 @@ QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = "quorate-scenarios{worker}.lock"
 LOCK_SECONDS = 3600.0
 LABS = ("office", "shop", "gate", "vault")
-LATE = "test_9_"
+STEADY = ("test_3_", "test_9_")
+"""Losses, and what measures or alarms: a lab beside theirs makes answers late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +168,13 @@ def vault(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Off
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a lab, for `pytest -m 'not lab'`, and which process runs it.
+    """Mark what needs a lab, for `pytest -m 'not lab'`, and what needs the machine for itself.
 
-    Scenarios of one lab follow each other; those of the shop, which are most, are two halves:
-    deployments, and what comes after them.
+    Of the others, scenarios of one lab follow each other in one process.
     """
     for item in items:
         for lab in set(LABS) & set(getattr(item, "fixturenames", ())):
-            half = item.path.stem.startswith(LATE) if lab == "shop" else False
             item.add_marker(pytest.mark.lab)
-            item.add_marker(pytest.mark.xdist_group(f"{lab}, after" if half else lab))
+            item.add_marker(pytest.mark.xdist_group(lab))
+            if lab != "vault" and item.path.stem.startswith(STEADY):
+                item.add_marker(pytest.mark.steady)
