@@ -252,7 +252,7 @@ FLIP = """\
 file={file}
 at=$(( $(stat -c %s "$file") / 2 ))
 old=$(od -An -tu1 -j $at -N 1 "$file")
-printf "\\$(printf %o $(( old ^ 1 )))" | dd of="$file" bs=1 seek=$at conv=notrunc status=none
+printf "\\\\$(printf %o $(( old ^ 1 )))" | dd of="$file" bs=1 seek=$at conv=notrunc status=none
 """
 
 

@@ -33,6 +33,12 @@ def test_the_role_that_restores_stays_as_it_is() -> None:
     )
 
 
+def test_who_granted_a_membership_is_left_out() -> None:
+    given = 'GRANT "pg_monitor" TO "wal ""x" WITH INHERIT TRUE GRANTED BY "post""gres";\n'
+    left = postgres.without_roles(given, set(), "admin")
+    assert left == 'GRANT "pg_monitor" TO "wal ""x" WITH INHERIT TRUE;\n'
+
+
 def test_other_roles_that_are_there_get_what_they_had() -> None:
     left = postgres.without_roles(SCRIPT, {"app", "admin"}, "admin")
     assert left == SCRIPT.replace('CREATE ROLE "app";\n', "")
