@@ -199,7 +199,7 @@ def database_in(directory: str) -> str:
 
 GRANTOR = re.compile(r' GRANTED BY "(?:[^"]|"")*";$')
 """From Postgres 16 on a role can grant in the name of another only if that one may: in a server
-whose first superuser has another name, it may not. Memberships are then whoever restores' grants."""
+whose first superuser has another name, it may not. Whoever restores has granted them then."""
 
 
 def without_roles(script: str, there: set[str], own: str) -> str:
