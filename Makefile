@@ -45,8 +45,7 @@ test: lint lab-packages engine ## Check the code and run every test: unit, integ
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
 	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup
-	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup
-	@$(PYTEST) tests/scenarios -m "steady and not drill"
+	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill"
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long tests too: a lost leader, Ctrl-C at every step, 100,000 files, by hand

@@ -268,6 +268,7 @@ def flipped(office: Office) -> Iterator[None]:
         on(office, "three", "sh", "-ec", script)
 
 
+@pytest.mark.drill
 def test_a_copy_with_a_flipped_bit_is_red_and_counts_no_more(vault: Office) -> None:
     given_data(vault)
     given_a_repository(vault)
@@ -370,6 +371,7 @@ def test_status_asks_repositories_and_every_server(vault: Office, tmp_path: Path
     then_nothing_is_left(vault)
 
 
+@pytest.mark.drill
 def test_the_doctor_finds_a_service_that_a_dead_backup_keeps_still(vault: Office) -> None:
     given_data(vault)
     given_a_repository(vault)

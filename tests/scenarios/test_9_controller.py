@@ -29,6 +29,7 @@ from tests.scenarios.test_9_backup import (
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
+pytestmark = pytest.mark.drill
 OFF = "controller: false"
 RECEIVER = "quorate-wal-db"
 LOG = "/var/lib/quorate/wal/db"

@@ -24,6 +24,7 @@ from tests.scenarios.test_9_backup import backup, given_a_repository, given_data
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
+pytestmark = pytest.mark.drill
 BEFORE = "  # The scenarios are about"
 # Nobody has these keys, and these hosts are nowhere: the lab's outside host stands for them.
 REPOSITORIES = """\

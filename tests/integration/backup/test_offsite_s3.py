@@ -19,7 +19,8 @@ from tests.integration.backup import store as stores
 from tests.integration.backup.store import Store
 from tests.integration.backup.test_copying import size_of, slowed
 
-pytestmark = pytest.mark.timeout(1800)  # a dozen servers on a machine that may be busy
+# A dozen servers on a machine that may be busy.
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.drill]
 
 
 @pytest.fixture(scope="module")
