@@ -11,6 +11,7 @@ READY := .venv/.ready
 FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
 JOBS := 2
+SLOWEST := --durations=25 --durations-min=10
 
 .PHONY: help
 help: ## Show this list
@@ -44,8 +45,9 @@ engine: $(READY)
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
-	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup
-	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill"
+	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
+	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
+	@$(PYTEST) tests/scenarios -m "steady and not drill" $(SLOWEST)
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long tests too: a lost leader, Ctrl-C at every step, 100,000 files, by hand

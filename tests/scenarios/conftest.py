@@ -1,7 +1,8 @@
 """Labs that scenarios share: brought up for the first that asks, removed at the end.
 
 A fleet is copied under a name of its own, so that a lab the developer has
-running stays as it is; a lock lets only one test run on this machine use labs.
+running stays as it is; a lock lets only one test run on this machine use labs. Its two
+processes (`--numprocesses 2`) have labs of their own: most of a scenario is waiting.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ EXAMPLES = ROOT / "examples"
 FLEETS = Path(__file__).parent / "fleets"
 # Installed beside the interpreter that runs the tests, so it is the code under test.
 QUORATE = Path(sys.executable).parent / "quorate"
-LOCK = Path(tempfile.gettempdir()) / "quorate-scenarios.lock"
+LOCK = "quorate-scenarios{worker}.lock"
 LOCK_SECONDS = 3600.0
 LABS = ("office", "shop", "gate", "vault")
+STEADY = ("test_3_", "test_9_")
+"""Losses, and what measures or alarms: a lab beside theirs makes answers late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +121,10 @@ def running_lab(
 
 @pytest.fixture(scope="session")
 def alone() -> Iterator[None]:
-    """Only one test run on this machine uses labs at a time."""
-    with filelock.hold(LOCK, what="the labs of a test run", timeout=LOCK_SECONDS):
+    """Only one test run on this machine uses labs at a time; its processes do so together."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    path = Path(tempfile.gettempdir()) / LOCK.format(worker=worker.removeprefix("gw0"))
+    with filelock.hold(path, what="the labs of a test run", timeout=LOCK_SECONDS):
         yield
 
 
@@ -161,8 +166,15 @@ def vault(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Off
         yield found
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a lab, for `pytest -m 'not lab'`."""
+    """Mark what needs a lab, for `pytest -m 'not lab'`, and what needs the machine for itself.
+
+    Of the others, scenarios of one lab follow each other in one process.
+    """
     for item in items:
-        if set(LABS) & set(getattr(item, "fixturenames", ())):
+        for lab in set(LABS) & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.xdist_group(lab))
+            if lab != "vault" and item.path.stem.startswith(STEADY):
+                item.add_marker(pytest.mark.steady)

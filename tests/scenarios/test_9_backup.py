@@ -246,6 +246,7 @@ def test_one_command_backs_up_copies_and_proves_and_all_of_it_comes_back(vault: 
     assert near["outcome"] == "planned" and near["forgotten"] == []
     assert {one["source"] for one in near["stays"]} == {"db", "cache", "volume/data_pages"}
     then_nothing_is_left(vault)
+    on(vault, "two", "docker", "volume", "rm", "checked_pages")
 
 
 FLIP = """\

@@ -1,0 +1,146 @@
+"""Operations with a journal: begun, resumed, undone, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from quorate.deploy.lock import Settings, hold
+from quorate.errors import QuorateError, RefusedError, UsageError
+from quorate.observe.connect import Connections
+from quorate.recover.carrying import Action, Carrier, begin, find, title
+from quorate.recover.site import Site
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from quorate.deploy.lock import FleetLock
+    from quorate.deploy.progress import Reporter
+    from quorate.recover.journal import Store
+    from quorate.recover.model import Journal, Operation
+    from quorate.workflows import Opened
+
+Confirm = Callable[[Operation], bool]
+
+ACTIONS: dict[str, str] = {}
+"""Kind of an operation → the module whose `actions(site, journal)` does its steps."""
+
+WITHOUT_SWARM = frozenset({"recover quorum", "recover fleet"})
+"""Kinds whose journals are files on this machine, since there may be no swarm to keep them."""
+
+
+@contextmanager
+def site(opened: Opened, report: Reporter) -> Iterator[Site]:
+    """The fleet to work on, its connections open."""
+    with Connections(opened.fleet) as connections:
+        yield Site(fleet=opened.fleet, connections=connections, report=report, lab=opened.lab)
+
+
+def carry_out(place: Site, operation: Operation, *, confirm: Confirm) -> Journal:
+    """Begin an operation and do all of it.
+
+    Raises:
+        RefusedError: not confirmed. LockedError: somebody else is at it, or another operation of
+        this fleet is not over. Otherwise as its actions do; then it can be resumed or undone.
+    """
+    if not confirm(operation):
+        raise RefusedError("not confirmed; nothing was changed")
+    with _locked(place, operation.kind) as lock:
+        store = _store(place, operation.kind)
+        journal = begin(store, operation)
+        return _carrier(place, journal, store, lock).forward(journal)
+
+
+def resume(place: Site, identity: str = "") -> Journal:
+    """Go on with an operation that is not over, in the direction it was going.
+
+    Raises:
+        UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
+    """
+    journal, store = _found(place, identity)
+    with _locked(place, f"{journal.operation.kind}, resumed") as lock:
+        carrier = _carrier(place, journal, store, lock)
+        return carrier.back(journal) if journal.back else carrier.forward(journal)
+
+
+def undo(place: Site, identity: str = "") -> Journal:
+    """Undo an operation: one that is not over, or that is done and can still be undone.
+
+    Raises:
+        RefusedError: it has come to a step after which there is no undoing.
+        UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
+    """
+    journal, store = _found(place, identity)
+    with _locked(place, f"{journal.operation.kind}, undone") as lock:
+        return _carrier(place, journal, store, lock).back(journal)
+
+
+def journals(place: Site) -> tuple[Journal, ...]:
+    """Every journal there is, on this machine and in the swarm, oldest first.
+
+    A swarm that does not answer hides nothing of what is on this machine.
+    """
+    found = list(place.in_files().all())
+    try:
+        found += place.in_swarm().all()
+    except QuorateError as error:
+        place.report.note(f"journals in the swarm are not shown: {error.what}")
+    return tuple(sorted(found, key=lambda one: one.started))
+
+
+def found(place: Site, identity: str = "") -> Journal:
+    """The operation that is not over, or the one with this id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return _found(place, identity)[0]
+
+
+def actions_of(place: Site, journal: Journal) -> Mapping[str, Action]:
+    """What the steps of an operation do.
+
+    Raises:
+        UsageError: a kind that this version of Quorate does not know.
+    """
+    module = ACTIONS.get(journal.operation.kind)
+    if module is None:
+        raise UsageError(
+            f"{title(journal.operation)}: unknown to this version of Quorate",
+            todo="use the version that began it",
+        )
+    made: Mapping[str, Action] = import_module(module).actions(place, journal)
+    return made
+
+
+def _found(place: Site, identity: str) -> tuple[Journal, Store]:
+    """An operation and where its journal is: files first, since they need no swarm."""
+    files = place.in_files()
+    try:
+        return find(files, identity), files
+    except UsageError:
+        swarm = place.in_swarm()
+        return find(swarm, identity), swarm
+
+
+def _store(place: Site, kind: str) -> Store:
+    return place.in_files() if kind in WITHOUT_SWARM else place.in_swarm()
+
+
+def _locked(place: Site, what: str) -> AbstractContextManager[FleetLock | None]:
+    """The fleet's lock; none where the operation is what brings a swarm back."""
+    if what.partition(",")[0] in WITHOUT_SWARM:
+        return nullcontext()
+    settings = Settings(say=place.report.note)
+    return hold(place.client(), what=f"quorate {what}", settings=settings)
+
+
+def _carrier(place: Site, journal: Journal, store: Store, lock: FleetLock | None) -> Carrier:
+    return Carrier(
+        store=store,
+        actions=actions_of(place, journal),
+        report=place.report,
+        check=lock.check if lock else lambda: None,
+    )

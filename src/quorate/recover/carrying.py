@@ -1,0 +1,165 @@
+"""Carrying an operation out, step by step, forward or back, so that a kill costs nothing.
+
+The journal says that a step has begun before its action runs, and that it is done after. What
+was begun may or may not have happened: an action looks first and does what is missing, and so
+does its undoing. That makes resuming the same as going on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from quorate.deploy.progress import Reporter
+from quorate.errors import LockedError, QuorateError, RefusedError, UsageError
+from quorate.recover.journal import Store
+from quorate.recover.model import Facts, Journal, Operation, State, Step
+from quorate.tools import clock, process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What a step does. Both are given the facts so far; both may run twice.
+
+    `do` returns what later steps have to know. `undo` is None where there is nothing to undo.
+    """
+
+    do: Callable[[Facts], Facts | None]
+    undo: Callable[[Facts], None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carrier:
+    """What carrying out needs. `check` raises when the fleet's lock was lost."""
+
+    store: Store
+    actions: Mapping[str, Action]
+    report: Reporter
+    check: Callable[[], None] = lambda: None
+
+    def forward(self, journal: Journal) -> Journal:
+        """Do every step that is not done; returns the journal of a finished operation.
+
+        Raises:
+            QuorateError: an action's own, after the journal has noted it.
+        """
+        total = len(journal.operation.steps)
+        while (step := journal.next_forward()) is not None:
+            number = journal.operation.steps.index(step) + 1
+            self.report.phase(f"step {number} of {total}: {step.says}")
+            journal = self._one(journal, step, State.DONE)
+        return self._end(journal, State.DONE)
+
+    def back(self, journal: Journal) -> Journal:
+        """Undo every step that was begun, the last one first.
+
+        Raises:
+            RefusedError: a final step was begun.
+            QuorateError: an action's own, after the journal has noted it.
+        """
+        if sealed := journal.sealed():
+            raise RefusedError(
+                f"{title(journal.operation)} cannot be undone any more",
+                cause=f"this step has begun: {sealed.says}",
+                todo="resume it instead",
+            )
+        if not journal.back:
+            journal = journal.turned()
+            self.store.save(journal)
+        while (step := journal.next_back()) is not None:
+            if step.back:
+                self.report.phase(f"undoing: {step.back}")
+            journal = self._one(journal, step, State.UNDONE)
+        return self._end(journal, State.UNDONE)
+
+    def _one(self, journal: Journal, step: Step, to: State) -> Journal:
+        action = self.actions[step.id]
+        self.check()
+        if to is State.DONE:
+            journal = journal.marked(step.id, State.BEGUN, at=_now())
+            self.store.save(journal)
+        began = clock.monotonic()
+        try:
+            if to is State.DONE:
+                told = action.do(journal.facts)
+            else:
+                told = None
+                if action.undo is not None:
+                    action.undo(journal.facts)
+        except QuorateError as error:
+            self.store.save(journal.troubled(error.what))
+            raise
+        took = clock.monotonic() - began
+        journal = journal.marked(step.id, to, at=_now(), seconds=round(took, 3), facts=told)
+        self.store.save(journal)
+        return journal
+
+    def _end(self, journal: Journal, state: State) -> Journal:
+        ended = journal.ended(state)
+        self.store.save(ended)
+        return ended
+
+
+def begin(store: Store, operation: Operation) -> Journal:
+    """The journal of a new operation, kept.
+
+    Raises:
+        LockedError: another one of this fleet is not over.
+        UsageError: two steps have one name.
+    """
+    names = [step.id for step in operation.steps]
+    if len(set(names)) != len(names):
+        raise UsageError(f"{title(operation)}: two steps have one name")
+    for other in store.all():
+        if other.open:
+            raise unfinished(other)
+    now = clock.now()
+    journal = Journal(
+        id=_identity(f"{now:%y%m%d-%H%M%S}-{operation.subject or operation.kind}"),
+        operation=operation,
+        started=now.isoformat(timespec="microseconds"),
+        who=f"{process.user_name()}@{process.host_name()}",
+        facts=dict(operation.facts),
+    )
+    store.save(journal)
+    return journal
+
+
+def _identity(words: str) -> str:
+    """A name that a config of Swarm can have, with a number after it (64 characters)."""
+    return re.sub(r"[^a-zA-Z0-9-]+", "-", words)[:40].rstrip("-")
+
+
+def unfinished(journal: Journal) -> LockedError:
+    """The error for who meets an operation that is not over."""
+    step = journal.next_back() if journal.back else journal.next_forward()
+    return LockedError(
+        f"{title(journal.operation)} (begun {journal.started[:19]} by {journal.who}) is not over",
+        cause=journal.trouble or (f"it was stopped at: {step.says}" if step else None),
+        todo="go on with `quorate operations resume`, or back with `quorate operations undo`",
+    )
+
+
+def find(store: Store, identity: str = "") -> Journal:
+    """The operation that is not over, or the one with this id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for journal in reversed(store.all()):
+        if journal.id == identity or (not identity and journal.open):
+            return journal
+    raise UsageError(
+        f"no operation {identity}" if identity else "no operation is unfinished",
+        todo="see all with `quorate operations list`",
+    )
+
+
+def title(operation: Operation) -> str:
+    """An operation in a few words."""
+    return f"{operation.kind} {operation.subject}".strip()
+
+
+def _now() -> str:
+    return clock.now().isoformat(timespec="milliseconds")

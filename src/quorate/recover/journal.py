@@ -1,0 +1,150 @@
+"""Where journals are kept: in the swarm itself, or in a directory where there may be no swarm.
+
+In the swarm each state of a journal is a config of its own (`quorate-operation-ID.N`), the
+newest counts, older ones go: creating a config is decided by raft, so a journal is never half
+written, and any machine that reaches a manager can go on with the operation.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import ValidationError
+
+from quorate.errors import MachineError, QuorateError
+from quorate.recover.model import Journal
+from quorate.tools import docker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from quorate.tools.docker import DockerClient
+
+PREFIX = "quorate-operation-"
+OPERATION = "quorate.operation"
+TURN = "quorate.operation.turn"
+FLEET = "quorate.operation.fleet"
+KEPT = 20
+CONFLICT = 409
+
+
+class Store(Protocol):
+    """Where the journals of one fleet are."""
+
+    def save(self, journal: Journal) -> None:
+        """Keep this state of a journal; it is there, whole, when this returns."""
+
+    def all(self) -> tuple[Journal, ...]:
+        """Every journal there is, oldest first."""
+
+
+class SwarmStore:
+    """Journals as configs of the swarm. `client` gives a manager that answers now."""
+
+    def __init__(self, client: Callable[[], DockerClient], fleet: str) -> None:
+        self._client = client
+        self._fleet = fleet
+
+    def save(self, journal: Journal) -> None:
+        """Keep this state of a journal; then drop older states, and the oldest journals.
+
+        Raises:
+            EngineError: the swarm does not answer, or somebody else goes on with it too.
+        """
+        client = self._client()
+        own = [raw for raw in self._listed(client) if _label(raw, OPERATION) == journal.id]
+        turn = max((_turn(raw) for raw in own), default=0) + 1
+        data = zlib.compress(journal.model_dump_json().encode(), level=9)
+        labels = {OPERATION: journal.id, TURN: str(turn), FLEET: self._fleet}
+        with docker.translated(f"the journal of {journal.id} could not be kept in the swarm"):
+            client.api.create_config(f"{PREFIX}{journal.id}.{turn}", data, labels=labels)
+            for raw in own:
+                client.api.remove_config(raw["ID"])
+        self._drop_old(client)
+
+    def all(self) -> tuple[Journal, ...]:
+        """Every journal there is, oldest first.
+
+        Raises:
+            EngineError: the swarm does not answer.
+            QuorateError: one was written by a version of Quorate that this one cannot read.
+        """
+        newest: dict[str, Mapping[str, Any]] = {}
+        for raw in sorted(self._listed(self._client()), key=_turn):
+            newest[_label(raw, OPERATION)] = raw
+        found = (_read(base64.b64decode(raw["Spec"]["Data"]), id) for id, raw in newest.items())
+        return tuple(sorted(found, key=lambda one: one.started))
+
+    def _listed(self, client: DockerClient) -> list[Mapping[str, Any]]:
+        with docker.translated("the journals of operations cannot be listed"):
+            raws = client.api.configs(filters={"label": OPERATION}) or ()
+        return [raw for raw in raws if _label(raw, FLEET) == self._fleet]
+
+    def _drop_old(self, client: DockerClient) -> None:
+        """Keep the newest; an operation that is open is never dropped."""
+        closed = [one.id for one in self.all() if not one.open][:-KEPT]
+        for raw in self._listed(client):
+            if _label(raw, OPERATION) in closed:
+                with docker.translated("an old journal could not be removed"):
+                    client.api.remove_config(raw["ID"])
+
+
+class FileStore:
+    """Journals as files of a directory, for operations that outlive their swarm."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def save(self, journal: Journal) -> None:
+        """Keep this state of a journal, on the disk, in one move.
+
+        Raises:
+            MachineError: the directory cannot be written.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            draft = self._directory / f".{journal.id}"
+            with draft.open("wb") as file:
+                file.write(zlib.compress(journal.model_dump_json().encode()))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._directory / f"{journal.id}.journal")
+        except OSError as error:
+            raise MachineError(
+                f"{self._directory}: the journal cannot be written ({error.strerror})",
+                todo="make room there, or set XDG_STATE_HOME to a directory that is yours",
+            ) from error
+
+    def all(self) -> tuple[Journal, ...]:
+        """Every journal there is, oldest first.
+
+        Raises:
+            QuorateError: one was written by a version of Quorate that this one cannot read.
+        """
+        files = sorted(self._directory.glob("*.journal"))
+        found = (_read(file.read_bytes(), file.stem) for file in files)
+        return tuple(sorted(found, key=lambda one: one.started))
+
+
+def _read(data: bytes, identity: str) -> Journal:
+    try:
+        return Journal.model_validate_json(zlib.decompress(data))
+    except (zlib.error, ValidationError) as error:
+        raise QuorateError(
+            f"the journal of operation {identity} cannot be read",
+            cause="it is damaged, or another version of Quorate wrote it",
+            todo="use the version of Quorate that began the operation",
+        ) from error
+
+
+def _label(raw: Mapping[str, Any], name: str) -> str:
+    return str(((raw.get("Spec") or {}).get("Labels") or {}).get(name, ""))
+
+
+def _turn(raw: Mapping[str, Any]) -> int:
+    text = _label(raw, TURN)
+    return int(text) if text.isdigit() else 0

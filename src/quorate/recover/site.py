@@ -1,0 +1,63 @@
+"""What the actions of operations work on: a fleet, its servers and engines, its journals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quorate.deploy.progress import Reporter
+from quorate.fleet.model import Fleet
+from quorate.fleet.observed import Snapshot
+from quorate.lab.state import labs_directory
+from quorate.observe.connect import Connections, Manager
+from quorate.observe.snapshot import observe
+from quorate.recover.journal import FileStore, SwarmStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from quorate.lab.state import Lab
+    from quorate.tools.docker import DockerClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A fleet that is worked on. `lab` when its servers are a lab's nodes.
+
+    Managers may change under way: ask for `client()` anew at each step, keep none.
+    """
+
+    fleet: Fleet
+    connections: Connections
+    report: Reporter
+    lab: Lab | None = None
+
+    def manager(self) -> Manager:
+        """A manager that answers now.
+
+        Raises:
+            UnreachableError, NoQuorumError: none does.
+        """
+        self.connections.renew()
+        return self.connections.manager()
+
+    def client(self) -> DockerClient:
+        """The engine of a manager that answers now."""
+        return self.manager().client
+
+    def snapshot(self) -> Snapshot:
+        """What the swarm looks like now."""
+        return observe(self.client())
+
+    def in_swarm(self) -> SwarmStore:
+        """Journals kept in the swarm."""
+        return SwarmStore(self.client, self.fleet.name)
+
+    def in_files(self) -> FileStore:
+        """Journals kept on this machine."""
+        return FileStore(journals(self.fleet.name))
+
+
+def journals(fleet: str) -> Path:
+    """Where the journals of a fleet are on this machine: `$XDG_STATE_HOME/quorate/operations/…`."""
+    return labs_directory().parent / "operations" / fleet

@@ -1,0 +1,152 @@
+"""Operations carried out over a store in memory: forward, back, resumed after a loss anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.deploy.progress import Silent
+from quorate.errors import EngineError, LockedError, RefusedError, UsageError
+from quorate.recover.carrying import Action, Carrier, begin, find
+from quorate.recover.model import Facts, Journal, Operation, State, Step
+
+
+@dataclass
+class InMemory:
+    """A fake store: journals by id, in the order they were begun."""
+
+    kept: dict[str, Journal] = field(default_factory=dict)
+
+    def save(self, journal: Journal) -> None:
+        self.kept[journal.id] = Journal.model_validate_json(journal.model_dump_json())
+
+    def all(self) -> tuple[Journal, ...]:
+        return tuple(self.kept.values())
+
+
+@dataclass
+class World:
+    """What the actions change: which steps are in effect. A kill comes before or after one."""
+
+    done: set[str] = field(default_factory=set)
+    kill_in: int | None = None
+
+    def _tick(self) -> None:
+        if self.kill_in is not None:
+            self.kill_in -= 1
+            if self.kill_in < 0:
+                raise KeyboardInterrupt
+
+    def actions(self, operation: Operation) -> dict[str, Action]:
+        def action(step: str) -> Action:
+            def do(facts: Facts) -> Facts:
+                self._tick()
+                self.done.add(step)
+                self._tick()
+                return {step: len(facts)}
+
+            def undo(facts: Facts) -> None:
+                self._tick()
+                self.done.discard(step)
+                self._tick()
+
+            return Action(do=do, undo=undo)
+
+        return {step.id: action(step.id) for step in operation.steps}
+
+
+def operation(*names: str, final: str = "") -> Operation:
+    steps = tuple(Step(id=name, says=f"do {name}", final=name == final) for name in names)
+    return Operation(kind="move", subject="db", fleet="office", steps=steps)
+
+
+def carrier(store: InMemory, world: World, what: Operation) -> Carrier:
+    return Carrier(store=store, actions=world.actions(what), report=Silent())
+
+
+def test_every_step_is_done_in_order_and_tells_later_ones() -> None:
+    store, world, what = InMemory(), World(), operation("a", "b", "c")
+    journal = carrier(store, world, what).forward(begin(store, what))
+    assert journal.state is State.DONE and not journal.open
+    assert journal.facts == {"a": 0, "b": 1, "c": 2}
+    assert [one.step for one in journal.entries] == ["a", "b", "c"]
+    assert store.all() == (journal,)
+
+
+@given(kills=st.lists(st.integers(0, 9), max_size=6), back=st.booleans())
+def test_a_kill_anywhere_is_gone_on_from(kills: list[int], back: bool) -> None:
+    store, world, what = InMemory(), World(), operation("a", "b", "c")
+    begin(store, what)
+    for number, kill in enumerate([*kills, None]):
+        world.kill_in = kill
+        found = next((one for one in store.all() if one.open), None)
+        if found is None:
+            break
+        turn = back and (found.back or number > 0)
+        try:
+            worker = carrier(store, world, what)
+            journal = worker.back(found) if turn else worker.forward(found)
+        except KeyboardInterrupt:
+            continue
+        assert not journal.open
+        assert world.done == (set() if turn else {"a", "b", "c"})
+
+
+def test_what_is_done_can_be_undone_and_the_last_step_goes_first() -> None:
+    store, world, what = InMemory(), World(), operation("a", "b")
+    worker = carrier(store, world, what)
+    journal = worker.back(worker.forward(begin(store, what)))
+    assert journal.state is State.UNDONE and world.done == set()
+    assert [one.step for one in journal.entries] == ["b", "a"]
+
+
+def test_after_a_final_step_there_is_no_way_back() -> None:
+    store, world, what = InMemory(), World(kill_in=3), operation("a", "b", "c", final="b")
+    worker = carrier(store, world, what)
+    with pytest.raises(KeyboardInterrupt):
+        worker.forward(begin(store, what))
+    (journal,) = store.all()
+    with pytest.raises(RefusedError, match="cannot be undone any more"):
+        worker.back(journal)
+    world.kill_in = None
+    assert worker.forward(journal).state is State.DONE
+
+
+def test_an_error_is_kept_in_the_journal_and_the_next_operation_waits_for_it() -> None:
+    store, what = InMemory(), operation("a")
+
+    def fail(facts: Facts) -> None:
+        raise EngineError("no room is left")
+
+    worker = Carrier(store=store, actions={"a": Action(do=fail)}, report=Silent())
+    with pytest.raises(EngineError):
+        worker.forward(begin(store, what))
+    (journal,) = store.all()
+    assert journal.trouble == "no room is left" and find(store) == journal
+    with pytest.raises(LockedError, match="is not over") as error:
+        begin(store, operation("b"))
+    assert error.value.cause == "no room is left"
+
+
+def test_a_lost_lock_stops_before_the_next_step() -> None:
+    store, world, what = InMemory(), World(), operation("a", "b")
+    checks = iter([None, LockedError("taken over")])
+
+    def check() -> None:
+        if (error := next(checks)) is not None:
+            raise error
+
+    worker = Carrier(store=store, actions=world.actions(what), report=Silent(), check=check)
+    with pytest.raises(LockedError, match="taken over"):
+        worker.forward(begin(store, what))
+    assert world.done == {"a"}
+
+
+def test_two_steps_of_one_name_and_an_operation_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="two steps"):
+        begin(InMemory(), operation("a", "a"))
+    with pytest.raises(UsageError, match="no operation is unfinished"):
+        find(InMemory())
