@@ -47,7 +47,7 @@ test: lint lab-packages engine ## Check the code and run every test: unit, integ
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
 	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
 	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
-	@$(PYTEST) tests/scenarios -m "steady and not drill" $(SLOWEST)
+	@$(PYTEST) tests/integration tests/scenarios -m "steady and not drill" $(SLOWEST)
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long tests too: a lost leader, Ctrl-C at every step, 100,000 files, by hand
