@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.scenarios import live, steps
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def test_the_former_version_serves_while_a_broken_one_fails(shop: Office) -> Non
     steps.then_all_at_home(shop)
 
 
+@pytest.mark.drill
 def test_swarm_itself_goes_back_where_it_is_told_to(shop: Office) -> None:
     """`failure_action: rollback`, which the nginx services have: still a failure, and said."""
     steps.given_deployed(shop)
