@@ -167,6 +167,7 @@ def test_a_full_repository(tmp_path: Path, saw: Saw) -> None:
             replace(ground.place(tmp_path, "near"), location=str(disk / "near"))
         )
         near.restic.init()
+        ground.lighten(near)
         spool, mounted = tmp_path / "spool", tmp_path / "mounted"
         volume = Mounted(name="wiki", path=str(ground.tree(mounted)))
         at = working.at(near.place)
@@ -196,6 +197,7 @@ def test_a_full_off_site_repository(tmp_path: Path, near: Repository, saw: Saw) 
     with real_databases.small_disk("5m") as disk:
         far = ground.repository(replace(ground.place(tmp_path, "far"), location=str(disk / "far")))
         far.restic.init(like=near.restic)
+        ground.lighten(far)
         truth = Truth(three.fleet(tmp_path / "fleet"), (near, far))
         told = working.job(
             "copy",

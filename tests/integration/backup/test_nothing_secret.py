@@ -145,7 +145,9 @@ def rest(tmp_path: Path) -> Iterator[At]:
                 location=location,
                 credentials=files,
             )
-            ground.repository(at).restic.init()
+            made = ground.repository(at)
+            made.restic.init()
+            ground.lighten(made, tmp_path / "served")
             yield far(at, "rest", {name: str(path) for name, path in files.items()})
         finally:
             process.terminate()
@@ -176,7 +178,9 @@ def test_programs_of_repositories(
     run(told, working.job("backup", working.at(near.place), volumes=(volume,)), spool)
     there = sshd.place("far", tmp_path / "far")
     there.password_file.write_text("planted-off-site-password\n")
-    ground.repository(there).restic.init(like=near.restic)
+    away = ground.repository(there)
+    away.restic.init(like=near.restic)
+    ground.lighten(away, tmp_path / "far")
     keys = {
         "identity": str(sshd.directory / "person"),
         "known_hosts": str(sshd.directory / "known"),
