@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -79,6 +80,17 @@ def lighten(directory: Path, password: str) -> None:
         key = json.loads(path.read_text())
         _write_key(directory, key, password, _master(key, password))
         path.unlink()
+
+
+def write_lock(directory: Path, password: str, *, host: str, since: datetime) -> str:
+    """A lock as restic on another host would have left it; its id."""
+    (path,) = (directory / "keys").iterdir()
+    keys = Keys.of_master(_master(json.loads(path.read_text()), password))
+    said = {"time": since.isoformat(), "exclusive": True, "hostname": host, "username": "root"}
+    box = keys.closed(json.dumps({**said, "pid": 7}).encode())
+    id = hashlib.sha256(box).hexdigest()
+    (directory / "locks" / id).write_bytes(box)
+    return id
 
 
 def copy_of(program: str, directory: Path, password: str) -> None:
