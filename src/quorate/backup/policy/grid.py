@@ -153,7 +153,8 @@ def backup_status(
     return BackupStatus(
         fleet=fleet.name,
         time=now,
-        good=all(one.good for one in (*rows, *evidence.logs))
+        good=all(row.good for row in rows)
+        and all(one.good for one in evidence.logs)
         and not (without or unread or unasked),
         sources=sources,
         unprotected=without,

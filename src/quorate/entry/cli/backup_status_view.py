@@ -118,13 +118,15 @@ def _logs(found: tuple[Log, ...]) -> Table:
     table = _table("write-ahead log", "on", "", ">behind", ">slot may take", "restorable from")
     for one in found:
         behind = show_duration(one.behind_seconds) if one.behind_seconds is not None else "?"
-        room = f"{show_size(one.slot_room)} of {show_size(one.slot_bound)}"
+        room = ""
+        if one.slot_room is not None:
+            room = f"{show_size(one.slot_room)} of {show_size(one.slot_bound)}"
         table.add_row(
             Text(one.source, "" if one.good else RED),
             one.server or "nowhere",
             Text(one.state, GREEN if one.good else RED),
             behind if one.at else "",
-            room if one.slot_room is not None else "",
+            room,
             f"{one.restorable_from:%Y-%m-%d %H:%M} UTC" if one.restorable_from else "nothing",
         )
     return table
