@@ -51,6 +51,26 @@ until all runs elsewhere (docs/evidence/predictions.md), and no longer, as a man
 for long comes back late."""
 
 
+def ran(
+    fleet: Path, environment: Mapping[str, str], *words: str, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb of the command line to its end, beside the fleet file.
+
+    Raises:
+        subprocess.TimeoutExpired: not in time.
+    """
+    return subprocess.run(
+        [str(QUORATE), *words],
+        env=dict(environment),
+        cwd=fleet.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """One lab and its fleet file."""
@@ -70,16 +90,7 @@ class Site:
         Raises:
             FailedError: it ended otherwise.
         """
-        done = subprocess.run(
-            [str(QUORATE), *arguments],
-            env=dict(self.environment),
-            cwd=self.fleet.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        done = ran(self.fleet, self.environment, *arguments, seconds=SECONDS)
         if done.returncode not in codes:
             raise FailedError(f"quorate {' '.join(arguments)}: {done.stderr[-800:]}")
         return done.stdout

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drills import QUORATE, Site, lab_of
+from benchmarks.drills import QUORATE, Site, lab_of, ran
 from benchmarks.measure import FailedError
 from benchmarks.office_verdict import failure
 from quorate.errors import QuorateError
@@ -77,16 +77,7 @@ class Ground:
         """
         began = time.monotonic()
         try:
-            done = subprocess.run(
-                [str(QUORATE), *words],
-                env=dict(self.environment),
-                cwd=self.fleet.parent,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
+            done = ran(self.fleet, self.environment, *words, seconds=seconds)
         except subprocess.TimeoutExpired as error:
             raise FailedError(f"quorate {' '.join(words)}: not ended in {seconds:.0f} s") from error
         answer = _json(done.stdout) if "--json" in words else None
@@ -132,16 +123,8 @@ class Ground:
             FailedError: it did not end with 0.
         """
         argv = ("exec", "--fleet", str(self.fleet), "--lab", service, "--")
-        done = subprocess.run(
-            [str(QUORATE), *argv, "sh", "-ec", line, *words],
-            env=dict(self.environment),
-            cwd=self.fleet.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=VERB_SECONDS,
-            check=False,
-        )
+        full = (*argv, "sh", "-ec", line, *words)
+        done = ran(self.fleet, self.environment, *full, seconds=VERB_SECONDS)
         if done.returncode != 0:
             raise FailedError(f"in {service}: {line[:80]}: {done.stderr[-SAID:]}")
         return done.stdout

@@ -28,6 +28,9 @@ from quorate.backup.policy.holding import held, takes
 from quorate.backup.policy.report import BackupEstimate, backup_estimate
 from quorate.backup.policy.sources import planned, unprotected
 from quorate.backup.policy.strays import Stored, found_unprotected
+from quorate.backup.policy.wal import receivers
+from quorate.backup.wal import asking
+from quorate.backup.wal.standing import Log
 from quorate.deploy.registries import credentials
 from quorate.deploy.values import read_value
 from quorate.errors import QuorateError
@@ -100,6 +103,7 @@ def asked_of_the_swarm(opened: Opened, watcher: Watcher) -> BackupStatus:
             holds=listed.holds,
             unread=listed.unread,
             unasked=seen.unasked,
+            logs=logs(seen),
         )
         return backup_status(fleet, rows, found_unprotected(fleet, seen.stored), evidence, now=now)
 
@@ -196,6 +200,13 @@ def list_copies(ground: Ground) -> Listed:
             holds[name] = outcome.answer.holds
     snapshots.sort(key=lambda one: (one.taken, one.source, one.id))
     return Listed(snapshots=tuple(snapshots), holds=holds, unread=unread)
+
+
+def logs(seen: Seen) -> tuple[Log, ...]:
+    """How the write-ahead logs of the fleet's Postgres are received."""
+    fleet = seen.ground.scene.fleet
+    wanted = receivers(fleet, where_now(fleet, seen.ground.scene.snapshot))
+    return asking.logs(seen.connections, wanted, seen.stored, clock.now())
 
 
 def without_password(fleet: Fleet) -> dict[str, str]:

@@ -75,6 +75,7 @@ def diagnose(opened: Opened, watcher: Watcher, *, read: str = "") -> Diagnosis:
         watcher.note("looking at the servers and the swarm")
         _of_servers(seen, notes)
         _of_swarm(seen, notes)
+        notes.findings += doctor.of_logs(assessing.logs(seen))
         notes.findings += _of_secrets(seen, fleet)
         _of_repositories(seen, notes, read)
     return Diagnosis(

@@ -25,6 +25,7 @@ from quorate.backup.jobs.spec import LABEL_REPOSITORY, LABEL_WORK
 from quorate.backup.jobs.watching import Silent
 from quorate.backup.policy.strays import Stored
 from quorate.fleet.model import Fleet
+from quorate.fleet.observed import ObservedContainer
 from quorate.observe.connect import Answers
 from quorate.tools import clock
 from quorate.workflows import Opened
@@ -131,6 +132,18 @@ class Live:
                 self.engines.server = server.name
                 results[server.name] = ask(server, self.engines.client)
         return Answers(results=results)
+
+
+def receiver(state: str = "running") -> Stored:
+    """What a server has on which the log of `db` is received."""
+    running = ObservedContainer(
+        id="c1",
+        name="quorate-wal-db.1",
+        server="two",
+        state=state,
+        labels={"com.docker.swarm.service.name": "quorate-wal-db"},
+    )
+    return Stored(named=frozenset({"app_m"}), containers=(running,))
 
 
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str = SECTION) -> Live:

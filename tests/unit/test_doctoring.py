@@ -16,10 +16,12 @@ from quorate.backup.jobs.watching import Silent
 from quorate.backup.policy import quiesce
 from quorate.backup.policy.doctor import Check, Diagnosis
 from quorate.backup.policy.quiesce import Record
+from quorate.backup.wal.model import Health, State
+from quorate.tools import docker
 from quorate.tools.restic_errors import Reason
 from tests.unit.backup.jobs import made
 from tests.unit.backup.jobs.fake_swarm import told
-from tests.unit.live_fleet import Live, answered, live
+from tests.unit.live_fleet import SECTION, Live, answered, live, receiver
 
 STALE = "stale lock: exclusive, of process 7 on box1, since 2026-03-01 00:00 UTC (120 minutes)"
 
@@ -142,3 +144,31 @@ def test_nothing_is_done_that_was_not_chosen(fleet: Live) -> None:
     diagnosis = look(fleet)
     assert doctoring.mend(fleet.opened, Silent(), diagnosis, []) == diagnosis
     assert quiesce.marked(fleet.engines.services_there["app_files"]["Spec"])
+
+
+def test_the_receiver_of_a_log_is_asked_on_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = SECTION + "  sources:\n    db: {wal: {server: two, slot_room: 1GiB}}\n"
+    fleet = live(tmp_path, monkeypatch, section)
+    fleet.engines.create_secret("pw-v3", b"")
+    (gone,) = look(fleet).findings
+    assert (gone.check, gone.where) == (Check.LOG, "db")
+    assert "no container of quorate-wal-db runs on two" in gone.what
+    fleet.stored["two"] = receiver()
+    said = Health(source="db", state=State.STREAMING, at=datetime.now(UTC), lag_seconds=90.0)
+    answers = [(0, said.model_dump_json()), (1, "cat: no such file"), (0, "{}")]
+    asked: list[tuple[str, list[str]]] = []
+
+    def execute(client: Any, container: str, argv: list[str]) -> tuple[int, str]:
+        asked.append((container, argv))
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(docker, "execute", execute)
+    found = [look(fleet).findings[0].what for _ in answers]
+    assert "1 min 30 s behind its primary" in found[0]
+    assert "cat: no such file" in found[1] and "another version of Quorate" in found[2]
+    assert asked[0] == ("c1", ["cat", "/wal/health.json"])
+    del fleet.stored["two"]
+    fleet.unasked["two"] = "it does not answer"
+    assert Check.LOG not in {one.check for one in look(fleet).findings}, "it is told already"

@@ -19,6 +19,7 @@ from quorate.backup.filetree import manifest_of
 from quorate.backup.model import Kind, Source
 from quorate.backup.place import Place, PlaceType, Repository, opened
 from quorate.backup.repository import Payload
+from tests.integration.backup import light
 from tests.real_prometheus import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -59,10 +60,26 @@ def repository(at: Place, *, patience: float = 0.0) -> Repository:
 
 
 def made(directory: Path, name: str, *, like: Repository | None = None) -> Repository:
-    """A new repository in a directory."""
+    """A new repository in a directory; `like`: with the chunks of that one."""
     new = repository(place(directory, name))
-    new.restic.init(like=like.restic if like else None)
+    if like is None:
+        install("openssl", "openssl")
+        light.copy_of(restic_program(), Path(new.place.location), PASSWORD)
+    else:
+        new.restic.init(like=like.restic)
+        lighten(new)
     return new
+
+
+def lighten(new: Repository, directory: Path | None = None) -> None:
+    """Have its password checked at once.
+
+    Args:
+        directory: where it lies on this machine, if it is reached another way.
+    """
+    install("openssl", "openssl")
+    password = new.place.password_file.read_text().rstrip("\n")
+    light.lighten(directory or Path(new.place.location), password)
 
 
 def tree(root: Path, *, size: int = 200_000, salt: bytes = b"") -> Path:

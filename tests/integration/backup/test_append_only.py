@@ -46,6 +46,7 @@ def test_everything_but_removing_works(
 ) -> None:
     kept = ground.repository(rest)
     kept.restic.init()
+    ground.lighten(kept, tmp_path / "served")
     direct = repository.store(kept, ground.payload(spool, "direct"))
     repository.store(near, ground.payload(spool, "run-1"))
     done = copying.copy_missing(near, kept)

@@ -26,6 +26,7 @@ def far(tmp_path: Path, near: Repository, sshd: Sshd) -> Repository:
     """A repository behind ssh, with the chunks of the near one."""
     away = ground.repository(sshd.place("far", tmp_path / "far"))
     away.restic.init(like=near.restic)
+    ground.lighten(away, tmp_path / "far")
     return away
 
 

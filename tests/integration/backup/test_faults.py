@@ -135,6 +135,7 @@ def test_the_repositorys_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
     place = replace(ground.place(tmp_path, "near"), location=str(small_disk / "near"))
     near = ground.repository(place)
     near.restic.init()
+    ground.lighten(near)
     first = repository.store(near, ground.payload(spool, "run-1"))
     ground.tree(spool, size=20_000_000)
     with pytest.raises(RepositoryError, match="no room is left") as caught:

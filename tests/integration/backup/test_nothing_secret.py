@@ -37,7 +37,8 @@ PROGRAMS = {
     "maria": ("mariadb-dump", "mariadb", "restic"),
     "redis": ("redis-cli", "restic"),
 }
-STRACE = ("-f", "-qq", "-s", "100000", "-e", "trace=execve", "-o")
+STRACE = ("-f", "--seccomp-bpf", "-qq", "-s", "100000", "-e", "trace=execve", "-o")
+"""By seccomp only what is looked for stops a program, not each of its system calls."""
 
 
 @dataclass
@@ -145,7 +146,9 @@ def rest(tmp_path: Path) -> Iterator[At]:
                 location=location,
                 credentials=files,
             )
-            ground.repository(at).restic.init()
+            made = ground.repository(at)
+            made.restic.init()
+            ground.lighten(made, tmp_path / "served")
             yield far(at, "rest", {name: str(path) for name, path in files.items()})
         finally:
             process.terminate()
@@ -176,7 +179,9 @@ def test_programs_of_repositories(
     run(told, working.job("backup", working.at(near.place), volumes=(volume,)), spool)
     there = sshd.place("far", tmp_path / "far")
     there.password_file.write_text("planted-off-site-password\n")
-    ground.repository(there).restic.init(like=near.restic)
+    away = ground.repository(there)
+    away.restic.init(like=near.restic)
+    ground.lighten(away, tmp_path / "far")
     keys = {
         "identity": str(sshd.directory / "person"),
         "known_hosts": str(sshd.directory / "known"),

@@ -102,6 +102,8 @@ def test_from_one_host_to_another_is_refused_with_what_to_do(
     same = ground.repository(sshd.place("same", tmp_path / "same"))
     one.restic.init(like=full.restic)
     same.restic.init(like=full.restic)
+    for each in (one, same):
+        ground.lighten(each, tmp_path / each.place.name)
     copying.copy_missing(full, one)
     assert len(copying.copy_missing(one, same).copies) == 1
     assert len(catalogue.read(same)) == 1

@@ -170,7 +170,8 @@ def test_a_volume_that_vanished_is_said(tmp_path: Path) -> None:
         Volume(root=tmp_path, names=("data",)).take(tmp_path)
 
 
-def test_a_database_that_stays_locked_is_said(root: Path) -> None:
+def test_a_database_that_stays_locked_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "STEP_SECONDS", 2.0)
     live = root / "data" / "app.db"
     with closing(sqlite3.connect(live, isolation_level=None)) as opened:
         opened.execute("CREATE TABLE t (x)")

@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from quorate.backup.jobs.model import At
-from quorate.backup.wal import recover
-from quorate.backup.wal.model import State
+from quorate.backup.policy.wal import Receiver
+from quorate.backup.wal import recover, standing, watching
+from quorate.backup.wal.model import Health, State
 from quorate.errors import MachineError, RefusedError
-from quorate.tools import command, pg
+from quorate.fleet.schedules import Schedule
+from quorate.tools import clock, command, pg
 from tests import real_databases
 from tests.integration.backup import ground, wal_ground, working
 from tests.integration.backup.wal_ground import Primary, Receiving, Writer, moment
+from tests.real_databases import until
 
 pytestmark = pytest.mark.slow
 MISSING_AT_MOST = 2.0
@@ -138,6 +141,9 @@ def test_a_slot_never_holds_back_more_than_its_bound_and_a_lost_one_is_mended(
     receiver.until("h.protected")
     primary.ask("INSERT INTO writes (note) VALUES ('before')")
     receiver.until(f"h.until and h.until.timestamp() > {time.time()}")
+    well = standing.heard(of(bound), known(receiver), now=clock.now())
+    assert well.good and well.behind_seconds is not None, well
+    assert well.slot_room is not None and bound / 2 < well.slot_room <= bound + 16 * 2**20
     assert receiver.end() == 0
     largest = 0
     while primary.ask(LOST) != ["lost"]:
@@ -161,6 +167,57 @@ def test_a_slot_never_holds_back_more_than_its_bound_and_a_lost_one_is_mended(
         assert notes(server, primary) == ["before", "after"]
     with recover.tried(receiver.home, mended.windows[0].end, place) as (server, _):
         assert notes(server, primary) == ["before"]
+
+
+def of(bound: int) -> Receiver:
+    """The log as the fleet file has it."""
+    return Receiver(
+        source="db",
+        service="db",
+        server="two",
+        beside=False,
+        path="/log",
+        slot=wal_ground.SLOT,
+        slot_room=bound,
+        schedule=Schedule(every="0 0 1 1 *"),
+        keep=86400.0,
+    )
+
+
+def known(receiver: Receiving) -> Health:
+    said = receiver.health()
+    assert said is not None
+    return said
+
+
+def test_the_room_of_a_slot_is_what_the_primary_says(primary: Primary) -> None:
+    """Less after each thing that is written; unknown where nothing bounds it."""
+    primary.ask(
+        f"SELECT to_json(pg_create_physical_replication_slot('{wal_ground.SLOT}', true)::text)"
+    )
+    rooms = []
+    for megabytes in (0, 8, 8):
+        primary.grow(megabytes)
+        seen = watching.look(primary.remote, wal_ground.SLOT, primary.programs)
+        assert seen.slot is not None and seen.slot.room is not None
+        rooms.append(seen.slot.room)
+    assert rooms[0] > rooms[1] > rooms[2] > 900 * 2**20
+    primary.ask("ALTER SYSTEM SET max_slot_wal_keep_size = -1")
+    primary.ask("SELECT to_json(pg_reload_conf())")
+    until(lambda: slot_room(primary) is None, 10)
+    one = standing.heard(of(2**30), health_with(primary), now=clock.now())
+    assert ["nothing bounds" in each.what for each in standing.troubles(one)] == [True]
+
+
+def slot_room(primary: Primary) -> int | None:
+    seen = watching.look(primary.remote, wal_ground.SLOT, primary.programs)
+    assert seen.slot is not None
+    return seen.slot.room
+
+
+def health_with(primary: Primary) -> Health:
+    seen = watching.look(primary.remote, wal_ground.SLOT, primary.programs)
+    return Health(source="db", state=State.STREAMING, at=clock.now(), slot=seen.slot)
 
 
 LOST = f"SELECT to_json(wal_status) FROM pg_replication_slots WHERE slot_name = '{wal_ground.SLOT}'"

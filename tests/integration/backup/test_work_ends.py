@@ -101,7 +101,7 @@ def test_it_ends_itself_cleanly(
     """Told to, or at its deadline: within seconds, its programs with it, and it says why."""
     spool = tmp_path / "spool"
     programs, there = standing(tmp_path, "--json")
-    deadline = 3600.0 if way == "terminated" else 20.0
+    deadline = 3600.0 if way == "terminated" else 12.0
     told = working.job("backup", working.at(near.place), volumes=(volume,), deadline=deadline)
     process = working.begin(told, spool, programs)
     until(there.exists, process)

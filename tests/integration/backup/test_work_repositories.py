@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from quorate.backup import catalogue
 from quorate.backup.jobs.model import Mounted
 from quorate.backup.place import Repository
 from quorate.fleet.backup import Keep
-from tests.integration.backup import ground, test_faults, working
+from tests.integration.backup import ground, light, test_faults, working
 
 pytestmark = pytest.mark.timeout(3000)
 
@@ -59,6 +60,29 @@ def test_copies_go_off_site_and_are_proven_there(
     working.done(told, spool)
     assert {path.name for path in Path(volume.path).iterdir()} == {"big", "sub"}
     assert Path(volume.path, "sub", "small").read_bytes() == b"small"
+
+
+@pytest.mark.fault(
+    "stale lock",
+    injected="a lock of another host, older than half an hour; and one that is younger",
+    seen="the old one is told, and removed by a check that may; the other stays, and is told",
+)
+def test_a_lock_of_another_host_is_stale_by_its_age(tmp_path: Path, near: Repository) -> None:
+    spool, at = tmp_path / "spool", working.at(near.place)
+    place, now = Path(near.place.location), datetime.now(UTC)
+    light.write_lock(place, ground.PASSWORD, host="gone", since=now - timedelta(minutes=31))
+    said = working.done(working.job("check", at, look_only=True), spool)
+    (finding,) = said.answer.findings
+    assert finding.startswith("stale lock: exclusive, of process 7 on gone, since ")
+    assert len(near.restic.locks()) == 1, "who only looks changes nothing"
+    young = light.write_lock(place, ground.PASSWORD, host="busy", since=now)
+    held = working.run(working.job("check", at), spool)
+    assert held.answer.trouble is not None and held.answer.trouble.reason == "locked"
+    assert [text.partition(" lock: ")[0].split(":")[0] for text in held.answer.findings] == [
+        "removed a stale",
+        "in use",
+    ]
+    assert [lock.id for lock in near.restic.locks()] == [young]
 
 
 @pytest.mark.fault(

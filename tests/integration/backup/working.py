@@ -75,9 +75,10 @@ def begin(told: Job, spool: Path, path: Path | None = None) -> subprocess.Popen[
 def environment(told: Job, path: Path | None = None) -> Mapping[str, str]:
     """What a job's process is told."""
     paths = [*([str(path)] if path else []), os.environ["PATH"]]
+    python = [str(ground.ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
-        "PYTHONPATH": str(ground.ROOT / "src"),
+        "PYTHONPATH": ":".join(python),
         "PATH": ":".join(paths),
         VARIABLE: told.model_dump_json(exclude_defaults=True),
     }

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from quorate.backup.jobs import report_copies as report
 from quorate.backup.jobs.decide_copies import Proving, copies, keepings, proofs
-from quorate.backup.jobs.decide_restore import Wish, restoring
+from quorate.backup.jobs.decide_restore import LATEST, Wish, restoring
 from quorate.backup.jobs.model import Answer, Copied, Trouble, Work
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.report import RefusedJob, dry_run
@@ -28,8 +28,10 @@ from quorate.entry.cli.backup_copies_view import (
     render_pruned,
     render_restore,
 )
+from quorate.entry.cli.backup_restore_commands import _moment
 from quorate.entry.cli.main import build
 from quorate.errors import MachineError, QuorateError, RefusedError, UsageError
+from quorate.fleet.read import read_fleet
 from tests.unit.backup.jobs.made import COMPOSE, NOW, SECTION, fleet, scene
 from tests.unit.backup.jobs.test_decide_copies import copy, proof, there
 from tests.unit.fleet.helpers import FLEET, written
@@ -215,3 +217,11 @@ def test_a_time_that_is_none_is_refused_before_anything_is_asked(tmp_path: Path)
     done = CliRunner().invoke(build(), ["backup", *said, str(tmp_path / "fleet.yaml")])
     assert isinstance(done.exception, QuorateError)
     assert "noon is no time" in str(done.exception)
+
+
+def test_the_last_moment_is_a_word_and_a_time_is_the_fleets(tmp_path: Path) -> None:
+    written(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": COMPOSE})
+    fleet = read_fleet(tmp_path / "fleet.yaml")
+    assert _moment("latest", fleet) is LATEST and _moment("", fleet) is None
+    noon = _moment("2026-07-01 12:00", fleet)
+    assert noon is not None and noon.utcoffset() == timedelta(hours=2), "summer in Berlin"

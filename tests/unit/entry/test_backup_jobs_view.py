@@ -71,6 +71,12 @@ def failed(source: str = "cache") -> Outcome:
     return Outcome(job=begun(source), error=error_of(trouble))
 
 
+def absent(work: Work) -> Outcome:
+    trouble = Trouble(what="there is no repository first", reason="missing", code=6)
+    planned = job(work=work, source="" if work is Work.CATALOGUE else "db")
+    return Outcome(job=Begun.of(planned, "quorate-job", NOW), error=error_of(trouble))
+
+
 def shown(render: object, *given: object) -> str:
     out = io.StringIO()
     assert callable(render)
@@ -145,6 +151,23 @@ def test_plain_lines_for_pipes(capsys: pytest.CaptureFixture[str]) -> None:
         "backup of db on one: done: 3 GiB, 1 MiB of it new",
         "backup of cache on one: FAILED: the repository is full",
     ]
+
+
+def test_a_list_of_what_nobody_made_yet_does_not_look_like_a_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = io.StringIO()
+    terminal = Console(file=out, force_terminal=True, width=120, height=24, highlight=False)
+    with PlainWatcher() as plain:
+        plain.ended(absent(Work.CATALOGUE))
+        plain.ended(absent(Work.BACKUP))
+    with LiveWatcher(terminal) as drawn:
+        drawn.ended(absent(Work.CATALOGUE))
+    listed, written = capsys.readouterr().err.splitlines()
+    assert "no repository there" in listed and "FAILED" not in listed
+    assert "FAILED: there is no repository" in written
+    seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert "– catalogue of second on one: no repository there" in seen and "✗" not in seen, seen
 
 
 def test_bars_on_a_terminal() -> None:

@@ -20,6 +20,7 @@ from quorate.backup.model import Kind, Snapshot
 from quorate.backup.policy.coverage import coverage
 from quorate.backup.policy.grid import BackupStatus, Evidence, backup_status
 from quorate.backup.policy.sources import Unprotected, planned
+from quorate.backup.wal.standing import Log
 from quorate.entry.cli.backup_status_view import render_status
 from quorate.entry.cli.main import build
 from quorate.entry.schemas import schema
@@ -176,6 +177,39 @@ def test_repositories_are_counted_with_what_they_take(fleet: str) -> None:
     assert (far.stored, far.free, far.offsite) == (None, None, True)
     assert (made.totals.sources, made.totals.copies, made.totals.stored) == (1, 6, None)
     assert made.good and made.totals.three_two_one == 1
+
+
+def log(**more: Any) -> Log:
+    said: dict[str, Any] = {
+        "source": "db",
+        "server": "two",
+        "good": True,
+        "state": "streaming",
+        "why": "",
+        "at": NOW,
+        "behind_seconds": 3.0,
+        "slot": "reserved",
+        "slot_room": 900 * 2**20,
+        "slot_bound": 2**30,
+        "restorable_from": NOW - DAY,
+        **more,
+    }
+    return Log(**said)
+
+
+def test_a_log_that_is_behind_is_red(fleet: str) -> None:
+    good = live(fleet, logs=(log(),))
+    out = io.StringIO()
+    render_status(good, UTC, Console(file=out, width=80))
+    assert good.good and "900 MiB of 1 GiB" in out.getvalue() and "streaming" in out.getvalue()
+    bad = live(fleet, logs=(log(good=False, state="unreachable", why="refused"),))
+    assert not bad.good and all(one.good for one in bad.sources)
+    render_status(bad, UTC, Console(file=out, width=80))
+    for words in ("write-ahead log of db: the log is not received: refused",
+                  "1 of the write-ahead logs not as they should be"):  # fmt: skip
+        assert words in out.getvalue(), out.getvalue()
+    assert "write-ahead log of db" in page(bad, UTC)
+    jsonschema.validate(json.loads(bad.model_dump_json()), schema("backup-status"))
 
 
 def test_a_server_that_was_not_asked_is_not_good(fleet: str) -> None:

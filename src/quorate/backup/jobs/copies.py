@@ -57,9 +57,19 @@ def known(
         name, error = one.job.repository, one.error
         if error is None:
             snapshots += map(snapshot_of, one.answer.copies if one.answer else ())
-        elif not (name in new and isinstance(error, RepositoryError) and error.reason == MISSING):
+        elif not (name in new and none_there(one)):
             unread.append(Refused(what=name, error=error))
     return Known(snapshots=tuple(snapshots), unread=tuple(unread))
+
+
+def none_there(outcome: Outcome) -> bool:
+    """Whether a list ended with nothing but that no repository is at its place.
+
+    Whether that is wrong, only the note tells that says which were made.
+    """
+    error = outcome.error
+    listed = outcome.job.work == Work.CATALOGUE
+    return listed and isinstance(error, RepositoryError) and error.reason == MISSING
 
 
 def snapshot_of(copied: Copied) -> Snapshot:

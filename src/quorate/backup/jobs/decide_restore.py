@@ -7,7 +7,7 @@ over anything else: the job refuses a target that has data.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from quorate.backup.jobs import orders, ways
@@ -38,6 +38,8 @@ from quorate.observe.whereabouts import where_now
 SETTINGS = (Kind.CONFIGS, Kind.SWARM, Kind.SYSTEM)
 LOG = "/log"
 """Where the write-ahead log is mounted in the job."""
+LATEST = datetime.max.replace(tzinfo=UTC)
+"""Of a write-ahead log its end: the last commit that was received. Of copies the newest."""
 TARGET = "/target"
 """Where the volume that is restored into is mounted in the job."""
 

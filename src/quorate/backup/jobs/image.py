@@ -14,12 +14,15 @@ from quorate.tools import command
 BUILD_SECONDS = 1800.0
 
 
-def build_image(name: str, majors: Sequence[str], say: Callable[[str], None]) -> None:
+def build_image(
+    name: str, majors: Sequence[str], say: Callable[[str], None], *, base: str = ""
+) -> None:
     """Build the image with the engine that the `docker` here talks to.
 
     Args:
         majors: majors of Postgres beside Debian's own.
         say: is given each line of the build.
+        base: the Debian it is built on; empty: the official one.
 
     Raises:
         EngineError: the build failed.
@@ -28,9 +31,10 @@ def build_image(name: str, majors: Sequence[str], say: Callable[[str], None]) ->
         directory = Path(made)
         write_context(directory)
         argument = f"POSTGRES_MAJORS={' '.join(majors)}"
-        argv = ["docker", "build", "--tag", name, "--build-arg", argument, made]
+        argv = ["docker", "build", "--tag", name, "--build-arg", argument]
+        argv += ["--build-arg", f"BASE={base}"] if base else []
         try:
-            done = command.follow(argv, say, timeout=BUILD_SECONDS)
+            done = command.follow([*argv, made], say, timeout=BUILD_SECONDS)
         except CommandError as error:
             raise EngineError(error.what, cause=error.cause, todo=error.todo) from error
     if not done.ok:

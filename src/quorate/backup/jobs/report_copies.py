@@ -42,6 +42,7 @@ class ProofOutcome(Model):
     proven: bool | None = Field(description="null: it could not be tried; `error` says why.")
     seconds: float = Field(0.0, description="How long the restore took: the recovery time.")
     size: int = Field(0, description="Bytes of the copy.")
+    peak: int = Field(0, description="Memory of the whole proof at most, bytes.")
     differences: tuple[str, ...] = Field((), description="What is not as it was, in words.")
     findings: tuple[str, ...] = Field((), description="What people should know nevertheless.")
     error: dict[str, Any] | None = Field(None, description="As every error is printed.")
@@ -89,6 +90,7 @@ class RestoreReport(Model):
     outcome: Literal["planned", "done", "failed"]
     seconds: float = 0.0
     size: int = 0
+    peak: int = Field(0, description="Memory at most, bytes.")
     notes: tuple[str, ...] = Field((), description="What people should know before.")
     findings: tuple[str, ...] = Field((), description="What people should know after.")
     differences: tuple[str, ...] = ()
@@ -160,6 +162,7 @@ def proof_outcome(outcome: Outcome, jobs: Jobs) -> ProofOutcome:
         proven=copy.proven if copy and (error is None or is_different(outcome)) else None,
         seconds=copy.proof_seconds if copy else 0.0,
         size=copy.size if copy else 0,
+        peak=answer.peak if answer else 0,
         differences=differences,
         findings=answer.findings if answer else (),
         error=error.as_json() if error and not is_different(outcome) else None,
@@ -194,6 +197,7 @@ def restore_report(
         outcome="planned" if outcome is None else "failed" if error else "done",
         seconds=answer.seconds if answer else 0.0,
         size=copy.size if copy else 0,
+        peak=answer.peak if answer else 0,
         notes=made.notes,
         findings=answer.findings if answer else (),
         differences=tuple(said.splitlines()),

@@ -14,6 +14,7 @@ from pydantic import Field
 from quorate.backup.policy.estimate import Room
 from quorate.backup.policy.holding import Held
 from quorate.backup.policy.quiesce import Stale
+from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.base import Model
 from quorate.fleet.quantities import show_size
 
@@ -37,6 +38,7 @@ class Check(StrEnum):
     IMAGE = "image"
     SERVER = "server"
     SOURCE = "source"
+    LOG = "write-ahead log"
 
 
 class Finding(Model):
@@ -125,6 +127,13 @@ def of_room(name: str, held: Held, needed: Room | None) -> Iterator[Finding]:
             f"{show_size(needed.room or 0)}",
             todo="see `quorate backup estimate`: keep less, or give it more room",
         )
+
+
+def of_logs(found: Iterable[Log]) -> Iterator[Finding]:
+    """Write-ahead logs that are not received, or are behind, or whose slot is nearly lost."""
+    for one in found:
+        for trouble in troubles(one):
+            yield Finding(check=Check.LOG, where=one.source, what=trouble.what, todo=trouble.todo)
 
 
 def of_images(image: str, why: str, having: Mapping[str, bool]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from quorate.backup.policy.coverage import Copy, Row, State
 from quorate.backup.policy.holding import held
 from quorate.backup.policy.report import UnprotectedData
 from quorate.backup.policy.sources import Unprotected
+from quorate.backup.wal.standing import Log
 from quorate.fleet.backup import Repository
 from quorate.fleet.base import Model
 from quorate.fleet.model import Fleet
@@ -116,6 +117,7 @@ class BackupStatus(Model):
     asked: bool = Field(description="Servers were asked which volumes and databases they have.")
     unasked: tuple[UnaskedServer, ...]
     repositories: tuple[CoveredRepository, ...]
+    logs: tuple[Log, ...] = Field((), description="Write-ahead logs that are to be received.")
     totals: Totals
 
 
@@ -124,7 +126,7 @@ class Evidence:
     """What the status is made from beside the rows.
 
     `unread`: repositories that could not be read, with why; `unasked` the same of servers; not
-    `asked`: nobody wanted to know of any.
+    `asked`: nobody wanted to know of any. `logs`: as their receivers say.
     """
 
     snapshots: Sequence[Snapshot] = ()
@@ -132,6 +134,7 @@ class Evidence:
     unread: Mapping[str, str] = field(default_factory=dict)
     asked: bool = True
     unasked: Mapping[str, str] = field(default_factory=dict)
+    logs: Sequence[Log] = ()
 
 
 def backup_status(
@@ -150,13 +153,16 @@ def backup_status(
     return BackupStatus(
         fleet=fleet.name,
         time=now,
-        good=all(row.good for row in rows) and not (without or unread or unasked),
+        good=all(row.good for row in rows)
+        and all(one.good for one in evidence.logs)
+        and not (without or unread or unasked),
         sources=sources,
         unprotected=without,
         unread=tuple(UnreadRepository(name=name, why=why) for name, why in unread.items()),
         asked=evidence.asked,
         unasked=tuple(UnaskedServer(name=name, why=why) for name, why in unasked.items()),
         repositories=repositories,
+        logs=tuple(evidence.logs),
         totals=_totals(sources, without, repositories),
     )
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from quorate.backup.wal.model import Health, Kept, State
+from quorate.backup.wal.standing import LATE
 from quorate.errors import MachineError
-
-LATE = 300.0
-"""Seconds after which a health file that is not written anew means that nobody writes it."""
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:

@@ -89,6 +89,7 @@ SELECT json_build_object(
   'received', (SELECT pg_wal_lsn_diff(r.write_lsn, '0/0') FROM pg_stat_replication r
                JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE s.slot_name = {slot}),
   'slot', (SELECT json_build_object('active', active, 'status', coalesce(wal_status, 'reserved'),
-                                    'room', greatest(safe_wal_size, 0))
+                                    'room', CASE WHEN safe_wal_size < 0 THEN 0
+                                            ELSE safe_wal_size END)
            FROM pg_replication_slots WHERE slot_name = {slot}));
 """

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from quorate.entry.cli.backup_options import DRY_RUN, FLEET_OPTION, JSON, LAB, SOURCES
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from quorate.backing import Came
+    from quorate.fleet.base import Model
 
 
 def add(backup: typer.Typer) -> None:
@@ -34,11 +38,9 @@ def copy(
     Nothing is ever removed there: an emptied source empties no copy.
     """
     from quorate import backing, workflows
-    from quorate.backup.jobs.report import outcome_of, refused
     from quorate.backup.jobs.report_copies import CopyReport, copy_outcome, exit_code, jobs_of
     from quorate.entry.cli.backup_copies_view import render_copied
     from quorate.entry.cli.backup_progress import watching
-    from quorate.entry.cli.output import console, print_json
 
     opened = workflows.open_fleet(fleet, lab=lab)
     with watching() as watcher:
@@ -47,15 +49,8 @@ def copy(
         _show_dry_run(came, as_json=as_json)
         return
     jobs = jobs_of(came.decision.starts)
-    report = CopyReport(
-        runs=tuple(copy_outcome(one, jobs) for one in came.steps),
-        refused=refused(came.refused),
-        earlier=tuple(outcome_of(one) for one in came.earlier),
-    )
-    if as_json:
-        print_json(report)
-    else:
-        render_copied(report.runs, report.refused, console())
+    report = CopyReport(runs=tuple(copy_outcome(one, jobs) for one in came.steps), **_beside(came))
+    _show(report, lambda out: render_copied(report.runs, report.refused, out), as_json=as_json)
     _exit(exit_code(came.errors, ()))
 
 
@@ -79,11 +74,9 @@ def prove(
     """
     from quorate import backing, workflows
     from quorate.backup.jobs.decide_copies import Proving
-    from quorate.backup.jobs.report import outcome_of, refused
     from quorate.backup.jobs.report_copies import ProveReport, exit_code, jobs_of, proof_outcome
     from quorate.entry.cli.backup_copies_view import render_proofs
     from quorate.entry.cli.backup_progress import watching
-    from quorate.entry.cli.output import console, print_json
 
     opened = workflows.open_fleet(fleet, lab=lab)
     wish = Proving(repositories=tuple(repositories), copy=copy_id, every=every)
@@ -94,14 +87,9 @@ def prove(
         return
     jobs = jobs_of(came.decision.starts)
     report = ProveReport(
-        proofs=tuple(proof_outcome(one, jobs) for one in came.steps),
-        refused=refused(came.refused),
-        earlier=tuple(outcome_of(one) for one in came.earlier),
+        proofs=tuple(proof_outcome(one, jobs) for one in came.steps), **_beside(came)
     )
-    if as_json:
-        print_json(report)
-    else:
-        render_proofs(report.proofs, report.refused, console())
+    _show(report, lambda out: render_proofs(report.proofs, report.refused, out), as_json=as_json)
     _exit(exit_code(came.errors, came.steps))
 
 
@@ -110,14 +98,26 @@ def _show_dry_run(came: Came, *, as_json: bool) -> None:
     from quorate.backup.jobs.report import dry_run
     from quorate.backup.jobs.report_copies import exit_code
     from quorate.entry.cli.backup_copies_view import render_planned
-    from quorate.entry.cli.output import console, print_json
 
     made = dry_run(Decision(starts=came.decision.starts, refused=came.refused), image="")
-    if as_json:
-        print_json(made)
-    else:
-        render_planned(made, console())
+    _show(made, lambda out: render_planned(made, out), as_json=as_json)
     _exit(exit_code(came.errors, ()))
+
+
+def _beside(came: Came) -> dict[str, Any]:
+    """What reports have beside what was done: what was refused, and how former jobs ended."""
+    from quorate.backup.jobs.report import outcome_of, refused
+
+    return {
+        "refused": refused(came.refused),
+        "earlier": tuple(outcome_of(one) for one in came.earlier),
+    }
+
+
+def _show(report: Model, render: Callable[[Console], None], *, as_json: bool) -> None:
+    from quorate.entry.cli.output import console, print_json
+
+    print_json(report) if as_json else render(console())
 
 
 def _exit(code: int) -> None:

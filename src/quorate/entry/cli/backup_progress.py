@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from quorate.backup.jobs.copies import none_there
 from quorate.backup.jobs.model import Progress
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome
@@ -36,6 +37,10 @@ def how_far(progress: Progress) -> str:
 def how_ended(outcome: Outcome) -> str:
     """In a few words, for the line of a job."""
     answer = outcome.answer
+    if none_there(outcome):
+        # Before the first copy that is as it should be; one that was made and is gone is an
+        # error of what asked for the list.
+        return "no repository there"
     if outcome.error is not None:
         return f"FAILED: {outcome.error.what}"
     if answer is None or not answer.size:
@@ -130,6 +135,8 @@ class LiveWatcher:
         job = outcome.job
         since = self._jobs.pop(job.id, (job, time.monotonic(), None))[1]
         mark = ("✗ ", "red") if outcome.error else ("✓ ", "green")
+        if none_there(outcome):
+            mark = ("– ", "dim")
         seconds = f" {time.monotonic() - since:.1f} s"
         words = f"{job.what} on {job.server}: {how_ended(outcome)}"
         self._console.print(_text(mark, (words, ""), (seconds, "dim")))

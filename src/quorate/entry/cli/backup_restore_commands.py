@@ -35,7 +35,11 @@ def restore(
     only: str = typer.Option("", "--only", metavar="NAME", help="One database of a Postgres."),
     copy_id: str = typer.Option("", "--copy", metavar="ID", help="This copy, not the newest."),
     at: str = typer.Option(
-        "", "--at", metavar="TIME", help="The newest copy that is not after this time."
+        "",
+        "--at",
+        metavar="TIME",
+        help="The newest copy that is not after this time; of a write-ahead log the very moment. "
+        "`latest`: the last there is.",
     ),
     repository: str = typer.Option(
         "", "--from", metavar="REPOSITORY", help="Take it from here; else from the nearest."
@@ -170,23 +174,26 @@ def _letting_go(
 
 
 def _moment(text: str, fleet: Fleet) -> datetime | None:
-    """A time as people write it, on the wall of the fleet's time zone.
+    """A time as people write it, on the wall of the fleet's time zone; `latest`: the last there is.
 
     Raises:
         UsageError: it is none.
     """
+    from quorate.backup.jobs.decide_restore import LATEST
     from quorate.errors import UsageError
     from quorate.fleet.zones import time_zone
 
     if not text:
         return None
+    if text.strip() == "latest":
+        return LATEST
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise UsageError(
             f"{text} is no time",
             todo="write `2026-03-01 14:30` (of the fleet's time zone), or with one of its own: "
-            "`2026-03-01T14:30+01:00`",
+            "`2026-03-01T14:30+01:00`; `latest` is the last there is",
         ) from error
     zone = time_zone(fleet.backup.timezone)
     return found if found.tzinfo else found.replace(tzinfo=zone)

@@ -156,6 +156,10 @@ def image(
     postgres: list[str] = typer.Option(
         [], "--postgres", metavar="MAJOR", help="With --build: Postgres of this major as well."
     ),
+    base: str = typer.Option(
+        "", "--base", metavar="IMAGE", help="With --build: on this Debian, not the official one."
+    ),
+    show: bool = typer.Option(False, "--show", help="Print the Dockerfile, and nothing else."),
     context: Path | None = typer.Option(
         None, "--write", metavar="DIRECTORY", help="Write the Dockerfile and all it copies."
     ),
@@ -164,17 +168,21 @@ def image(
     from quorate.backup.jobs.image import build_image, described
     from quorate.errors import UsageError
     from quorate.fleet.read import read_fleet
-    from quorate.image.recipe import image_name, write_context
+    from quorate.image.recipe import image_name, text, write_context
 
-    if postgres and not build:
-        raise UsageError("--postgres goes with --build", todo="add --build")
+    for option, given in (("--postgres", postgres), ("--base", base)):
+        if given and not build:
+            raise UsageError(f"{option} goes with --build", todo="add --build")
+    if show:
+        typer.echo(text("Dockerfile"), nl=False)
+        return
     name = image_name(read_fleet(fleet).backup)
     if context is not None:
         context.mkdir(parents=True, exist_ok=True)
         write_context(context)
         typer.echo(f"written to {context}: `docker build -t {name} {context}`")
     if build:
-        build_image(name, postgres, typer.echo)
+        build_image(name, postgres, typer.echo, base=base)
     for line in described(name, built=build):
         typer.echo(line)
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate.backup.policy.grid import BackupStatus, CoveredRepository, CoveredSource, is_good
+from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.quantities import show_duration, show_size
 from quorate.plan.words import count
 
@@ -37,6 +38,9 @@ def render_status(made: BackupStatus, zone: tzinfo, console: Console) -> None:
     if made.repositories:
         console.print()
         console.print(_repositories(made.repositories))
+        console.print()
+    if made.logs:
+        console.print(_logs(made.logs))
         console.print()
     for line in _sum(made):
         console.print(line, soft_wrap=True)
@@ -105,6 +109,27 @@ def _wrong(made: BackupStatus) -> Iterator[Text]:
             yield Text.assemble((f"{one.id}: ", YELLOW), text)
         for lacks in one.missing:
             yield Text.assemble((f"{one.id}: ", YELLOW), f"3-2-1: {lacks}")
+    for log in made.logs:
+        for trouble in troubles(log):
+            yield Text.assemble((f"write-ahead log of {log.source}: ", RED), trouble.what)
+
+
+def _logs(found: tuple[Log, ...]) -> Table:
+    table = _table("write-ahead log", "on", "", ">behind", ">slot may take", "restorable from")
+    for one in found:
+        behind = show_duration(one.behind_seconds) if one.behind_seconds is not None else "?"
+        room = ""
+        if one.slot_room is not None:
+            room = f"{show_size(one.slot_room)} of {show_size(one.slot_bound)}"
+        table.add_row(
+            Text(one.source, "" if one.good else RED),
+            one.server or "nowhere",
+            Text(one.state, GREEN if one.good else RED),
+            behind if one.at else "",
+            room,
+            f"{one.restorable_from:%Y-%m-%d %H:%M} UTC" if one.restorable_from else "nothing",
+        )
+    return table
 
 
 def _repositories(found: tuple[CoveredRepository, ...]) -> Table:
@@ -150,4 +175,6 @@ def _sum(made: BackupStatus) -> Iterator[Text]:
         said.append(f"{len(made.unread)} of the repositories not read")
     if made.unasked:
         said.append(f"{len(made.unasked)} of the servers not asked")
+    if bad := sum(not one.good for one in made.logs):
+        said.append(f"{bad} of the write-ahead logs not as they should be")
     yield Text(", ".join(said), RED)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pathlib import PurePath
 
 from quorate.drill.model import Agreement, Phase, Recovered, Report, Resilience, Run
 from quorate.drill.summary import (
@@ -23,6 +21,7 @@ from quorate.drill.summary import (
     wrote,
 )
 from quorate.entry.web.drill_picture import MOST, picture
+from quorate.entry.web.templates import template
 from quorate.plan.words import count
 from quorate.predict.model import Span
 
@@ -40,14 +39,8 @@ KINDS: dict[Resilience | Agreement, str] = {
 
 def page(report: Report) -> str:
     """The whole page as HTML; every value is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     good, compared = inside(report)
-    return environment.get_template("drill.html.j2").render(
+    return template("drill.html.j2").render(
         report=report,
         verdicts=[
             {"axis": axis, "text": verdict(found), "kind": KINDS[found]}

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from quorate.entry.web.templates import WHOLE, Tile, template
 from quorate.predict.model import After, ClosedPort, Failure, Fate, JobTrouble, Prediction, Span
 from quorate.predict.words import JOB, open_at
 from quorate.swarm.outcomes import Certainty
-
-WHOLE = 1000
-"""Width of a picture in its own units."""
 
 MOST = 200
 """Services on the page."""
 
 QUICK, SLOW = 30.0, 60.0
 """Seconds up to which a return is called quick, and slow."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One service in one failure."""
-
-    kind: str
-    text: str
-    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +30,6 @@ class Line:
 
 def page(found: Prediction) -> str:
     """The whole page as HTML; every value is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     fates = [{fate.service: fate for fate in failure.fates} for failure in found.failures]
     hit = [name for name in dict.fromkeys(n for one in fates for n in one) if _told(name, fates)]
     rows = [
@@ -62,7 +42,7 @@ def page(found: Prediction) -> str:
         }
         for name in hit[:MOST]
     ]
-    return environment.get_template("predict.html.j2").render(
+    return template("predict.html.j2").render(
         found=found,
         columns=[failure.name for failure in found.failures],
         rows=rows,
@@ -77,28 +57,28 @@ def _told(name: str, fates: list[dict[str, Fate]]) -> bool:
     return any(_cell(one.get(name)).kind != "on" for one in fates)
 
 
-def _cell(fate: Fate | None, *, quorum: bool = True) -> Cell:
+def _cell(fate: Fate | None, *, quorum: bool = True) -> Tile:
     if fate is None:
-        return Cell(kind="on", text="·")
+        return Tile(kind="on", text="·")
     if JobTrouble.HANGS in fate.job:
-        return Cell(kind="waits", text="hangs", title=_words(fate))
+        return Tile(kind="waits", text="hangs", title=_words(fate))
     if JobTrouble.AGAIN in fate.job:
-        return Cell(kind="slow", text="again?", title=_words(fate))
+        return Tile(kind="slow", text="again?", title=_words(fate))
     if fate.answers is not None and fate.answers.high == 0:
-        return Cell(kind="on", text="·", title=f"{fate.lost} of {fate.tasks} lost; goes on")
+        return Tile(kind="on", text="·", title=f"{fate.lost} of {fate.tasks} lost; goes on")
     if fate.answers is not None:
         high = fate.answers.high
         kind = "quick" if high <= QUICK else "slow" if high <= SLOW else "long"
-        return Cell(kind=kind, text=f"{fate.answers.mean:.0f}", title=_words(fate))
+        return Tile(kind=kind, text=f"{fate.answers.mean:.0f}", title=_words(fate))
     if fate.waits:
-        return Cell(kind="waits", text="waits", title=_words(fate))
+        return Tile(kind="waits", text="waits", title=_words(fate))
     if not quorum and fate.stops:
         text = "no quorum"
     elif fate.pending is not Certainty.NEVER:
         text = "no place"
     else:
         text = "cut off" if fate.through or fate.storage else "down"
-    return Cell(kind="never", text=text, title=_words(fate))
+    return Tile(kind="never", text=text, title=_words(fate))
 
 
 def _words(fate: Fate) -> str:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from quorate.backup.policy.grid import (
     BackupStatus,
@@ -16,11 +13,10 @@ from quorate.backup.policy.grid import (
     CoveredSource,
     is_good,
 )
+from quorate.backup.wal.standing import troubles
+from quorate.entry.web.templates import WHOLE, Tile, template
 from quorate.fleet.quantities import show_duration, show_size
 from quorate.plan.words import count
-
-WHOLE = 1000
-"""Width of a picture in its own units."""
 
 KINDS = {
     "postgres": "Databases", "mariadb": "Databases", "redis": "Databases", "gitlab": "GitLab",
@@ -28,15 +24,6 @@ KINDS = {
     "system": "The fleet itself",
 }  # fmt: skip
 """Kinds of sources → the part of the page they are in."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """One cell of the picture. `kind`: its class in the style sheet; `title`: all, in words."""
-
-    kind: str
-    text: str
-    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +62,15 @@ class Place:
 
 def page(made: BackupStatus, zone: tzinfo) -> str:
     """The whole page as HTML; every value is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     kept = [one for one in made.sources if one.backed_up != "excluded"]
-    return environment.get_template("backup_status.html.j2").render(
+    return template("backup_status.html.j2").render(
         made=made,
         time=f"{made.time.astimezone(zone):%Y-%m-%d %H:%M %Z}",
         headline=_headline(made),
         figures=tuple(_figures(made)),
         groups=tuple(_groups(made, kept, zone)),
         excluded=[one.id for one in made.sources if one.backed_up == "excluded"],
-        wrong=tuple(_wrong(kept)),
+        wrong=(*_wrong(kept), *_wrong_logs(made)),
         lacking=[(one.id, one.missing) for one in kept if one.missing],
         places=tuple(_place(one) for one in made.repositories),
     )
@@ -108,6 +89,8 @@ def _headline(made: BackupStatus) -> str:
         said.append(f"{count(len(made.unread), 'repository')} not read".replace("rys", "ries"))
     if made.unasked:
         said.append(f"{count(len(made.unasked), 'server')} not asked")
+    if bad := sum(not one.good for one in made.logs):
+        said.append(f"{count(bad, 'write-ahead log')} not as it should be")
     return ", ".join(said)
 
 
@@ -203,6 +186,12 @@ def _wrong(kept: list[CoveredSource]) -> Iterator[tuple[str, str]]:
         if one.moved:
             where = ", ".join(one.servers)
             yield one.id, f"is on {where} now; its newest copy is of what was on {one.moved}"
+
+
+def _wrong_logs(made: BackupStatus) -> Iterator[tuple[str, str]]:
+    for one in made.logs:
+        for trouble in troubles(one):
+            yield f"write-ahead log of {one.source}", trouble.what
 
 
 def _place(one: CoveredRepository) -> Place:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from quorate.entry.web.templates import WHOLE, template
 from quorate.plan.cost import TERMS
 from quorate.plan.model import Use
 from quorate.plan.whatif.aspects.data import lasting
@@ -21,9 +19,6 @@ from quorate.plan.whatif.model import (
     Winner,
 )
 from quorate.plan.words import MIB, size
-
-WHOLE = 1000
-"""Width of a picture in its own units."""
 
 MOST = 100
 """Rows of servers and services on the page."""
@@ -57,17 +52,11 @@ class Part:
 
 def page(answer: WhatIf) -> str:
     """The whole page as HTML; every value is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    pictures = environment.get_template("pictures.html.j2").module
+    pictures = template("pictures.html.j2").module
     advice = answer.recommendation
     changed = {name: one for name, one in answer.servers.items() if one.before != one.after}
     rows = [_row(aspect) for aspect in answer.aspects if not _alike(aspect)]
-    return environment.get_template("whatif.html.j2").render(
+    return template("whatif.html.j2").render(
         answer=answer,
         advice=advice,
         headline=advice.headline[:1].upper() + advice.headline[1:],

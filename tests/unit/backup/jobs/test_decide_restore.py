@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quorate.backup.jobs.copies import Known
-from quorate.backup.jobs.decide_restore import Restoring, Wish, restoring
+from quorate.backup.jobs.decide_restore import LATEST, Restoring, Wish, restoring
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.targets import IntoDirectory, IntoService, IntoVolume, target_of
 from quorate.backup.jobs.whereabouts import Scene
@@ -67,6 +67,14 @@ def test_a_moment_comes_out_of_the_log_where_that_lies(logged: Scene) -> None:
     assert last.start.job.moment is None and "end of the log" in last.notes[0]
     wrong = said(logged, Wish(source="db", to="three:/srv/found", at=at))
     assert "lies on two" in wrong and "`--to two:/PATH`" in wrong
+
+
+def test_the_last_moment_has_a_word(logged: Scene) -> None:
+    end = made(logged, Wish(source="db", to="two:/srv/found", at=LATEST))
+    assert (end.start.job.moment, end.moment) == (None, NOW) and end.copy is None
+    old, new = copy("old", 3), copy("new", 1)
+    copied = made(logged, Wish(source="db", to="db2", at=LATEST), old, new)
+    assert copied.start.job.snapshot == "new"
 
 
 def test_where_no_file_can_go_it_is_the_newest_copy_and_that_is_said(logged: Scene) -> None:

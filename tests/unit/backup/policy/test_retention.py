@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.retention import Decision, decide, places
+from quorate.backup.policy.times import occurrences
 from quorate.fleet.backup import DEFAULTS, Keep
+from quorate.fleet.schedules import Schedule
 from quorate.fleet.zones import time_zone
 from tests.unit.backup.policy.made import DAY, HOUR, NOW, copy, proof
 
@@ -51,6 +53,20 @@ def test_hours() -> None:
 def test_the_hour_that_comes_twice_is_two_hours() -> None:
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30, twice
     assert len(places([first + HOUR, first], Keep(hourly=2), BERLIN)) == 2
+
+
+@pytest.mark.fault(
+    "daylight-saving change",
+    injected="a copy each night at half past two, over both changes of a year",
+    seen="each night of the week has its copy, none counts for two",
+)
+@pytest.mark.parametrize("day", ["2026-03-31", "2026-10-27"])
+def test_a_week_with_a_change_of_the_clocks_has_seven_days(day: str) -> None:
+    nights = Schedule(every="daily", at="02:30")
+    end = datetime.combine(date.fromisoformat(day), time(12), BERLIN)
+    times = list(occurrences(nights, BERLIN, end - 20 * DAY, end))[::-1]
+    assert len(times) == 20
+    assert sorted(places(times, Keep(daily=7), BERLIN)) == list(range(7))
 
 
 def test_days_are_the_fleets() -> None:

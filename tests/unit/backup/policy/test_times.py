@@ -155,6 +155,43 @@ def test_times_are_in_order_and_on_the_wall_or_at_a_change(
         assert fits or before.utcoffset() != wall.utcoffset()
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    zones=st.lists(st.sampled_from(ZONES), min_size=2, max_size=4),
+    begin=MOMENTS,
+    clock=st.integers(0, 23),
+)
+def test_a_fleet_that_moves_to_another_time_zone(
+    zones: list[str], begin: datetime, clock: int
+) -> None:
+    """Two days in each zone, looked at every quarter of an hour: no day of any of them is left
+    out, and between two runs lies no more than one of their days."""
+    schedule = at(f"{clock:02}:30")
+    runs, now = [begin], begin
+    for zone in map(time_zone, zones):
+        for _ in range(2 * 24 * 4):
+            now += timedelta(minutes=15)
+            found = due(schedule, zone, runs=runs, running=None, now=now)
+            if found.due:
+                assert found.missed == 0
+                runs.append(now)
+    assert all(
+        later - former <= timedelta(hours=25, minutes=15) for former, later in pairwise(runs)
+    )
+    assert len(runs) - 1 >= len(zones)
+
+
+def test_a_zone_to_the_west_runs_later_and_one_to_the_east_sooner_and_once() -> None:
+    """03:00 in Berlin was run; the same clock elsewhere is another moment, which is due once."""
+    last, west = utc("2026-06-01T01:00"), time_zone("America/New_York")
+    assert not due(at("03:00"), west, runs=[last], running=None, now=utc("2026-06-01T06:59")).due
+    assert due(at("03:00"), west, runs=[last], running=None, now=utc("2026-06-01T07:00")).due
+    east = time_zone("Asia/Kathmandu")  # 03:00 there is 21:15 UTC
+    assert not due(at("03:00"), east, runs=[last], running=None, now=utc("2026-06-01T21:14")).due
+    then = due(at("03:00"), east, runs=[last], running=None, now=utc("2026-06-01T21:15"))
+    assert (then.due, then.missed) == (True, 0)
+
+
 def test_never_run_is_due_at_once() -> None:
     found = due(at("03:00"), BERLIN, runs=[], running=None, now=utc("2026-06-01T12:00"))
     assert found.due
