@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.entry.cli.backup_options import FLEET_OPTION, JSON, LAB
+from quorate.entry.cli.backup_options import FLEET_OPTION, JSON, LAB, YES
 
 if TYPE_CHECKING:
     from quorate.recover.model import Operation
 
+VERDICT = 4
+"""Something is wrong that Quorate has no mend for."""
 DRY_RUN = typer.Option(False, "--dry-run", help="Look, show the steps, change nothing.")
 
 
 def add(recover: typer.Typer) -> None:
     """Add the commands of this module to `quorate recover`."""
     recover.command("database")(database)
+    recover.command("service")(service)
 
 
 def database(
@@ -96,6 +99,47 @@ def database(
         print_json(came(journal))
     else:
         render_came(journal, console())
+
+
+def service(
+    name: str = typer.Argument(..., metavar="NAME", help="The service, as `status` names it."),
+    fleet: Path = FLEET_OPTION,
+    lab: bool = LAB,
+    dry_run: bool = DRY_RUN,
+    yes: bool = YES,
+    as_json: bool = JSON,
+) -> None:
+    """Mend one service: stuck, pending, stopped by a dead backup, running twice, names stale.
+
+    Looks twice as `status --deep` does, shows what it would do, asks, does it, looks again.
+    """
+    from quorate import operating, workflows
+    from quorate.entry.cli.operation_view import agreed_to, render_operation
+    from quorate.entry.cli.output import console, print_json
+    from quorate.entry.cli.progress import reporter
+    from quorate.entry.cli.recover_database_view import looked, mended, render_looked, render_mended
+    from quorate.recover import service as recovery
+
+    opened = workflows.open_fleet(fleet, lab=lab)
+    with reporter() as report, operating.site(opened, report) as place:
+        report.phase("looking at the servers")
+        here = recovery.looked(place, name)
+        report.pause()
+        if here.operation is None or dry_run:
+            if as_json:
+                print_json(looked(here))
+            elif here.operation is None:
+                render_looked(here, console())
+            else:
+                render_operation(here.operation, console())
+            raise typer.Exit(VERDICT if here.operation is None and here.found else 0)
+        journal = operating.carry_out(
+            place, here.operation, confirm=agreed_to(report.pause, yes=yes)
+        )
+    if as_json:
+        print_json(mended(journal))
+    else:
+        render_mended(journal, console())
 
 
 def _typed(pause: Callable[[], None], given: str | None) -> Callable[[Operation], bool]:

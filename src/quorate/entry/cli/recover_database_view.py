@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from quorate.recover.database import Rehearsed
     from quorate.recover.model import Journal
+    from quorate.recover.service import Looked
 
 
 def came(journal: Journal) -> dict[str, Any]:
@@ -61,3 +62,37 @@ def render_rehearsed(done: Rehearsed, console: Console) -> None:
     rto, rpo = show_duration(done.rto), show_duration(done.rpo)
     part = show_duration(done.restore)
     console.print(f"RTO {rto} (measured; the restore itself {part}), RPO {rpo}")
+
+
+def looked(here: Looked) -> dict[str, Any]:
+    """What was found of a service, as JSON."""
+    return {
+        "service": here.service,
+        "found": [one.model_dump(mode="json") for one in here.found],
+        "stuck": here.why,
+        "operation": here.operation.model_dump(mode="json") if here.operation else None,
+    }
+
+
+def render_looked(here: Looked, console: Console) -> None:
+    """What was found where no step mends it."""
+    if not here.found:
+        console.print(f"{here.service} is well: nothing to mend", style="green")
+    for one in here.found:
+        console.print(f"{one.what}", style="red", highlight=False, markup=False)
+        console.print(f"  {one.mend}", highlight=False, markup=False)
+
+
+def mended(journal: Journal) -> dict[str, Any]:
+    """The journal of a service's mends, and how long it took."""
+    return {
+        "operation": journal.model_dump(mode="json"),
+        "rto_seconds": journal.facts.get("rto_seconds"),
+    }
+
+
+def render_mended(journal: Journal, console: Console) -> None:
+    """The steps with their times."""
+    render_journal(journal, console)
+    if (rto := journal.facts.get("rto_seconds")) is not None:
+        console.print(f"well again after {show_duration(rto)}")
