@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from quorate.backup.policy.quiesce import Stale
 from quorate.deploy.settle import Expectation, Outcome, judge
@@ -67,7 +68,7 @@ def operation(
         Step(id=f"let-go-{number}", says=f"start {name} again: {one.why}", seconds=1.0)
         for number, one in enumerate(mine)
     ]
-    mends = []
+    mends: list[dict[str, Any]] = []
     for action in sorted(actions, key=lambda one: MENDS.index(one.kind)):
         identity = f"mend-{len(mends)}"
         steps.append(

@@ -3,6 +3,7 @@ without being told."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -151,7 +152,11 @@ def test_repositories_that_cannot_be_read_are_the_reason_where_nothing_is_known(
 def test_never_later_than_asked_and_never_unproven_unless_told(
     given_copies: list[tuple[float, str]], before: float | None, unproven: bool
 ) -> None:
-    kinds = {"none": copy, "good": proven, "bad": failed}
+    kinds: dict[str, Callable[[str, float], Snapshot]] = {
+        "none": lambda id, hours: copy(id, hours),
+        "good": lambda id, hours: proven(id, hours),
+        "bad": lambda id, hours: failed(id, hours),
+    }
     every = [kinds[kind](f"id{n}", hours) for n, (hours, kind) in enumerate(given_copies)]
     at = None if before is None else NOW - before * HOUR
     try:
