@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PLAIN, NEEDS = "{state: volume, pin: two}", "{state: volume, pin: two, needs: [db, cache]}"
 STEPS = 4
+MOMENTS = (*(f"step {number} of {STEPS}" for number in range(1, STEPS + 1)), "restore of db on one")
+"""When it is killed: at each step, and while the job of one runs."""
 STRAY = "left-behind"
 
 
@@ -180,12 +182,12 @@ def test_a_repository_that_cannot_be_read_is_passed_over_and_said(proven: Office
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("number", range(1, STEPS + 1))
-def test_killed_at_any_step_it_is_gone_on_with(proven: Office, number: int) -> None:
+@pytest.mark.parametrize("words", MOMENTS)
+def test_killed_at_any_step_it_is_gone_on_with(proven: Office, words: str) -> None:
     damage(proven)
     at = ("--fleet", str(proven.fleet), "--lab")
     verb = proven.start("recover", "database", "db", "--yes-really", "db", *at)
-    steps.when_it_says(verb, f"step {number} of {STEPS}")
+    steps.when_it_says(verb, words)
     os.killpg(verb.pid, signal.SIGKILL)
     steps.its_end(verb, within=10)
     done = operations(proven, "resume")
@@ -195,12 +197,12 @@ def test_killed_at_any_step_it_is_gone_on_with(proven: Office, number: int) -> N
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("number", range(1, STEPS + 1))
-def test_killed_at_any_step_it_is_undone(proven: Office, number: int) -> None:
+@pytest.mark.parametrize("words", MOMENTS)
+def test_killed_at_any_step_it_is_undone(proven: Office, words: str) -> None:
     damage(proven)
     at = ("--fleet", str(proven.fleet), "--lab")
     verb = proven.start("recover", "database", "db", "--yes-really", "db", *at)
-    steps.when_it_says(verb, f"step {number} of {STEPS}")
+    steps.when_it_says(verb, words)
     os.killpg(verb.pid, signal.SIGKILL)
     steps.its_end(verb, within=10)
     assert operations(proven, "undo")["state"] == "undone"

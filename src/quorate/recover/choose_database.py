@@ -122,6 +122,11 @@ def users(fleet: Fleet, seen: Seen, source: Source) -> Users:
             warnings.append(f"{service.id} is global and goes on: what it writes meanwhile counts")
         elif live is not None:
             stops.append(service.swarm_name)
+    if not writers:
+        warnings.append(
+            f"no service says that it needs {source.id} (`x-quorate: {{needs: […]}}`): whoever "
+            "writes to it is not stopped"
+        )
     waits = [
         one.swarm_name
         for one in around

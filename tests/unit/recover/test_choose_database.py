@@ -32,6 +32,7 @@ from tests.unit.backup.jobs.made import COMPOSE, NOW, fleet, snapshot
 from tests.unit.backup.jobs.test_decide_copies import HOUR, copy, there
 
 DB = Source(id="db", kind=Kind.POSTGRES, service="db")
+OUT = Source(id="out", kind=Kind.POSTGRES, service="out")
 USED = COMPOSE.replace(
     "  files:",
     "  web: {image: x, networks: [back], x-quorate: {needs: [db]}}\n"
@@ -196,6 +197,7 @@ def test_who_writes_is_stopped_and_who_cannot_be_is_told_of(used: Fleet) -> None
     assert around.stops == ("app_web",)  # the shop is not deployed
     assert around.waits == ("app_db", "app_web", "app_agent")
     assert around.warnings == ("agent is global and goes on: what it writes meanwhile counts",)
+    assert "no service says that it needs out" in users(used, seen, OUT).warnings[0]
     files = Source(id="volume/app_v", kind=Kind.VOLUME, service="files")
     assert users(used, seen, files).stops == ("app_files",)
 
