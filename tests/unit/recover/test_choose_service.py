@@ -43,9 +43,12 @@ def test_only_what_is_about_the_service_counts() -> None:
 
 def test_what_runs_beside_it_goes_first_and_each_mend_is_done_once() -> None:
     remove = Action(kind=Kind.REMOVE, target="c1", server="one")
-    mine = (found(action=RESTART), found(Check.STRAY, "c1", action=remove))
-    mine += (found(Check.NAMES, action=RESTART),)
-    mine += (found(Check.SKEW, action=Action(kind=Kind.UP)),)
+    mine = (
+        found(action=RESTART),
+        found(Check.STRAY, "c1", action=remove),
+        found(Check.NAMES, action=RESTART),
+        found(Check.SKEW, action=Action(kind=Kind.UP)),
+    )
     left = (
         Stale(id="s", name=NAME, run="dead", why="the run dead has ended"),
         Stale(id="t", name="app_out", run="other", why="x"),
