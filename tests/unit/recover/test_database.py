@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from quorate.backup import quiesce
+from quorate.backup.jobs import leftovers, running
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import NOTHING_KEPT, Answer, Work
@@ -84,10 +86,10 @@ def actions(play: Play, found: Fleet, monkeypatch: pytest.MonkeyPatch) -> Any:
             return None
 
     monkeypatch.setattr(database, "ground", ground)
-    monkeypatch.setattr(database.running, "run", play.run)
-    monkeypatch.setattr(database.leftovers, "sweep", lambda door, fleet: Found(ended=play.swept))
-    monkeypatch.setattr(database.quiesce, "broken", lambda client, names, run: play.broken)
-    monkeypatch.setattr(database.quiesce, "note", lambda client, names, run, job: None)
+    monkeypatch.setattr(running, "run", play.run)
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(ended=play.swept))
+    monkeypatch.setattr(quiesce, "broken", lambda client, names, run: play.broken)
+    monkeypatch.setattr(quiesce, "note", lambda client, names, run, job: None)
     place = There(fleet=found, connections=cast(Any, None), report=Silent())
     return database.actions(place, journal())
 
@@ -129,7 +131,7 @@ def test_a_job_that_ended_while_nobody_looked_is_not_done_again(
         kept.append(decision.starts[0].job.run)
         return real(ground, decision)
 
-    monkeypatch.setattr(database.running, "run", run)
+    monkeypatch.setattr(running, "run", run)
     made["restore"].do(journal().facts)
     job = replace(begun_of("restore"), run=kept[0])
     answer = Answer(work=Work.RESTORE, run=kept[0], findings=("kept as y",))
@@ -171,6 +173,6 @@ def test_undoing_waits_for_a_restore_under_way_and_misses_what_was_kept(
 def test_what_a_job_is_refused_for_is_said(found: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     made = actions(Play(ends=[()]), found, monkeypatch)
     refused = Round(refused=(Refused(what="db", error=MachineError("no room")),))
-    monkeypatch.setattr(database.running, "run", lambda ground, decision: refused)
+    monkeypatch.setattr(running, "run", lambda ground, decision: refused)
     with pytest.raises(MachineError, match="no room"):
         made["restore"].do(journal().facts)
