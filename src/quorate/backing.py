@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from quorate.backup.jobs import copies as lists
-from quorate.backup.jobs import decide, decide_copies, decide_restore, making, running
+from quorate.backup.jobs import decide, decide_copies, decide_restore, reading, running
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.decide_copies import UPKEEP, Keeping, Proving
@@ -255,12 +254,7 @@ def read(ground: Ground, names: Sequence[str] = ()) -> Known:
     Raises:
         UsageError: a name that is no repository's, or there is none.
     """
-    due = clock.now()
-    came = running.run(ground, decide.catalogues(ground.scene, names, due=due))
-    repositories = ground.scene.fleet.backup.repositories
-    new = making.unmade(ground.door, repositories, [one.name for one in repositories])
-    found = lists.known(came.outcomes, came.refused, [one.name for one in new])
-    return replace(found, earlier=came.earlier)
+    return reading.read(ground, names)
 
 
 def _copy(

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from quorate.recover.model import Journal, Operation
     from quorate.workflows import Opened
 
-Confirm = Callable[[Operation], bool]
+Confirm = Callable[["Operation"], bool]
 
-ACTIONS: dict[str, str] = {}
+ACTIONS: dict[str, str] = {
+    "recover database": "quorate.recover.database",
+    "recover service": "quorate.recover.service",
+}
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 
 WITHOUT_SWARM = frozenset({"recover quorum", "recover fleet"})

@@ -132,4 +132,4 @@ class Journal(Model):
 
     def turned(self) -> Journal:
         """The journal of the same operation, being undone from here."""
-        return self.model_copy(update={"back": True, "trouble": ""})
+        return self.model_copy(update={"back": True, "trouble": "", "state": State.BEGUN})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.backup.jobs.model import At
+from quorate.backup.jobs.model import At, Reach
 from quorate.backup.policy.wal import Receiver
 from quorate.backup.wal import recover, standing, watching
 from quorate.backup.wal.model import Health, State
@@ -125,6 +125,16 @@ def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receivi
     assert "segments of the log replayed" in said.answer.findings[0]
     assert (by_job / "PG_VERSION").exists()
     assert os.geteuid() != 0 or by_job.stat().st_uid == 999
+    # The same moment in place: what is there now is kept under another name.
+    (left,) = primary.ask("SELECT count(*) FROM writes")
+    reach = Reach(host=str(primary.where.directory), port=primary.port, user="postgres")
+    over = {"reach": reach, "in_place": True, "aside": "x", "moment": moment(wanted)}
+    said = working.done(working.job("restore", at, **about, **over), into.with_name("spool"))
+    assert rows(primary.admin, primary) == there
+    (kept,) = pg.query(
+        primary.admin, "postgres_before_x", "SELECT count(*) FROM writes", primary.programs
+    )
+    assert kept == left and "replayed" in said.answer.findings[0]
 
 
 @pytest.mark.fault(

@@ -98,7 +98,9 @@ def test_a_kill_anywhere_is_gone_on_from(kills: list[int], back: bool) -> None:
 def test_what_is_done_can_be_undone_and_the_last_step_goes_first() -> None:
     store, world, what = InMemory(), World(), operation("a", "b")
     worker = carrier(store, world, what)
-    journal = worker.back(worker.forward(begin(store, what)))
+    done = worker.forward(begin(store, what))
+    assert done.turned().open  # killed from here on it is found, and gone on with
+    journal = worker.back(done)
     assert journal.state is State.UNDONE and world.done == set()
     assert [one.step for one in journal.entries] == ["b", "a"]
 

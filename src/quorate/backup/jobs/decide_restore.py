@@ -13,10 +13,10 @@ from typing import Any
 from quorate.backup.jobs import orders, ways
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide import near
-from quorate.backup.jobs.decide_copies import with_id
-from quorate.backup.jobs.model import HOST, Reach
+from quorate.backup.jobs.decide_copy import Wanted, chosen, notes
+from quorate.backup.jobs.model import HOST, NOWHERE, Job, Reach, Work
 from quorate.backup.jobs.names import run_key
-from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.needs import Mount, Start, spool_mount
 from quorate.backup.jobs.targets import (
     FORMS,
     IntoDirectory,
@@ -47,7 +47,9 @@ TARGET = "/target"
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What is asked for. `to` as people write it; `only` one database; `copy` an id or its
-    beginning; `at` a moment; `repository` where the copy is to come from; empty: whatever fits."""
+    beginning; `at` a moment; `repository` where the copy is to come from; empty: whatever fits.
+    `log`: `at` comes out of the write-ahead log in place, too. `aside`: by what the data is known
+    that a restore in place keeps (`quorate.backup.jobs.model.Job`)."""
 
     source: str
     to: str = ""
@@ -56,6 +58,8 @@ class Wish:
     at: datetime | None = None
     repository: str = ""
     in_place: bool = False
+    log: bool = False
+    aside: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +86,23 @@ def restoring(scene: Scene, known: Known, wish: Wish, *, due: datetime) -> Resto
         RefusedError: it would go over its source, and that was not said.
         QuorateError: the target cannot be reached, with why.
     """
-    source = _source(scene, known, wish.source)
+    source = source_named(scene, known, wish.source)
     target = _target(scene, source, wish)
     plan = _Plan(scene, source, wish, target)
     log = _log(scene, source, wish)
-    if log is not None and isinstance(target, IntoDirectory):
+    if log is not None and (wish.log or isinstance(target, IntoDirectory)):
         return _out_of_log(scene, plan, log, wish, due)
     every = scene.fleet.backup.repositories
     close = frozenset(one.name for one in every if choices.beside(one) == (plan.server,))
-    copy = chosen(known, source.id, wish, close=close, due=due)
-    if wish.in_place and source.kind is Kind.MARIADB and not copy.proven:
+    copy = chosen(
+        known,
+        source.id,
+        Wanted(copy=wish.copy, at=wish.at, repository=wish.repository),
+        close=close,
+        due=due,
+    )
+    kept = bool(wish.aside)
+    if wish.in_place and source.kind is Kind.MARIADB and not copy.proven and not kept:
         raise RefusedError(
             f"the copy {copy.id[:8]} is not proven, and would take the place of what is there",
             todo=f"`quorate backup prove {source.id} --copy {copy.id[:8]}`, or restore elsewhere",
@@ -102,6 +113,7 @@ def restoring(scene: Scene, known: Known, wish: Wish, *, due: datetime) -> Resto
         "snapshot": copy.id,
         "in_place": wish.in_place,
         "only": wish.only,
+        "aside": wish.aside,
         **plan.told,
     }
     run = run_key(f"restore:{copy.repository}:{copy.id[:16]}>{plan.words}", due)
@@ -111,16 +123,52 @@ def restoring(scene: Scene, known: Known, wish: Wish, *, due: datetime) -> Resto
         copy=copy,
         target=plan.words,
         over=source.id if wish.in_place else "",
-        notes=(*_notes(copy, known), *_log_notes(log)),
+        notes=(*notes(copy, known), *_log_notes(log)),
     )
+
+
+def putting_back(scene: Scene, source: str, aside: str, *, due: datetime) -> Start:
+    """The job that puts back what a restore in place has kept under `aside`.
+
+    Raises:
+        UsageError: no such source, or it is not restored in place.
+        QuorateError: it cannot be reached.
+    """
+    wish = Wish(source=source, in_place=True, aside=aside)
+    found = source_named(scene, Known(), source)
+    plan = _Plan(scene, found, wish, None)
+    job = Job(
+        work=Work.BACK,
+        run=run_key(f"back:{found.id}:{aside}", due),
+        fleet=scene.fleet.name,
+        server=plan.server,
+        repository=NOWHERE,
+        timezone=scene.fleet.backup.timezone,
+        deadline=orders.LONG_SECONDS,
+    ).model_copy(
+        update={
+            "source": found.id,
+            "kind": found.kind,
+            "in_place": True,
+            "aside": aside,
+            **plan.told,
+        }
+    )
+    spool = spool_mount(scene.fleet.backup)
+    return plan.added_to(Start(job=job, node=scene.node(plan.server).id, mounts=(spool,)))
 
 
 def _log(scene: Scene, source: Source, wish: Wish) -> Receiver | None:
     """The write-ahead log that has the moment asked for, where no copy was chosen."""
     if wish.at is None or wish.copy or wish.repository:
         return None
+    return log_of(scene, source.id)
+
+
+def log_of(scene: Scene, source: str) -> Receiver | None:
+    """The write-ahead log of a source; None: it is not received."""
     found = receivers(scene.fleet, where_now(scene.fleet, scene.snapshot))
-    return next((one for one in found if one.source == source.id and one.server), None)
+    return next((one for one in found if one.source == source and one.server), None)
 
 
 def _out_of_log(scene: Scene, plan: _Plan, log: Receiver, wish: Wish, due: datetime) -> Restoring:
@@ -130,7 +178,7 @@ def _out_of_log(scene: Scene, plan: _Plan, log: Receiver, wish: Wish, due: datet
         UsageError: the directory is on another one.
     """
     server = str(log.server)
-    if plan.server != server:
+    if plan.server != server and not wish.in_place:
         raise UsageError(
             f"the write-ahead log of {log.source} lies on {server}, and is replayed there",
             cause=f"the directory is on {plan.server}",
@@ -144,6 +192,8 @@ def _out_of_log(scene: Scene, plan: _Plan, log: Receiver, wish: Wish, due: datet
         "given": LOG,
         "moment": moment,
         "deadline": orders.LONG_SECONDS,
+        "in_place": wish.in_place,
+        "aside": wish.aside,
         **plan.told,
     }
     # The job has no use for it, but every job has one.
@@ -156,6 +206,7 @@ def _out_of_log(scene: Scene, plan: _Plan, log: Receiver, wish: Wish, due: datet
         copy=None,
         target=plan.words,
         moment=moment or due,
+        over=log.source if wish.in_place else "",
         notes=() if moment else ("to the end of the log: the last commit that was received",),
     )
 
@@ -169,64 +220,7 @@ def _log_notes(log: Receiver | None) -> list[str]:
     ]
 
 
-def chosen(
-    known: Known, source: str, wish: Wish, *, close: frozenset[str], due: datetime
-) -> Snapshot:
-    """The copy that is meant: by its id, or the newest (not after a moment) that is not known to
-    be bad; where several repositories have it, a proven one, then one that is near.
-
-    Args:
-        close: repositories on the server that it goes to.
-
-    Raises:
-        UsageError: there is none.
-    """
-    mine = [
-        one
-        for one in known.snapshots
-        if one.source == source and wish.repository in ("", one.repository)
-    ]
-    if wish.copy:
-        return _nearest(with_id(mine, wish.copy), close)
-    sound = choices.sound_copies(mine, due).get(source, ())
-    until = [one for one in sound if wish.at is None or one.taken <= wish.at]
-    good = [one for one in until if one.proof is None or one.proof.ok]
-    if not good:
-        raise _no_copy(source, wish, sound, until, known)
-    newest = good[-1]
-    same = newest.original or newest.id
-    return _nearest([one for one in good if (one.original or one.id) == same], close)
-
-
-def _nearest(copies: list[Snapshot], close: frozenset[str]) -> Snapshot:
-    """Of one copy in several repositories."""
-
-    def worse(one: Snapshot) -> tuple[bool, bool, bool, str]:
-        far = one.repository not in close
-        return not one.proven, far, one.original is not None, one.repository
-
-    return min(copies, key=worse)
-
-
-def _no_copy(source: str, wish: Wish, sound: object, until: object, known: Known) -> UsageError:
-    where = f" in {wish.repository}" if wish.repository else ""
-    if until:
-        what, todo = (
-            f"no copy of {source}{where} is known to be good: each failed its proof",
-            "restore one all the same by its id (`--copy`), or look for it in another repository",
-        )
-    elif sound and wish.at is not None:
-        what, todo = (
-            f"no copy of {source}{where} was taken until {wish.at:%Y-%m-%d %H:%M:%S %Z}",
-            f"`quorate backup list --source {source}` shows when they were taken",
-        )
-    else:
-        what, todo = f"there is no complete copy of {source}{where}", "`quorate backup list`"
-    unread = [f"{one.what} could not be read: {one.error.what}" for one in known.unread]
-    return UsageError(what, cause="; ".join(unread) or None, todo=todo)
-
-
-def _source(scene: Scene, known: Known, name: str) -> Source:
+def source_named(scene: Scene, known: Known, name: str) -> Source:
     """The source of that name; one that the fleet has no more is known by its copies.
 
     Raises:
@@ -462,15 +456,3 @@ class _Plan:
             cause=where,
             todo=f"`--to SERVER:volume/{name}`",
         )
-
-
-def _notes(copy: Snapshot, known: Known) -> list[str]:
-    notes = []
-    if copy.proof is not None and not copy.proof.ok:
-        notes.append(f"the copy {copy.id[:8]} failed its proof: it may not restore")
-    elif not copy.proven:
-        notes.append(f"the copy {copy.id[:8]} was not proven yet")
-    if known.dark:
-        unread = ", ".join(sorted(known.dark))
-        notes.append(f"{unread} could not be read: a newer copy may be there")
-    return notes

@@ -40,7 +40,7 @@ class Work(StrEnum):
     apply retention; `prune`: give back the room. `catalogue`: list the copies. `check`: look
     for stale locks and damage. `create`: make the repository, with the chunks of `origin` where
     that is given; one that is there stays. `prepare`: make a Postgres ready for its write-ahead
-    log to be received, or undo that.
+    log to be received, or undo that. `back`: put back what a restore in place has kept aside.
     """
 
     BACKUP = "backup"
@@ -53,6 +53,7 @@ class Work(StrEnum):
     CHECK = "check"
     CREATE = "create"
     PREPARE = "prepare"
+    BACK = "back"
 
 
 class At(Model):
@@ -75,7 +76,10 @@ class At(Model):
 
 
 NOWHERE = At(name="", place="local", location="", password_file="")
-"""The repository of a job that has none: `prepare`."""
+"""The repository of a job that has none: `prepare`, `back`."""
+
+NOTHING_KEPT = "nothing is kept of it: nothing was changed there"
+"""What `back` finds where the restore had not begun yet, or somebody has removed it."""
 
 
 class Reach(Model):
@@ -126,9 +130,10 @@ class Job(Model):
     after which the job ends itself. `keeps` by source, for `forget`. `target` is where a restore
     goes (`Reach` for databases,
     `target_path` for files, below `HOST` on the server itself). `only`: the one database of a
-    copy to restore, under the name in `target`. `moment`: the point in time. `held`: ids of
-    copies that `forget` leaves for now, with the reason. `newest`: seconds that the newest copy
-    may be old when one is proven.
+    copy to restore, under the name in `target`. `moment`: the point in time. `aside`: by what the
+    data is known that a restore in place keeps; the same one again finds what it has kept. `held`:
+    ids of copies that `forget` leaves for now, with the reason. `newest`: seconds that the newest
+    copy may be old when one is proven.
     `read`: how much of the data a `check` reads, as `10%` or `2/7`; empty: only what describes it.
     `look_only`: a `check` tells of stale locks and leaves them. `push`: the URL of a Pushgateway
     that is told how it ended.
@@ -158,6 +163,7 @@ class Job(Model):
     only: str = ""
     in_place: bool = False
     moment: datetime | None = None
+    aside: str = ""
     keeps: dict[str, Keep] = Field(default_factory=dict)
     held: dict[str, str] = Field(default_factory=dict)
     newest: float | None = None

@@ -32,7 +32,7 @@ ALONE = (Work.FORGET, Work.PRUNE, Work.CHECK)
 SHOWN = (Work.BACKUP, Work.COPY, Work.PROVE)
 """What repositories show of work that was done."""
 
-OF_ONE_SOURCE = (Work.BACKUP, Work.PROVE, Work.RESTORE)
+OF_ONE_SOURCE = (Work.BACKUP, Work.PROVE, Work.RESTORE, Work.BACK)
 
 
 @dataclass(frozen=True, kw_only=True)

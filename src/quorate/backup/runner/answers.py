@@ -79,3 +79,14 @@ def different(copy: Snapshot, differences: tuple[str, ...]) -> Trouble:
         reason=DIFFERENT,
         code=VERDICT,
     )
+
+
+def not_as_then(source: str, moment: str, differences: tuple[str, ...]) -> Trouble:
+    """A source that was brought to a moment, and is not what it was then."""
+    return Trouble(
+        what=f"{source} was brought to {moment}, and is not what it was then",
+        cause="\n".join(shown(differences)),
+        todo="see who writes to it meanwhile; what was there before is kept",
+        reason=DIFFERENT,
+        code=VERDICT,
+    )

@@ -10,6 +10,7 @@ from quorate.backup.model import Manifest, Snapshot
 from quorate.backup.repository import Payload
 from quorate.backup.runner.placing import put
 from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried
+from quorate.backup.runner.swapping import put_back
 from quorate.backup.sources.volume import Volume, compare
 from quorate.errors import UsageError
 
@@ -47,4 +48,4 @@ def mounted(paths: list[Path]) -> tuple[Path, tuple[str, ...]]:
     return roots.pop(), tuple(path.name for path in paths)
 
 
-CRAFT = Craft(gather=gather, prove=prove, restore=restore)
+CRAFT = Craft(gather=gather, prove=prove, restore=restore, back=put_back)

@@ -11,7 +11,7 @@ from quorate.backup.inside import Container
 from quorate.backup.jobs.model import ENGINE
 from quorate.backup.model import Manifest, Snapshot
 from quorate.backup.repository import Payload
-from quorate.backup.runner import dumped
+from quorate.backup.runner import aside, dumped
 from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried, judged
 from quorate.backup.sources import gitlab as source
 from quorate.backup.sources.gitlab import GitLab
@@ -47,10 +47,22 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
         raise UsageError("a GitLab is restored into a container: name it (`container`)")
     with _container(setting) as container:
         fetch(setting.room)
+        kept = aside.keep(setting, GitLab(inside=container)) if job.in_place else ()
         began = clock.monotonic()
         directory = setting.room / dumped.DIRECTORY
         source.restore(directory, container, over=job.in_place)
-    return Tried(seconds=clock.monotonic() - began)
+    return Tried(seconds=clock.monotonic() - began, findings=kept)
+
+
+def back(setting: Setting) -> Tried:
+    """Restore the archive that was kept."""
+    kept = aside.kept(setting)
+    if kept is None:
+        return Tried(seconds=0.0)
+    with _container(setting) as container:
+        began = clock.monotonic()
+        source.restore(kept, container, over=True)
+    return Tried(seconds=clock.monotonic() - began, findings=(aside.again(setting),))
 
 
 @contextmanager
@@ -68,4 +80,4 @@ def _container(setting: Setting) -> Iterator[Container]:
         yield inside.matching(client, job.container)
 
 
-CRAFT = Craft(gather=gather, prove=prove, restore=restore)
+CRAFT = Craft(gather=gather, prove=prove, restore=restore, back=back)

@@ -10,8 +10,9 @@ from quorate.backup import scratch
 from quorate.backup.model import Manifest, Snapshot
 from quorate.backup.policy import manifests
 from quorate.backup.repository import Payload
-from quorate.backup.runner import dumped, reach
+from quorate.backup.runner import aside, dumped, reach
 from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried, judged
+from quorate.backup.sources import base
 from quorate.backup.sources.mariadb import MariaDB
 from quorate.errors import RefusedError
 
@@ -37,12 +38,12 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     """Restore every database into an empty server, and count there; in place, after a proof only.
 
     In place, the databases of the copy are dropped first: MariaDB cannot give them other names.
-    Into a directory: the dump itself.
+    Into a directory: the dump itself. An unproven copy takes the place only of what is kept aside.
     """
     if setting.job.target_path:
         return dumped.into_directory(setting, fetch)
     target = dumped.target(setting)
-    if setting.job.in_place and not copy.proven:
+    if setting.job.in_place and not copy.proven and not setting.job.aside:
         raise RefusedError(
             f"the copy {copy.id[:8]} is not proven, and would take the place of what is there; "
             "nothing was changed",
@@ -50,10 +51,26 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
         )
     manifest = fetch(setting.room)
     source = MariaDB(server=reach.maria(target), seconds=setting.left)
+    kept: tuple[str, ...] = ()
     if setting.job.in_place:
+        kept = aside.keep(setting, source)
         source.clear(setting.room / dumped.DIRECTORY)
     done = source.restore(setting.room / dumped.DIRECTORY)
-    return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
+    differences = manifests.compare(manifest, done)
+    return Tried(seconds=done.seconds, differences=differences, findings=kept)
 
 
-CRAFT = Craft(gather=gather, prove=prove, restore=restore)
+def back(setting: Setting) -> Tried:
+    """Restore what was kept of it in the place of all that is there."""
+    kept = aside.kept(setting)
+    if kept is None:
+        return Tried(seconds=0.0)
+    server = reach.maria(dumped.target(setting))
+    source = MariaDB(server=server, seconds=setting.left)
+    source.clear(kept, others=True)
+    done = source.restore(kept)
+    differences = manifests.compare(base.manifest(kept), done)
+    return Tried(seconds=done.seconds, findings=(aside.again(setting), *differences))
+
+
+CRAFT = Craft(gather=gather, prove=prove, restore=restore, back=back)

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from quorate.backup.content import MANIFEST
 from quorate.backup.model import Manifest
+from quorate.backup.runner import swapping
 from quorate.backup.runner.setting import Fetch, Setting, Tried
 from quorate.errors import MachineError, RefusedError, RepositoryError, UsageError
 from quorate.tools import clock
 from quorate.tools.restic_errors import Reason
 
-STAGE = ".quorate-restore-"
+STAGE = swapping.STAGE
 FORMER = ".former-"
 MOST_LINKS = 40
 """As many as Linux follows."""
@@ -41,6 +42,7 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
         MachineError: a directory cannot be written.
     """
     began = clock.monotonic()
+    aside: list[str] = []
     try:
         above = _above(setting)
         kept = sweep(above)
@@ -55,6 +57,9 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
                     todo="restore another copy, and prove this one",
                 )
             for name, target in _targets(setting, trees(stage, manifest)).items():
+                if setting.job.aside and setting.job.in_place:
+                    aside.append(swapping.swap_aside(setting, stage / name, target))
+                    continue
                 swap(stage / name, target, stage / f"{FORMER}{name}")
     except OSError as error:
         raise MachineError(
@@ -62,7 +67,7 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
             todo="see that the disk has room and the directory may be written, then run it again",
         ) from error
     said = [f"{path} keeps files that a killed restore had moved aside" for path in kept]
-    return Tried(seconds=clock.monotonic() - began, findings=tuple(said))
+    return Tried(seconds=clock.monotonic() - began, findings=(*aside, *said))
 
 
 def trees(stage: Path, manifest: Manifest) -> list[str]:
@@ -123,6 +128,8 @@ def sweep(above: Path) -> tuple[Path, ...]:
     """Remove what killed restores left in a directory, but for what was there before them."""
     kept = []
     for left in sorted(above.glob(f"{STAGE}*")):
+        if left.name.startswith(f"{STAGE}{swapping.KEPT}"):
+            continue  # on purpose, until somebody removes it
         if any(any(former.iterdir()) for former in left.glob(f"{FORMER}*")):
             kept.append(left)
         else:
@@ -161,10 +168,7 @@ def swap(new: Path, target: Path, former: Path) -> None:
             if os.path.lexists(now):
                 shutil.move(now, was)
         raise
-    state = new.stat()
-    if os.geteuid() == 0:
-        os.chown(target, state.st_uid, state.st_gid)
-    shutil.copystat(new, target)
+    swapping.become(target, new)
 
 
 def resolved(root: Path, path: str) -> Path:

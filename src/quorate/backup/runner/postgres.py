@@ -50,12 +50,29 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     if job.only:  # the one in `target` is not there yet
         server = replace(server, database="postgres")
     source = Postgres(server=server, seconds=setting.left)
-    if job.only or job.in_place:
+    if job.in_place and not job.only:
+        return over(setting, directory)
+    if job.only:
         # What the source's own reach names is only where to connect to.
-        name = target.database if job.only and job.target else ""
+        name = target.database if job.target else ""
         return _each(setting, source, directory, name)
     done = source.restore(directory)
     return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
+
+
+def over(setting: Setting, directory: Path) -> Tried:
+    """Restore every database of a dump in place."""
+    server = reach.postgres(dumped.target(setting))
+    return _each(setting, Postgres(server=server, seconds=setting.left), directory, "")
+
+
+def back(setting: Setting) -> Tried:
+    """Give each database that was kept its name back; what has it now is kept in turn."""
+    server = reach.postgres(dumped.target(setting))
+    source = Postgres(server=server, seconds=setting.left)
+    began = clock.monotonic()
+    said = postgres_alone.put_back(source, setting.job.aside)
+    return Tried(seconds=clock.monotonic() - began, findings=said)
 
 
 def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tried:
@@ -63,7 +80,7 @@ def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tri
     job = setting.job
     paths = sorted(path.name for path in directory.glob(f"{PREFIX}*"))
     names = [job.only] if job.only else [database_in(path) for path in paths]
-    aside = f"{clock.now():%Y%m%d_%H%M%S}"
+    aside = job.aside or f"{clock.now():%Y%m%d_%H%M%S}"
     seconds = 0.0
     differences: list[str] = []
     findings: list[str] = []
@@ -78,7 +95,9 @@ def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tri
                 f"the former database {name or database} is kept as {done.former}: drop it when "
                 "it is no longer needed"
             )
+        if done.half:
+            findings.append(f"what a killed restore had left is kept as {done.half}")
     return Tried(seconds=seconds, differences=tuple(differences), findings=tuple(findings))
 
 
-CRAFT = Craft(gather=gather, prove=prove, restore=restore)
+CRAFT = Craft(gather=gather, prove=prove, restore=restore, back=back)

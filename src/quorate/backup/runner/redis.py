@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from quorate.backup.model import Manifest, Snapshot
 from quorate.backup.policy import manifests
 from quorate.backup.policy.manifests import Restored
 from quorate.backup.repository import Payload
-from quorate.backup.runner import dumped, reach
+from quorate.backup.runner import aside, dumped, reach
 from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried, blameless, in_words
+from quorate.backup.sources import base
 from quorate.backup.sources import redis as source
 from quorate.errors import CommandError, RefusedError
 from quorate.tools import clock
@@ -67,16 +69,34 @@ def _fill(setting: Setting, fetch: Fetch) -> Tried:
     """Fill a running Redis, and digest what it has then."""
     server = reach.red(dumped.target(setting))
     manifest = fetch(setting.room)
+    there = source.Redis(server=server, seconds=setting.left, place=setting.room)
+    kept = aside.keep(setting, there) if setting.job.in_place else ()
+    done = _filled(setting, there, setting.room / dumped.DIRECTORY, manifest)
+    return replace(done, findings=(*kept, *done.findings))
+
+
+def back(setting: Setting) -> Tried:
+    """Fill it with what was kept of it."""
+    server = reach.red(dumped.target(setting))
+    there = source.Redis(server=server, seconds=setting.left, place=setting.room)
+    kept = aside.kept(setting)
+    if kept is None:
+        return Tried(seconds=0.0)
+    done = _filled(setting, there, kept, base.manifest(kept))
+    return replace(done, findings=(aside.again(setting), *done.findings, *done.differences))
+
+
+def _filled(setting: Setting, there: source.Redis, dump: Path, manifest: Manifest) -> Tried:
+    """Fill a Redis from a dump, and digest what it has then."""
     began = clock.monotonic()
     source.fill(
-        server,
-        setting.room / dumped.DIRECTORY,
+        there.server,
+        dump,
         place=setting.room,
         seconds=setting.left,
         over=setting.job.in_place,
     )
     seconds = clock.monotonic() - began
-    there = source.Redis(server=server, seconds=setting.left, place=setting.room)
     found = there.dump(setting.room / "again")
     differences = manifests.compare(manifest, Restored(manifest=found, seconds=seconds))
     if any(part.startswith("times of expiry") for part in manifest.parts):
@@ -85,4 +105,4 @@ def _fill(setting: Setting, fetch: Fetch) -> Tried:
     return Tried(seconds=seconds, differences=differences)
 
 
-CRAFT = Craft(gather=gather, prove=prove, restore=restore)
+CRAFT = Craft(gather=gather, prove=prove, restore=restore, back=back)

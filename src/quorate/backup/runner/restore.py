@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from quorate.backup import catalogue, proving_files
-from quorate.backup.jobs.model import HOST, Trouble
+from quorate.backup.jobs.model import HOST, NOTHING_KEPT, Trouble
 from quorate.backup.model import Kind, Manifest
 from quorate.backup.place import Repository
 from quorate.backup.runner import answers, kinds
 from quorate.backup.runner.choosing import chosen
 from quorate.backup.runner.placing import resolved
 from quorate.backup.runner.recovered import recovered
+from quorate.backup.runner.replayed import replayed
 from quorate.backup.runner.setting import Outcome, Setting, require_room
 from quorate.backup.tags import shown
 from quorate.errors import MachineError, RepositoryError, UsageError
@@ -36,9 +37,11 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
         )
     if job.target_path.startswith(f"{HOST}/"):
         setting = on_host(setting)
-    if job.given and job.kind is Kind.POSTGRES:
+    if job.given and job.kind is Kind.POSTGRES and job.target_path:
         recovered(setting, outcome)
         return None
+    if job.given and job.kind is Kind.POSTGRES:
+        return replayed(setting, outcome)
     if job.moment is not None:
         raise UsageError("a copy has only the moment at which it was taken")
     copy = chosen(catalogue.read(there), there.name, job.snapshot, job.source)
@@ -63,6 +66,21 @@ def restore(setting: Setting, there: Repository, outcome: Outcome) -> Trouble | 
     outcome.size = copy.size
     outcome.findings += done.findings
     return answers.different(copy, done.differences) if done.differences else None
+
+
+def back(setting: Setting, outcome: Outcome) -> None:
+    """Put back what a restore in place has kept aside; what it replaced stays aside.
+
+    Raises:
+        UsageError: nothing of that kind is kept aside, or the job does not say which.
+        MachineError: it cannot be put back.
+    """
+    job = setting.job
+    craft = kinds.craft(job.kind)
+    if not job.aside or craft.back is None:
+        raise UsageError(f"nothing of {job.source} was kept aside", todo="name it (`aside`)")
+    setting.say.step(f"put back what was kept of {job.source}")
+    outcome.findings += craft.back(setting).findings or (NOTHING_KEPT,)
 
 
 def on_host(setting: Setting) -> Setting:

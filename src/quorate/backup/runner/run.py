@@ -19,7 +19,7 @@ from quorate.backup.runner.create import create
 from quorate.backup.runner.ending import Ending, Over
 from quorate.backup.runner.prepare import prepare
 from quorate.backup.runner.prove import prove
-from quorate.backup.runner.restore import restore
+from quorate.backup.runner.restore import back, restore
 from quorate.backup.runner.room import clear, room
 from quorate.backup.runner.saying import Masked, Saying, log
 from quorate.backup.runner.setting import Outcome, Setting
@@ -99,6 +99,9 @@ def _do(job: Job, spool: Path, say: Saying, outcome: Outcome, rooms: list[Path])
         setting = Setting(job=job, room=own, say=say, ends=ends)
         if job.work is Work.PREPARE:
             return prepare(setting, outcome)
+        if job.work is Work.BACK:
+            back(setting, outcome)
+            return None
         there = stack.enter_context(reach.repository(job.repository))
         origin = stack.enter_context(reach.repository(job.origin)) if job.origin else None
         return WORKS[job.work](setting, there, origin, outcome)

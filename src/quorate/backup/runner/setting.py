@@ -68,12 +68,14 @@ class Craft:
 
     `gather`: within the block, what is to be stored lies there in one state. `prove`: compare a
     copy that was restored below a directory with its manifest; raises where that is not known,
-    as on a disk that is full. `restore`: bring a copy to where the job says.
+    as on a disk that is full. `restore`: bring a copy to where the job says. `back`: put back what
+    a restore in place has kept aside; once more it does what is missing. None: nothing is kept.
     """
 
     gather: Callable[[Setting], AbstractContextManager[Payload]]
     prove: Callable[[Setting, Path, Manifest], Tried]
     restore: Callable[[Setting, Snapshot, Fetch], Tried]
+    back: Callable[[Setting], Tried] | None = None
 
 
 @dataclass(kw_only=True)

@@ -125,8 +125,11 @@ class MariaDB:
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
 
-    def clear(self, directory: Path) -> None:
+    def clear(self, directory: Path, *, others: bool = False) -> None:
         """Drop the databases that a dump has, so that it can be restored in their place.
+
+        Args:
+            others: databases that the dump does not have are dropped, too.
 
         Raises:
             RefusedError: there are tables in others, too; nothing was changed.
@@ -134,17 +137,18 @@ class MariaDB:
         """
         base.manifest(directory)
         programs = mariadb.installed(self.place)
-        dumped = databases_in(directory / DUMP)
+        dumped = databases_in(directory / DUMP) if (directory / DUMP).exists() else set()
         there = mariadb.query(self.server, look.TABLES, programs)
-        others = sorted({str(row[0]) for row in there} - dumped)
-        if others:
+        more = sorted({str(row[0]) for row in there} - dumped)
+        if more and not others:
             raise RefusedError(
-                f"the server has databases that the copy does not have: {', '.join(others)}; "
+                f"the server has databases that the copy does not have: {', '.join(more)}; "
                 "nothing was changed",
                 todo="move them elsewhere first, or restore into an empty server",
             )
         present = set(mariadb.query(self.server, look.DATABASES, programs))
-        script = "\n".join(f"DROP DATABASE {look.identifier(name)};" for name in dumped & present)
+        gone = present if others else dumped & present
+        script = "\n".join(f"DROP DATABASE {look.identifier(name)};" for name in gone)
         mariadb.lines(self.server, script, programs)
 
     def inspect(self) -> Manifest:

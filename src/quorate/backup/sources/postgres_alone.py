@@ -8,7 +8,7 @@ the dump's are not made.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +24,22 @@ ADMIN = "template1"
 """Nobody else is connected to it, so that every other database may be renamed from there."""
 LONGEST = 63
 """Bytes of a name (NAMEDATALEN)."""
+BEFORE, HALF, RECOVERED = "before", "half", "recovered"
+"""What is kept: what was there; what a killed restore has begun; what was undone."""
 CREATE = re.compile(r'^CREATE DATABASE "(?:[^"]|"")*"( WITH .*;)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alone:
-    """What came of it: `seconds` of the restore, what is not as it was, the former's new name."""
+    """What came of it: `seconds` of the restore, what is not as it was, the former's new name.
+
+    `half`: the new name of what a killed restore of the same had left.
+    """
 
     seconds: float
     differences: tuple[str, ...]
     former: str
+    half: str = ""
 
 
 def restore(
@@ -47,7 +53,8 @@ def restore(
         database: which one of it.
         name: what it is to be called.
         in_place: whether a database of that name may be replaced.
-        aside: the end of the name that such a one gets.
+        aside: the end of the name that such a one gets. Where one has it already, a restore was
+            killed that had begun so: then what it has left is kept too, unless it is whole.
 
     Raises:
         UsageError: the dump has no such database.
@@ -59,13 +66,22 @@ def restore(
     path = directory / directory_of(database)
     if not path.is_dir():
         raise UsageError(f"the copy has no database {database}")
-    server, former = source.server, ""
+    server, former, half = source.server, "", ""
     if pg.version(server, programs) // 10000 < int(dumped.version) // 10000:
         raise MachineError(
             f"the dump is of Postgres {int(dumped.version) // 10000}, the server is older",
             todo="restore into a server of the same major version, or a newer one",
         )
-    if _exists(server, name, programs):
+    begun = in_place and _exists(server, former_name(name, aside), programs)
+    if begun and _exists(server, name, programs):
+        differences = compare(dumped.parts, database, _seen(source, name, programs), name)
+        if not differences:
+            return Alone(seconds=0.0, differences=(), former=former_name(name, aside))
+        half = former_name(name, f"{clock.now():%Y%m%d_%H%M%S}", HALF)
+        _rename(server, name, half, programs)
+    if begun:
+        former = former_name(name, aside)
+    elif _exists(server, name, programs):
         if not in_place:
             raise RefusedError(
                 f"there is a database {name} on {server.host}; nothing was changed",
@@ -86,17 +102,48 @@ def restore(
             _rename(server, former, name, programs)
         raise
     seconds = clock.monotonic() - began
-    view = View(
-        server=server, database=name, programs=programs, snapshot=None, seconds=source.seconds
-    )
-    found = view.see(view.tables(), source.jobs).parts | view.sequence_states()
-    differences = compare(dumped.parts, database, found, name)
-    return Alone(seconds=seconds, differences=differences, former=former)
+    differences = compare(dumped.parts, database, _seen(source, name, programs), name)
+    return Alone(seconds=seconds, differences=differences, former=former, half=half)
 
 
-def former_name(name: str, aside: str) -> str:
+def put_back(source: Postgres, aside: str) -> tuple[str, ...]:
+    """Give the databases that a restore has kept their names back; what was done, in words.
+
+    What has the name now is kept as `NAME_recovered_ASIDE`. Once more, it does what is missing.
+
+    Raises:
+        CommandError: the server does not answer, or refuses.
+    """
+    server, programs = source.server, pg.programs_for(source.server, source.places)
+    listed = pg.query(server, ADMIN, "SELECT to_json(datname) FROM pg_database;", programs)
+    said = []
+    for name, former in kept_names(map(str, listed), aside):
+        recovered = former_name(name, aside, RECOVERED)
+        if name in listed and recovered not in listed:
+            _rename(server, name, recovered, programs)
+        if name in listed and recovered in listed:
+            raise MachineError(f"there are databases {name}, {former} and {recovered}",
+                               todo="see which of them is wanted, and rename it")  # fmt: skip
+        _rename(server, former, name, programs)
+        said.append(f"{name} is what {former} was; what was restored is kept as {recovered}")
+    end = former_name("", aside, RECOVERED)
+    return (*said, *(f"{one} is what was restored" for one in listed if str(one).endswith(end)))
+
+
+def kept_names(listed: Iterable[str], aside: str) -> tuple[tuple[str, str], ...]:
+    """Each database that was kept under `aside`: its own name, and the one it has. Pure."""
+    there = sorted(listed)
+    end = former_name("", aside)
+    found = {name: former_name(name, aside) for name in there if not name.endswith(end)}
+    pairs = {name: former for name, former in found.items() if former in there}
+    # A name that was cut short is known by the database that has it in full.
+    lone = [one for one in there if one.endswith(end) and one not in pairs.values()]
+    return (*pairs.items(), *((one.removesuffix(end), one) for one in lone))
+
+
+def former_name(name: str, aside: str, word: str = BEFORE) -> str:
     """The name that a database gets which makes room. Pure."""
-    end = f"_before_{aside}".encode()
+    end = f"_{word}_{aside}".encode()
     return (name.encode()[: LONGEST - len(end)] + end).decode(errors="ignore")
 
 
@@ -124,6 +171,17 @@ def parts_of(parts: Mapping[str, str], database: str) -> dict[str, str]:
         elif rest.startswith(f"{named}."):
             found[kind + rest.removeprefix(f"{named}.")] = state
     return found
+
+
+def _seen(source: Postgres, name: str, programs: pg.Programs) -> dict[str, str]:
+    view = View(
+        server=source.server,
+        database=name,
+        programs=programs,
+        snapshot=None,
+        seconds=source.seconds,
+    )
+    return view.see(view.tables(), source.jobs).parts | view.sequence_states()
 
 
 def _exists(server: pg.Server, name: str, programs: pg.Programs) -> bool:

@@ -74,7 +74,7 @@ def restore(
         to=to,
         only=only,
         copy=copy_id,
-        at=_moment(at, opened.fleet),
+        at=moment(at, opened.fleet),
         repository=repository,
         in_place=in_place,
     )
@@ -173,7 +173,7 @@ def _letting_go(
     return confirm
 
 
-def _moment(text: str, fleet: Fleet) -> datetime | None:
+def moment(text: str, fleet: Fleet) -> datetime | None:
     """A time as people write it, on the wall of the fleet's time zone; `latest`: the last there is.
 
     Raises:

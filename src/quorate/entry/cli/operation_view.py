@@ -8,7 +8,7 @@ from quorate.recover.carrying import title
 from quorate.recover.model import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -77,3 +77,17 @@ def render_journals(journals: Sequence[Journal], console: Console) -> None:
         state = one.state.value if not one.open else "not over"
         table.add_row(one.id, title(one.operation), one.started[:19], one.who, state)
     console.print(table)
+
+
+def agreed_to(pause: Callable[[], None], *, yes: bool) -> Callable[[Operation], bool]:
+    """What shows an operation and asks whether to do it; with `yes` it only shows."""
+
+    def confirm(operation: Operation) -> bool:
+        from quorate.entry.cli.confirm import agreed
+        from quorate.entry.cli.output import console
+
+        pause()
+        render_operation(operation, console(stderr=True))
+        return agreed(f"Do this ({title(operation)})?", yes=yes)
+
+    return confirm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.backup.sources.postgres_alone import CREATE, compare, former_name, parts_of
+from quorate.backup.sources.postgres_alone import CREATE, compare, former_name, kept_names, parts_of
 
 PARTS = {
     "shop.public.t": "3:aa",
@@ -43,6 +43,17 @@ def test_another_name_is_no_difference() -> None:
 def test_the_former_name_fits(name: str) -> None:
     made = former_name(name, "20260301_020000")
     assert len(made.encode()) <= 63 and made.endswith("_before_20260301_020000")
+
+
+def test_what_was_kept_is_known_by_its_name_however_long_that_is() -> None:
+    long = "a" * 60
+    listed = ["shop", "shop_before_x", "gone_before_x", "other", long, former_name(long, "x")]
+    assert dict(kept_names(listed, "x")) == {
+        "shop": "shop_before_x",
+        "gone": "gone_before_x",
+        long: former_name(long, "x"),
+    }
+    assert kept_names(listed, "y") == ()
 
 
 def test_how_a_database_is_made_is_read_from_the_dump() -> None:

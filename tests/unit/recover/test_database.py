@@ -1,0 +1,178 @@
+"""The actions of a recovery: what is done when something has happened meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from quorate.backup import quiesce
+from quorate.backup.jobs import leftovers, running
+from quorate.backup.jobs.decide import Decision, Refused
+from quorate.backup.jobs.leftovers import Found
+from quorate.backup.jobs.model import NOTHING_KEPT, Answer, Work
+from quorate.backup.jobs.running import Ground, Round
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Outcome
+from quorate.deploy.progress import Silent
+from quorate.errors import MachineError, QuorateError, RepositoryError
+from quorate.fleet.model import Fleet
+from quorate.recover import choose_database as choose
+from quorate.recover import database
+from quorate.recover.choose_database import Chosen, Users
+from quorate.recover.model import Journal, Operation
+from quorate.recover.site import Site
+from tests.unit.backup.jobs.made import NOW, fleet, scene
+from tests.unit.recover.test_choose_database import DB, proven
+
+
+@dataclass
+class Play:
+    """What the swarm does, played: how each job ends (the last for ever), what was asked of it."""
+
+    ends: list[QuorateError | tuple[str, ...]]
+    swept: tuple[Outcome, ...] = ()
+    jobs: tuple[Begun, ...] = ()
+    broken: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    def run(self, ground: Ground, decision: Decision) -> Round:
+        (start,) = decision.starts
+        assert start.quiet == ()
+        job = start.job
+        self.done.append(f"{job.work} {job.repository.name or job.aside}")
+        how = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        begun = Begun.of(job, "job", NOW)
+        if isinstance(how, QuorateError):
+            return Round(outcomes=(Outcome(job=begun, error=how),))
+        answer = Answer(work=job.work, run=job.run, findings=how, seconds=7.0)
+        return Round(outcomes=(Outcome(job=begun, answer=answer),))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    directory: Path = tmp_path_factory.mktemp("fleet")
+    return fleet(directory)
+
+
+def journal() -> Journal:
+    copies = (proven("a" * 64, 3), proven("b" * 64, 3, repository="first"))
+    chosen = Chosen(copies=copies, until=copies[0].taken)
+    around = Users(stops=("app_web",), waits=("app_db",))
+    plan: Operation = choose.operation("office", DB, chosen, around, "db", now=NOW)
+    return Journal(
+        id="x", operation=plan, started=NOW.isoformat(), who="me", facts=dict(plan.facts)
+    )
+
+
+def actions(play: Play, found: Fleet, monkeypatch: pytest.MonkeyPatch) -> Any:
+    class Door:
+        """Says which jobs there are; what is asked of a manager is only noted."""
+
+        def jobs(self, fleet: str) -> tuple[Begun, ...]:
+            return play.jobs
+
+        def ask(self, what: str, call: object) -> None:
+            play.done.append("stop")
+
+    def ground(place: Site, hook: object = None) -> Ground:
+        return Ground(scene=scene(found), door=cast(Any, Door()), watcher=cast(Any, None))
+
+    class There(Site):
+        def client(self) -> Any:
+            return None
+
+    monkeypatch.setattr(database, "ground", ground)
+    monkeypatch.setattr(running, "run", play.run)
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(ended=play.swept))
+    monkeypatch.setattr(quiesce, "broken", lambda client, names, run: play.broken)
+    monkeypatch.setattr(quiesce, "note", lambda client, names, run, job: None)
+    place = There(fleet=found, connections=cast(Any, None), report=Silent())
+    return database.actions(place, journal())
+
+
+def test_the_copy_is_restored_once_its_writers_are_stopped(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = Play(ends=[("kept as x",)])
+    told = actions(play, found, monkeypatch)["restore"].do(journal().facts)
+    assert play.done == ["stop", "restore second"]
+    assert told["kept"] == ["kept as x"] and told["from"] == "second"
+
+
+def test_where_its_repository_fails_the_next_one_has_the_same_copy(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = RepositoryError("second does not answer", reason="unreachable")
+    play = Play(ends=[gone, ()])
+    told = actions(play, found, monkeypatch)["restore"].do(journal().facts)
+    assert play.done == ["stop", "restore second", "restore first"] and told["from"] == "first"
+    play = Play(ends=[gone])
+    with pytest.raises(RepositoryError, match="does not answer"):
+        actions(play, found, monkeypatch)["restore"].do(journal().facts)
+    play = Play(ends=[MachineError("the database is full")])
+    with pytest.raises(MachineError, match="full"):
+        actions(play, found, monkeypatch)["restore"].do(journal().facts)
+    assert play.done == ["stop", "restore second"]
+
+
+def test_a_job_that_ended_while_nobody_looked_is_not_done_again(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Play(ends=[()])
+    made = actions(first, found, monkeypatch)
+    kept: list[str] = []
+    real = first.run
+
+    def run(ground: Ground, decision: Decision) -> Round:
+        kept.append(decision.starts[0].job.run)
+        return real(ground, decision)
+
+    monkeypatch.setattr(running, "run", run)
+    made["restore"].do(journal().facts)
+    job = replace(begun_of("restore"), run=kept[0])
+    answer = Answer(work=Work.RESTORE, run=kept[0], findings=("kept as y",))
+    play = Play(ends=[()], swept=(Outcome(job=job, answer=answer),))
+    told = actions(play, found, monkeypatch)["restore"].do(journal().facts)
+    assert play.done == ["stop"] and told["kept"] == ["kept as y"]
+
+
+def begun_of(work: str) -> Begun:
+    at = datetime(2026, 6, 30, tzinfo=UTC)
+    return Begun(
+        id="j", name="job", run="r", work=work, source="db", repository="second", server="one",
+        started=at, deadline=at,
+    )  # fmt: skip
+
+
+def test_a_writer_that_was_started_meanwhile_is_an_error(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = Play(ends=[()], broken=["app_web"])
+    with pytest.raises(MachineError, match="app_web did not stay stopped while db was restored"):
+        actions(play, found, monkeypatch)["restore"].do(journal().facts)
+
+
+def test_undoing_waits_for_a_restore_under_way_and_misses_what_was_kept(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = Play(ends=[()], jobs=(begun_of("restore"),))
+    undo = actions(play, found, monkeypatch)["restore"].undo
+    undo(journal().facts)
+    assert play.done == ["stop", "restore second", "back 20260630_120000"]
+    nothing = Play(ends=[(NOTHING_KEPT,)])
+    undo = actions(nothing, found, monkeypatch)["restore"].undo
+    undo(journal().facts)
+    with pytest.raises(MachineError, match="is not there any more"):
+        undo({**journal().facts, "kept": ["something"]})
+
+
+def test_what_a_job_is_refused_for_is_said(found: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = actions(Play(ends=[()]), found, monkeypatch)
+    refused = Round(refused=(Refused(what="db", error=MachineError("no room")),))
+    monkeypatch.setattr(running, "run", lambda ground, decision: refused)
+    with pytest.raises(MachineError, match="no room"):
+        made["restore"].do(journal().facts)
