@@ -185,7 +185,7 @@ def chosen(
         if one.source == source and wish.repository in ("", one.repository)
     ]
     if wish.copy:
-        return _nearest(with_id(mine, wish.copy), close)
+        return nearest(with_id(mine, wish.copy), close)
     sound = choices.sound_copies(mine, due).get(source, ())
     until = [one for one in sound if wish.at is None or one.taken <= wish.at]
     good = [one for one in until if one.proof is None or one.proof.ok]
@@ -193,10 +193,10 @@ def chosen(
         raise _no_copy(source, wish, sound, until, known)
     newest = good[-1]
     same = newest.original or newest.id
-    return _nearest([one for one in good if (one.original or one.id) == same], close)
+    return nearest([one for one in good if (one.original or one.id) == same], close)
 
 
-def _nearest(copies: list[Snapshot], close: frozenset[str]) -> Snapshot:
+def nearest(copies: list[Snapshot], close: frozenset[str]) -> Snapshot:
     """Of one copy in several repositories."""
 
     def worse(one: Snapshot) -> tuple[bool, bool, bool, str]:
