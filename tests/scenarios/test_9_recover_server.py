@@ -24,6 +24,7 @@ from tests.scenarios.test_9_backup import (
 )
 
 if TYPE_CHECKING:
+    from quorate.fleet.observed import Snapshot
     from tests.scenarios.conftest import Office
 
 RECOVERED_SECONDS = 480.0
@@ -54,7 +55,7 @@ def lost(office: Office, server: str) -> None:
     """The server is gone, its disk too, and the swarm has noticed."""
     office.quorate("lab", "destroy", server, str(office.fleet), "--yes", timeout=60)
 
-    def noticed(seen: live.Snapshot) -> bool:
+    def noticed(seen: Snapshot) -> bool:
         return all(not node.ready for node in seen.nodes if node.hostname == server)
 
     live.wait_until(office, noticed, within=90, without=server)

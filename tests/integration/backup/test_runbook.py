@@ -130,20 +130,18 @@ def test_a_postgres_comes_back_by_the_printed_commands(
         working.done(source.job("backup", near, source="db"), tmp_path / "s1")
         before = typed(*opened(page), *blocks(page, "db (postgres)"), **environment)
         assert before.returncode == 1 and "no proven copy of db here" in before.stderr
-        working.done(source.job("prove", near, source="db"), tmp_path / "s2")
+        working.done(source.job("prove", near, source="db"), place / "s2")
         # A newer copy that nobody has proven is not taken.
         working.done(source.job("backup", near, source="db", run="run-2"), tmp_path / "s3")
         programs = pg.installed()[-1]
         with scratch.postgres(programs.major, place) as empty:
-            done = typed(
-                *opened(page),
-                *blocks(page, "db (postgres)"),
-                **environment,
-                PGHOST=empty.host,
-                PGPORT=str(empty.port),
-                POSTGRES_USER=scratch.ADMIN,
-                PATH=f"{environment['PATH'].split(':')[0]}:{programs.directory}:{os.environ['PATH']}",
-            )
+            environment |= {
+                "PATH": f"{environment['PATH']}:{programs.directory}",
+                "PGHOST": empty.host,
+                "PGPORT": str(empty.port),
+                "POSTGRES_USER": scratch.ADMIN,
+            }
+            done = typed(*opened(page), *blocks(page, "db (postgres)"), **environment)
             assert done.returncode == 0, done.stdout + done.stderr
             script = "SELECT to_json(md5(string_agg(v, ',' ORDER BY i)) || count(*)) FROM t;"
             assert pg.query(empty, "shop", script, programs) == rows(script, source, programs)
@@ -175,7 +173,7 @@ def test_a_volume_comes_back_by_the_printed_commands(
     # What is there is not overwritten.
     (tmp_path / "volumes/wiki/sub/small").write_text("mine")
     again = typed(*commands, **environment)
-    assert again.returncode == 1
+    assert "sub" in again.stdout.splitlines()
     assert (tmp_path / "volumes/wiki/sub/small").read_text() == "mine"
 
 
