@@ -297,9 +297,8 @@ class _Work:
         while True:
             seen = self.site.snapshot()
             service = seen.service(name)
-            nodes = (
-                {seen.node(task.node_id) for task in seen.running(service)} if service else set()
-            )
+            tasks = seen.running(service) if service else ()
+            nodes = [seen.node(task.node_id) for task in tasks]
             if any(node is not None and node.hostname == self.target for node in nodes):
                 return
             if clock.monotonic() > deadline:
