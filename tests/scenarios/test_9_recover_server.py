@@ -101,7 +101,8 @@ def test_a_lost_server_comes_back_whole_on_an_empty_machine(vault: Office) -> No
     assert set(report["rpo"]) == {"cache", "volume/data_pages"}
     then_all_data_is_there(vault)
     then_nothing_is_held(vault)
-    steps.then_all_at_home(vault)
+    homes, running = steps.planned_homes(vault), live.running(live.snapshot(vault))
+    assert {name: running[name] for name in homes} == homes
     with live.connected(vault) as connections:
         nodes = connections.manager().client.api.nodes()
     assert len(nodes) == 3

@@ -49,7 +49,8 @@ def server(
     from quorate.entry.cli.operation_view import render_operation
     from quorate.entry.cli.output import console, print_json
     from quorate.entry.cli.progress import reporter
-    from quorate.entry.cli.recover_server_view import render_recovered, report_of
+    from quorate.entry.cli.recover_server_view import render_recovered
+    from quorate.recover.server.report import recovered
 
     opened = workflows.open_fleet(fleet, lab=lab)
     wish = rebuilding.Wish(name=name, onto=onto, unproven=unproven, without=tuple(without or ()))
@@ -64,10 +65,11 @@ def server(
             return
         confirm = _asking(report.pause, yes=yes)
         journal = operating.carry_out(place, operation, confirm=confirm)
+    came = recovered(journal)
     if as_json:
-        print_json(report_of(journal))
+        print_json(came)
     else:
-        render_recovered(journal, console())
+        render_recovered(came, console())
 
 
 def _asking(pause: Callable[[], None], *, yes: bool) -> Callable[[Operation], bool]:
