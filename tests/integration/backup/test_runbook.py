@@ -179,3 +179,12 @@ def test_a_volume_comes_back_by_the_printed_commands(
 
 def test_the_page_holds_no_secret(page: str) -> None:
     assert ground.PASSWORD not in page and "fleet/near.password" in page
+
+
+def test_every_block_of_the_example_office_is_a_script() -> None:
+    page = (ground.ROOT / "examples/office/runbook.md").read_text()
+    found = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert len(found) > 40
+    for commands in found:
+        done = subprocess.run(["bash", "-n", "-c", commands], capture_output=True, text=True)
+        assert done.returncode == 0, f"{commands}\n{done.stderr}"
