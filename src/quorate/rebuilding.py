@@ -278,7 +278,7 @@ class _Work:
         return backing.ground_of(self.opened, Telling(self.site.report), volumes=True)
 
     def _databases(self) -> list[Lost]:
-        return [one for one in self.lost.values() if one.copy_used and one.database]
+        return [one for one in self.lost.values() if one.restored and one.database]
 
     def _held(self, how: How, one: Mapping[str, Any]) -> dict[str, Any]:
         return held(one["Spec"], self.id, how, self.target)

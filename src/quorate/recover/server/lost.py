@@ -31,7 +31,8 @@ class Lost(Model):
     """A set of data that was lost, and what it comes back from.
 
     `services` use it. `copy_used`: None: it is started empty, as was asked for. `newer`: when the
-    newest copy was taken that is not known to restore, where that is newer.
+    newest copy was taken that is not known to restore, where that is newer. `by_hand`: its database
+    runs by compose, where no job reaches it.
     """
 
     source: str
@@ -41,6 +42,12 @@ class Lost(Model):
     volumes: tuple[str, ...] = ()
     copy_used: Copied | None = None
     newer: datetime | None = None
+    by_hand: bool = False
+
+    @property
+    def restored(self) -> bool:
+        """Whether a step brings it back."""
+        return self.copy_used is not None and not self.by_hand
 
     @property
     def database(self) -> bool:
@@ -97,6 +104,7 @@ def chosen(
             service=source.service or "",
             services=users.get(source.id, ()),
             volumes=source.volumes,
+            by_hand=source.kind in DATABASES and _compose(sight.fleet, source.service),
         )
         good = [c for c in sound.get(source.id, ()) if c.proof is None or c.proof.ok]
         proven = [c for c in good if c.proven]
@@ -181,6 +189,10 @@ def age(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def _compose(fleet: Fleet, service: str | None) -> bool:
+    return service is not None and fleet.service(service).engine is Engine.COMPOSE
 
 
 def _composed(fleet: Fleet, found: Iterable[Lost]) -> list[str]:

@@ -78,8 +78,8 @@ def to_hold(sight: Sight, lost: Iterable[Lost]) -> dict[str, How]:
     The users of lost data; and what needs such a database, since it would fill an empty one.
     """
     fleet = sight.fleet
-    users = {name for one in lost if one.copy_used for name in one.services}
-    bases = {name for one in lost if one.copy_used and one.database for name in one.services}
+    users = {name for one in lost if one.restored for name in one.services}
+    bases = {name for one in lost if one.restored and one.database for name in one.services}
     swarm = {service.id: service for service in fleet.swarm_services()}
     found: dict[str, How] = {}
     for name in sorted(users & swarm.keys()):
@@ -125,7 +125,7 @@ def _how(service: Service, sight: Sight) -> How:
 def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Iterator[Step]:
     name, target = sight.name, sight.target
     holding = to_hold(sight, lost)
-    back = [one for one in lost if one.copy_used]
+    back = [one for one in lost if one.restored]
     databases = [one for one in back if one.database]
     if holding:
         yield Step(

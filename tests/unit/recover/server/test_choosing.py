@@ -25,6 +25,7 @@ from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Machine, Sight
 from quorate.recover.server.steps import needing, operation
 from tests.unit.backup.jobs.made import NOW, SECTION, fleet
+from tests.unit.fleet.helpers import FLEET, fleet_of
 
 GIB = 2**30
 COMPOSE = """\
@@ -276,3 +277,19 @@ def test_a_worker_is_removed_without_being_demoted(office: Fleet) -> None:
     assert office.server("one").role is Role.MANAGER
     gone = steps(sight(office, nodes=nodes[1:]), *ALL)
     assert "forget" not in [step.id for step in gone.steps]
+
+
+def test_a_database_that_runs_by_compose_is_left_to_a_person(tmp_path: Path) -> None:
+    mail = "mail: {files: [mail.yaml], engine: compose, server: one}\n"
+    files = {
+        "fleet.yaml": FLEET + f"  {mail}" + SECTION,
+        "compose.yaml": COMPOSE,
+        "mail.yaml": "services:\n  sql: {image: mariadb, volumes: ['s:/var/lib/mysql'], "
+        "x-quorate: {state: mariadb}}\nvolumes: {s: }\n",
+    }
+    copies = (*ALL, copy("sql", Kind.MARIADB))
+    made = steps(sight(fleet_of(tmp_path, files)), *copies)
+    assert "restore:sql" not in [step.id for step in made.steps]
+    assert "sql: what was written in the last 5 h" in made.loses
+    assert any("the stack mail runs by compose" in text for text in made.warnings)
+    assert "mail_sql" not in made.facts["hold"]
