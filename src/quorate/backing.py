@@ -53,7 +53,7 @@ def backup(opened: Opened, sources: Sequence[str], watcher: Watcher) -> Iterator
         UsageError: a name that is no source's, or one that is left out.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher, volumes=True, files=True) as ground:
+    with ground_of(opened, watcher, volumes=True, files=True) as ground:
         yield Decided(
             ground=ground, decision=decide.backups(ground.scene, sources, due=clock.now())
         )
@@ -67,7 +67,7 @@ def copies(opened: Opened, repositories: Sequence[str], watcher: Watcher) -> Ite
         UsageError: a name that is no repository's, or there is none.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher) as ground:
+    with ground_of(opened, watcher) as ground:
         yield Decided(
             ground=ground, decision=decide.catalogues(ground.scene, repositories, due=clock.now())
         )
@@ -150,7 +150,7 @@ def copy(
         UsageError: a name that is no source's or repository's, or nothing is off-site.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher) as ground:
+    with ground_of(opened, watcher) as ground:
         return _copy(ground, read(ground), sources, to, dry_run=dry_run)
 
 
@@ -168,7 +168,7 @@ def prove(
         UsageError: a name that is no source's or repository's, or no copy has that id.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher) as ground:
+    with ground_of(opened, watcher) as ground:
         known = read(ground, wish.repositories)
         return _prove(ground, known, sources, wish, dry_run=dry_run)
 
@@ -208,7 +208,7 @@ def restore(
         UnreachableError, EngineError: no manager answers.
         QuorateError: the target cannot be reached.
     """
-    with _ground(opened, watcher, volumes=True) as ground:
+    with ground_of(opened, watcher, volumes=True) as ground:
         known = read(ground, (wish.repository,) if wish.repository else ())
         made = decide_restore.restoring(ground.scene, known, wish, due=clock.now())
         if dry_run:
@@ -236,7 +236,7 @@ def prune(
         RefusedError: not confirmed; nothing was changed.
         UnreachableError, EngineError: no manager answers.
     """
-    with _ground(opened, watcher) as ground:
+    with ground_of(opened, watcher) as ground:
         known = read(ground, repositories)
         found, refused = decide_copies.keepings(ground.scene, known, repositories, now=clock.now())
         refused = (*known.unread, *refused)
@@ -305,9 +305,14 @@ def _keep(
 
 
 @contextmanager
-def _ground(
+def ground_of(
     opened: Opened, watcher: Watcher, *, volumes: bool = False, files: bool = False
 ) -> Iterator[Ground]:
+    """What backup work of a live fleet stands on, connected for as long as the block lasts.
+
+    Raises:
+        UnreachableError, EngineError: no manager answers.
+    """
     fleet = opened.fleet
     with Connections(fleet, patience=PATIENCE_SECONDS) as connections:
 

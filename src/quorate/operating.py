@@ -27,6 +27,7 @@ Confirm = Callable[["Operation"], bool]
 ACTIONS: dict[str, str] = {
     "recover database": "quorate.recover.database",
     "recover service": "quorate.recover.service",
+    "recover server": "quorate.rebuilding",
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 

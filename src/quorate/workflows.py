@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from quorate.deploy import record
 from quorate.deploy.apply import remove_stack
 from quorate.deploy.checks import Scale, Severity
 from quorate.deploy.diff import Changes
-from quorate.deploy.lock import Settings, hold
+from quorate.deploy.lock import FleetLock, Settings, hold
 from quorate.deploy.preflight import preflight
 from quorate.deploy.prepare import Contents, Scene, foresee, read_contents
 from quorate.deploy.preview import Preview, changes_of, preview
@@ -63,12 +63,16 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class UpOptions:
-    """`wait_lock` and `time_limit` (of the planner; None: by the fleet's size) in seconds."""
+    """`wait_lock` and `time_limit` (of the planner; None: by the fleet's size) in seconds.
+
+    `locked`: whoever calls holds the fleet's lock already, as operations do.
+    """
 
     dry_run: bool = False
     plan: Plan | None = None
     wait_lock: float = 0.0
     time_limit: float | None = None
+    locked: bool = False
 
 
 def open_fleet(path: Path, *, lab: bool = False) -> Opened:
@@ -149,8 +153,7 @@ def up(
         report.phase("setting up the swarm")
         execute(fleet, connections, setup_steps(fleet, state), state, report.note)
         manager = connections.manager()
-        settings = Settings(wait=options.wait_lock, say=report.note)
-        with hold(manager.client, what="quorate up", settings=settings) as lock:
+        with _held(manager, options, report) as lock:
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
             if seen.stacks_as_wanted:
                 result = result_of("healthy", seen, scene.snapshot, started)
@@ -162,6 +165,16 @@ def up(
             lock.check()
             found = deploy_own(scene, own, report)
             return replace(result, findings=(*own.beside.findings, *found))
+
+
+def _held(
+    manager: Manager, options: UpOptions, report: Reporter
+) -> AbstractContextManager[FleetLock]:
+    """The fleet's lock; where the caller has it, that one is for the caller to check."""
+    if options.locked:
+        return nullcontext(FleetLock(token=""))
+    settings = Settings(wait=options.wait_lock, say=report.note)
+    return hold(manager.client, what="quorate up", settings=settings)
 
 
 def _own(opened: Opened, scene: Scene, rendered: Rendered, plan: Plan) -> Own:

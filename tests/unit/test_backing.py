@@ -83,7 +83,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def there(*_: object, **__: object) -> Iterator[Ground]:
             yield ground
 
-        monkeypatch.setattr(backing, "_ground", there)
+        monkeypatch.setattr(backing, "ground_of", there)
         monkeypatch.setattr(running, "run", rounds.run)
         monkeypatch.setattr(making, "unmade", lambda *_: [])
         monkeypatch.setattr(clock, "now", lambda: NOW)
@@ -143,7 +143,7 @@ def test_a_restore_over_its_source_waits_for_its_name(play: Any) -> None:
 def test_what_was_backed_up_is_copied_and_then_proven_everywhere(play: Any) -> None:
     made = copy("abc", 1)
     rounds = play([made])
-    with backing._ground(OPENED, Silent()) as ground:
+    with backing.ground_of(OPENED, Silent()) as ground:
         backed_up = Round(outcomes=(ended(ground, "db"), ended(ground, "files", failed=True)))
         copied, proven = backing.follow_up(ground, backed_up, ["db"], copies=True, proofs=True)
     assert copied is not None and proven is not None

@@ -42,6 +42,20 @@ def power_off(lab: Lab, server: str) -> None:
     docker.cli(lab.engine_socket, "kill", node.container)
 
 
+def destroy(lab: Lab, server: str) -> None:
+    """Lose a server with all its disks; `quorate lab up` starts an empty one in its place.
+
+    Raises:
+        LabError: the lab has no such server, or it would not go.
+    """
+    node = lab.node(server)
+    condition, _ = nodes.inspect(lab.engine_socket, node.container)
+    if condition is not None:
+        power_off(lab, server)
+        docker.cli(lab.engine_socket, "rm", "-f", "-v", node.container)
+    docker.cli(lab.engine_socket, "volume", "rm", "-f", node.volume)
+
+
 def power_on(lab: Lab, server: str) -> None:
     """Give a server its power back and wait until its engine answers.
 

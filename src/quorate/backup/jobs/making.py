@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from quorate.backup.jobs.door import CONFLICT, Door
+from quorate.backup.jobs.door import CONFLICT, NOT_FOUND, Door
 from quorate.backup.jobs.spec import LABEL_FLEET
 from quorate.fleet.backup import Repository
 from quorate.tools import docker
@@ -43,6 +43,19 @@ def note(door: Door, repository: Repository, *, fleet: str) -> None:
                 raise
 
     door.ask(f"it cannot be noted that the repository {repository.name} was made", call)
+
+
+def forget_note(door: Door, repository: Repository) -> None:
+    """Forget that a repository was made, as its disk is lost; it may be forgotten already."""
+
+    def call(client: DockerClient) -> None:
+        try:
+            client.api.remove_config(note_name(repository))
+        except docker.engine_errors() as error:
+            if docker.status_of(error) != NOT_FOUND:
+                raise
+
+    door.ask(f"the note of the repository {repository.name} cannot be removed", call)
 
 
 def note_name(repository: Repository) -> str:

@@ -27,6 +27,7 @@ class ImageChoice(StrEnum):
 
 FLEET = typer.Argument(None, help="The fleet file; not needed where only one lab runs.")
 JSON = typer.Option(False, "--json", help="Print the lab as JSON.")
+YES = typer.Option(False, "--yes", "-y", help="Do not ask (only a terminal is asked).")
 SERVER = typer.Argument(..., help="A server of the fleet.")
 
 
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
     lab.command("down")(down)
     lab.command("power-off")(power_off)
     lab.command("power-on")(power_on)
+    lab.command("destroy")(destroy)
     lab.command("stop-engine")(stop_engine)
     lab.command("start-engine")(start_engine)
     lab.command("freeze")(freeze)
@@ -116,7 +118,7 @@ def down(
     everything: bool = typer.Option(
         False, "--all", help="Also remove the lab's images and stop the engine started for it."
     ),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask (only a terminal is asked)."),
+    yes: bool = YES,
 ) -> None:
     """Remove all the lab made (its nodes' data too), and nothing else."""
     from quorate.entry.cli.progress import reporter
@@ -178,6 +180,15 @@ def power_on(server: str = SERVER, fleet: Path | None = FLEET) -> None:
     from quorate.lab import faults
 
     _fault(faults.power_on, server, fleet, "has power, and its engine answers")
+
+
+def destroy(server: str = SERVER, fleet: Path | None = FLEET, yes: bool = YES) -> None:
+    """Lose a server with all its disks; `quorate lab up` starts an empty one in its place."""
+    from quorate.lab import faults
+
+    if not yes:
+        _confirm(f"Lose {server} with all that its disks hold?")
+    _fault(faults.destroy, server, fleet, "is lost, with its disks; `quorate lab up` makes it anew")
 
 
 def stop_engine(server: str = SERVER, fleet: Path | None = FLEET) -> None:

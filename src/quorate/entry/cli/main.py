@@ -33,6 +33,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.serve_commands",
     "quorate.entry.cli.operations_commands",
     "quorate.entry.cli.recover_commands",
+    "quorate.entry.cli.runbook_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

@@ -1,0 +1,186 @@
+"""How each source is brought back by hand, from a copy to the running service. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from quorate.backup.model import Kind
+from quorate.backup.policy.sources import Planned, planned
+from quorate.fleet.datasets import data_sets
+from quorate.fleet.model import Engine, Fleet, Mode, Service
+from quorate.recover.runbook.words import block, directory, login, tag
+
+INSIDE = "/tmp/quorate-restored"
+"""Where a dump lies in the container that takes it."""
+ORDER = (Kind.VOLUME, Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
+ROOT = (
+    'MARIADB_PWD="${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat '
+    '"${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}"'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How the services of a source are stopped and started, and its own container is found."""
+
+    stop: tuple[str, ...]
+    start: tuple[str, ...]
+    container: str
+    image: str
+
+
+def chapter(fleet: Fleet) -> Iterator[str]:
+    """Each source that has copies."""
+    yield "## 3. Bring the data back"
+    yield ""
+    yield "For each: on the server where it is to live, as root, with the functions of step 2 typed"
+    yield "there. Volumes first, with their services stopped; then databases, into services that"
+    yield "run on new and empty volumes. SQLite files of a volume that were copied through SQLite"
+    yield "lie elsewhere in what was fetched: `put` in its `quorate-manifest.json` says which"
+    yield "belongs where."
+    yield ""
+    every = [one for one in planned(fleet) if one.policy is not None]
+    users = {one.id: one.services for one in data_sets(fleet)}
+    for kind in ORDER:
+        for one in every:
+            if one.source.kind is kind:
+                yield from _source(fleet, one, users.get(one.source.id, ()))
+    rest = [one.source.id for one in every if one.source.kind not in ORDER]
+    if rest:
+        yield "### To look things up"
+        yield ""
+        yield "These are not put back as a whole; fetch them and read:"
+        yield ""
+        yield from block(f"fetch {tag(name)} {directory(name)}" for name in rest)
+
+
+def _source(fleet: Fleet, one: Planned, users: tuple[str, ...]) -> Iterator[str]:
+    source = one.source
+    yield f"### {source.id} ({source.kind.value})"
+    yield ""
+    where = ", ".join(place.name for place in one.repositories) or "no repository"
+    homes = [fleet.server(name) for name in source.servers]
+    logins = ", ".join(f"{server.name} (`{login(server)}`)" for server in homes)
+    yield f"Copies: {where}. Lives on: {logins or 'any server'}."
+    yield ""
+    running = _running([fleet.service(name) for name in users], source.servers)
+    place = directory(source.id)
+    yield from block([f"fetch {tag(source.id)} {place}", *MAKERS[source.kind](place, one, running)])
+
+
+def _running(users: Sequence[Service], servers: Sequence[str]) -> Running:
+    first = users[0]
+    named = [_named(one, servers) for one in users]
+    composed = first.engine is Engine.COMPOSE
+    name = f"{first.stack}[-_]{first.name}[-_]" if composed else f"{first.swarm_name}[.]"
+    return Running(
+        stop=tuple(stop for stop, _ in named),
+        start=tuple(start for _, start in named),
+        container=f"$(docker ps -q -f 'name=^{name}' | head -n 1)",
+        image=shlex.quote(first.image),
+    )
+
+
+def _named(service: Service, servers: Sequence[str]) -> tuple[str, str]:
+    """What stops a service, and what starts it."""
+    if service.engine is Engine.COMPOSE:
+        compose = f"docker compose -p {service.stack}"
+        return f"{compose} stop {service.name}", f"{compose} start {service.name}"
+    name = service.swarm_name
+    if service.mode is Mode.REPLICATED:
+        count = max(1, service.replicas)
+        return f"docker service scale {name}=0", f"docker service scale {name}={count}"
+    update = f"docker service update {name}"
+    away = f"'node.hostname!={servers[0] if servers else 'SERVER'}'"
+    return f"{update} --constraint-add {away}", f"{update} --constraint-rm {away}"
+
+
+def _volume(place: str, one: Planned, running: Running) -> Iterator[str]:
+    (name,) = one.source.volumes
+    yield from running.stop
+    if name.startswith("/"):
+        yield f"V={shlex.quote(name)}"
+        yield 'mkdir -p "$V"'
+    else:
+        yield f"docker volume create {name}"
+        yield f"V=$(docker volume inspect -f '{{{{.Mountpoint}}}}' {name})"
+    yield 'ls -A "$V"    # shows nothing: what is there is not overwritten'
+    yield f'[ -z "$(ls -A "$V")" ] && cp -a "$RECOVERY/restored/{place}"/[0-9]*/. "$V"/'
+    yield from running.start
+
+
+def _into(place: str, running: Running) -> Iterator[str]:
+    yield f"C={running.container}"
+    yield f'docker cp "$RECOVERY/restored/{place}/dump" "$C:{INSIDE}"'
+
+
+def _postgres(place: str, one: Planned, running: Running) -> Iterator[str]:
+    yield from _into(place, running)
+    # Roles that are there already are said to be so, and keep what the script sets next.
+    yield (
+        f'docker exec "$C" sh -c \'psql -q -U "${{POSTGRES_USER:-postgres}}" -d template1 '
+        f"-f {INSIDE}/roles.sql'"
+    )
+    yield (
+        f'docker exec "$C" sh -c \'for d in {INSIDE}/database-*; do pg_restore '
+        '-U "${POSTGRES_USER:-postgres}" -d template1 --create --clean --if-exists '
+        '--no-tablespaces --exit-on-error --jobs 2 "$d" || exit 1; done\''
+    )
+    yield f'docker exec "$C" rm -rf {INSIDE}'
+
+
+def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
+    yield from _into(place, running)
+    for file in ("dump.sql", "users.sql"):
+        yield f"docker exec \"$C\" sh -c '{_root()} mariadb -u root < {INSIDE}/{file}'"
+    yield f'docker exec "$C" sh -c \'{_root()} mariadb -u root -e "FLUSH PRIVILEGES"\''
+    yield f'docker exec "$C" rm -rf {INSIDE}'
+
+
+def _root() -> str:
+    return f'{ROOT}; export MYSQL_PWD="$MARIADB_PWD";'
+
+
+def _redis(place: str, one: Planned, running: Running) -> Iterator[str]:
+    """A Redis with an append-only file does not load a dump: one without makes it from that."""
+    if not one.source.volumes:
+        yield "# It keeps nothing in a volume: there is no place that a dump could be put into."
+        return
+    yield from running.stop
+    yield (
+        f"docker create --name quorate-fill -v {one.source.volumes[0]}:/data {running.image} "
+        "redis-server --appendonly no"
+    )
+    yield f'docker cp "$RECOVERY/restored/{place}/dump/dump.rdb" quorate-fill:/data/dump.rdb'
+    yield "docker start quorate-fill && sleep 5"
+    yield "docker exec quorate-fill redis-cli CONFIG SET appendonly yes"
+    yield "until docker exec quorate-fill redis-cli INFO persistence |"
+    yield "  grep -q 'aof_rewrite_in_progress:0'; do sleep 1; done"
+    yield "docker exec quorate-fill redis-cli DBSIZE"
+    yield "docker stop quorate-fill && docker rm quorate-fill"
+    yield from running.start
+
+
+def _gitlab(place: str, one: Planned, running: Running) -> Iterator[str]:
+    from_ = f'"$RECOVERY/restored/{place}/dump'
+    yield f"C={running.container}    # of the very version that made the copy"
+    yield f'docker cp {from_}/secrets/." "$C:/etc/gitlab/"'
+    yield 'docker exec "$C" gitlab-ctl reconfigure'
+    yield f'docker cp {from_}/archive/." "$C:/var/opt/gitlab/backups/"'
+    yield "docker exec \"$C\" sh -c 'chown git:git /var/opt/gitlab/backups/*_gitlab_backup.tar'"
+    yield 'docker exec "$C" gitlab-ctl stop puma'
+    yield 'docker exec "$C" gitlab-ctl stop sidekiq'
+    yield f'B=$(basename {from_}"/archive/*_gitlab_backup.tar _gitlab_backup.tar)'
+    yield 'docker exec "$C" gitlab-backup restore force=yes BACKUP="$B"'
+    yield 'docker exec "$C" gitlab-ctl restart'
+
+
+MAKERS: dict[Kind, Callable[[str, Planned, Running], Iterator[str]]] = {
+    Kind.VOLUME: _volume,
+    Kind.POSTGRES: _postgres,
+    Kind.MARIADB: _mariadb,
+    Kind.REDIS: _redis,
+    Kind.GITLAB: _gitlab,
+}

@@ -1,0 +1,210 @@
+"""What lived on a lost server alone, and the copy that each of it comes back from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from quorate.backup.jobs.copies import Known, snapshot_of
+from quorate.backup.jobs.decide_copy import nearest
+from quorate.backup.jobs.model import Copied
+from quorate.backup.model import Kind, Snapshot
+from quorate.backup.policy import choices
+from quorate.backup.policy.sources import Planned, planned
+from quorate.backup.runner.answers import copied
+from quorate.fleet.datasets import data_sets
+from quorate.fleet.model import Engine, Fleet, Model
+from quorate.recover.server.sight import Sight
+
+DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
+"""Restored into their running service; volumes are filled before any service starts."""
+KEPT = (*DATABASES, Kind.VOLUME)
+DISK_SHARE = 1.2
+"""Of what copies hold: a copy is laid beside its place before it is put there."""
+ASSUMED_RATE = 40e6
+"""Bytes per second of a restore whose time no proof has measured."""
+LEAST_SECONDS = 5.0
+
+
+class Lost(Model):
+    """A set of data that was lost, and what it comes back from.
+
+    `services` use it. `copy_used`: None: it is started empty, as was asked for. `newer`: when the
+    newest copy was taken that is not known to restore, where that is newer. `by_hand`: its database
+    runs by compose, where no job reaches it.
+    """
+
+    source: str
+    kind: Kind
+    service: str
+    services: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    copy_used: Copied | None = None
+    newer: datetime | None = None
+    by_hand: bool = False
+
+    @property
+    def restored(self) -> bool:
+        """Whether a step brings it back."""
+        return self.copy_used is not None and not self.by_hand
+
+    @property
+    def database(self) -> bool:
+        """Whether it is restored into its running service."""
+        return self.kind in DATABASES
+
+    @property
+    def copy_of_it(self) -> Snapshot | None:
+        """The copy as the catalogue has it."""
+        return snapshot_of(self.copy_used) if self.copy_used else None
+
+    @property
+    def seconds(self) -> float:
+        """How long its restore is expected to take: as its proof took, else by its size."""
+        if self.copy_used is None:
+            return 0.0
+        measured = self.copy_used.proof_seconds
+        return max(LEAST_SECONDS, measured or self.copy_used.size / ASSUMED_RATE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What comes back, what stands in the way of it (all of it, in words), and warnings."""
+
+    lost: tuple[Lost, ...]
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def chosen(
+    sight: Sight, known: Known, *, now: datetime, unproven: bool, without: Collection[str] = ()
+) -> Choice:
+    """A copy for each set of data that only the lost server had.
+
+    Args:
+        unproven: a newer copy that was never proven is taken too, or where there is no other.
+        without: sources that start empty.
+    """
+    found: list[Lost] = []
+    problems: list[str] = []
+    warnings: list[str] = []
+    users = {one.id: one.services for one in data_sets(sight.fleet, sight.homes)}
+    sound = choices.sound_copies(known.snapshots, now)
+    close = frozenset(
+        one.name
+        for one in sight.fleet.backup.repositories
+        if choices.beside(one) == (sight.target,)
+    )
+    for one in lived_there(sight):
+        source = one.source
+        base = Lost(
+            source=source.id,
+            kind=source.kind,
+            service=source.service or "",
+            services=users.get(source.id, ()),
+            volumes=source.volumes,
+            by_hand=source.kind in DATABASES and _compose(sight.fleet, source.service),
+        )
+        good = [c for c in sound.get(source.id, ()) if c.proof is None or c.proof.ok]
+        proven = [c for c in good if c.proven]
+        among = good if unproven else proven
+        if source.id in without:
+            warnings.append(f"{source.id} starts empty, as was asked for: its data stays lost")
+            found.append(base)
+        elif one.policy is None:
+            warnings.append(f"{source.id} was not backed up (`exclude:`): it starts empty")
+            found.append(base)
+        elif not among:
+            problems.append(_no_copy(source.id, good, now))
+        else:
+            used = _of_same(among, close)
+            newer = good[-1].taken if good[-1].taken > used.taken else None
+            found.append(base.model_copy(update={"copy_used": copied(used), "newer": newer}))
+            if newer is not None:
+                warnings.append(
+                    f"a newer copy of {source.id}, of {newer:%Y-%m-%d %H:%M} UTC, was never proven "
+                    "and is not used; `--unproven` takes it"
+                )
+            if not used.proven:
+                warnings.append(
+                    f"the copy {used.id[:8]} of {source.id} was never proven: it may not restore"
+                )
+    warnings += _composed(sight.fleet, found)
+    warnings += [f"{one.what} could not be read: {one.error.what}" for one in known.unread]
+    return Choice(lost=tuple(found), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def lived_there(sight: Sight) -> tuple[Planned, ...]:
+    """The sets of data that lay on the lost server by the last deployment, and nowhere else now."""
+    shared = {
+        use.source
+        for service in sight.fleet.services
+        for use in service.volumes
+        if use.kind == "shared"
+    }
+    found = []
+    for one in planned(sight.fleet, sight.homes):
+        source = one.source
+        if source.kind not in KEPT or sight.name not in source.servers:
+            continue
+        elsewhere = set(sight.running.get(source.service or "", ())) - {sight.name}
+        alone = "@" in source.id or not elsewhere
+        if alone and not any(_short(name) in shared for name in source.volumes):
+            found.append(one)
+    return tuple(found)
+
+
+def _short(volume: str) -> str:
+    return volume.partition("_")[2] or volume
+
+
+def needs_disk(lost: Iterable[Lost], planned_sizes: Iterable[int] = ()) -> int:
+    """Bytes that the replacement must have free."""
+    copies = sum(one.copy_used.size for one in lost if one.copy_used)
+    return round(max(copies, sum(planned_sizes)) * DISK_SHARE)
+
+
+def _of_same(among: list[Snapshot], close: frozenset[str]) -> Snapshot:
+    """The newest copy; where several repositories have it, a proven one, then one that is near."""
+    newest = among[-1]
+    same = newest.original or newest.id
+    return nearest([one for one in among if (one.original or one.id) == same], close)
+
+
+def _no_copy(source: str, good: list[Snapshot], now: datetime) -> str:
+    if not good:
+        return f"{source}: no complete copy in any repository that answers"
+    best = good[-1]
+    return (
+        f"{source}: no copy is proven; the best is {best.id[:8]} in {best.repository}, of "
+        f"{best.taken:%Y-%m-%d %H:%M} UTC ({age((now - best.taken).total_seconds())} old): whole "
+        "when it was stored, but nobody knows whether it restores"
+    )
+
+
+def age(seconds: float) -> str:
+    """A span for people: `40 s`, `12 min`, `5 h`, `3 d`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _compose(fleet: Fleet, service: str | None) -> bool:
+    return service is not None and fleet.service(service).engine is Engine.COMPOSE
+
+
+def _composed(fleet: Fleet, found: Iterable[Lost]) -> list[str]:
+    """What is to be done by hand, since Quorate starts nothing that runs by compose."""
+    stacks = {
+        service.stack
+        for one in found
+        for name in one.services
+        if (service := fleet.service(name)).engine is Engine.COMPOSE
+    }
+    return [
+        f"the stack {name} runs by compose: its volumes come back, start it there by hand; its "
+        "databases are restored with `quorate backup restore` then"
+        for name in sorted(stacks)
+    ]

@@ -1,0 +1,41 @@
+"""What the recovery of a server came to, as measured. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from quorate.fleet.model import Model
+from quorate.recover.model import Journal
+from quorate.recover.server.lost import Lost
+from quorate.recover.server.steps import VERIFY
+
+
+class Recovered(Model):
+    """How long a recovery took and how old the data is that came back."""
+
+    rto: float | None = Field(
+        description="Seconds from its begin until all was verified; null: that was not come to."
+    )
+    rpo: dict[str, float | None] = Field(
+        description="By source: seconds between the copy used and the begin; null: it is lost."
+    )
+    operation: Journal = Field(description="Each step, and what it took.")
+
+
+def recovered(journal: Journal) -> Recovered:
+    """What a journal says of that."""
+    begun = datetime.fromisoformat(journal.facts["begun"])
+    ends = [one.at for one in journal.entries if one.step == VERIFY]
+    rto = (datetime.fromisoformat(ends[0]) - begun).total_seconds() if ends else None
+    return Recovered(
+        rto=round(rto, 1) if rto is not None else None,
+        rpo={
+            one.source: round((begun - one.copy_used.taken).total_seconds(), 1)
+            if one.copy_used
+            else None
+            for one in (Lost.model_validate(each) for each in journal.facts["lost"])
+        },
+        operation=journal,
+    )

@@ -1,0 +1,195 @@
+"""The steps that bring back what lived on a lost server. Pure.
+
+Nothing is deleted on the way: the dead entry of the node is all that goes. Undoing lets the
+services go that are held; what was joined and restored stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from quorate.errors import RefusedError
+from quorate.fleet.model import Fleet, Mode, Service
+from quorate.recover.model import Operation, Step
+from quorate.recover.server import refuse
+from quorate.recover.server.holding import How
+from quorate.recover.server.lost import Choice, Lost, age
+from quorate.recover.server.onto import remapped
+from quorate.recover.server.sight import Sight
+
+KIND = "recover server"
+HOLD, FORGET, JOIN, START, HOME, VERIFY = "hold", "forget", "join", "start", "home", "verify"
+RESTORE, MAKE, FILL = "restore:", "make:", "fill:"
+"""Steps of one source or repository, its name after the colon."""
+
+
+def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
+    """What is to be done, or why not.
+
+    Raises:
+        UsageError: a server is not of the fleet.
+        RefusedError: the server lives, the swarm has no quorum, the replacement is too small, or
+        something has no copy that is known to restore.
+        UnreachableError: no replacement answers.
+    """
+    refuse.require_known(sight)
+    refuse.require_gone(sight)
+    refuse.require_quorum(sight)
+    refuse.require_replacement(sight)
+    if choice.problems:
+        raise RefusedError(
+            f"{len(choice.problems)} of what lived on {sight.name} cannot be brought back as it "
+            "should be; nothing was changed",
+            cause="\n".join(choice.problems),
+            todo="`--unproven` takes the best copy there is, at that risk; `--without SOURCE` "
+            "starts it empty",
+        )
+    refuse.require_room(sight, choice.lost)
+    repositories = lying_on(sight)
+    return Operation(
+        kind=KIND,
+        subject=sight.name,
+        fleet=sight.fleet.name,
+        steps=tuple(_steps(sight, choice.lost, repositories)),
+        loses=losses(choice.lost, now),
+        warnings=(*_warnings(sight), *choice.warnings),
+        facts={
+            "name": sight.name,
+            "target": sight.target,
+            "dead": [node.id for node in sight.dead],
+            "hold": {name: how.value for name, how in to_hold(sight, choice.lost).items()},
+            "lost": [one.model_dump(mode="json") for one in choice.lost],
+            "repositories": repositories,
+            "begun": now.isoformat(),
+        },
+    )
+
+
+def lying_on(sight: Sight) -> list[str]:
+    """Repositories whose directory was on the lost server."""
+    every = sight.fleet.backup.repositories
+    return [one.name for one in every if one.place == "local" and one.server == sight.name]
+
+
+def to_hold(sight: Sight, lost: Iterable[Lost]) -> dict[str, How]:
+    """Swarm name → how, of what must not start, or write, before its data is back.
+
+    The users of lost data; and what needs such a database, since it would fill an empty one.
+    """
+    fleet = sight.fleet
+    users = {name for one in lost if one.restored for name in one.services}
+    bases = {name for one in lost if one.restored and one.database for name in one.services}
+    swarm = {service.id: service for service in fleet.swarm_services()}
+    found: dict[str, How] = {}
+    for name in sorted(users & swarm.keys()):
+        found[swarm[name].swarm_name] = _how(swarm[name], sight)
+    for name in sorted(needing(fleet, bases) - users):
+        if (service := swarm.get(name)) and service.mode is Mode.REPLICATED:
+            found[service.swarm_name] = How.STOP
+    return found
+
+
+def needing(fleet: Fleet, names: set[str]) -> set[str]:
+    """Services that need one of these, directly or by others."""
+    ids = {alias: s.id for s in fleet.services for alias in (s.id, s.name, f"{s.stack}/{s.name}")}
+    found: set[str] = set()
+    more = set(names)
+    while more:
+        more = {
+            service.id
+            for service in fleet.services
+            if service.id not in found and {ids.get(need, need) for need in service.needs} & more
+        }
+        found |= more
+    return found
+
+
+def losses(lost: Iterable[Lost], now: datetime) -> str:
+    """What could be lost, source by source: all that was written after the copy used."""
+    parts = []
+    for one in lost:
+        if one.copy_used is None:
+            parts.append(f"{one.source}: everything")
+            continue
+        span = age((now - one.copy_used.taken).total_seconds())
+        parts.append(f"{one.source}: what was written in the last {span}")
+    return "; ".join(parts)
+
+
+def _how(service: Service, sight: Sight) -> How:
+    alone = set(sight.homes.get(service.id, ())) <= {sight.name}
+    return How.STOP if alone and service.mode is Mode.REPLICATED else How.AWAY
+
+
+def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Iterator[Step]:
+    name, target = sight.name, sight.target
+    holding = to_hold(sight, lost)
+    back = [one for one in lost if one.restored]
+    databases = [one for one in back if one.database]
+    if holding:
+        yield Step(
+            id=HOLD,
+            says=f"hold {', '.join(holding)} until their data is back",
+            seconds=5,
+            back=f"let {', '.join(holding)} go",
+        )
+    if sight.dead:
+        demoted = "demote it and " if any(n.role == "manager" for n in sight.dead) else ""
+        yield Step(
+            id=FORGET, says=f"{demoted}remove the dead node {name} from the swarm", seconds=3
+        )
+    role = sight.fleet.server(target).role
+    yield Step(id=JOIN, says=f"let {target} join the swarm as {role}, if it has not", seconds=20)
+    for one in repositories:
+        yield Step(
+            id=f"{MAKE}{one}", says=f"make the repository {one} anew on {target}", seconds=15
+        )
+    yield from (_restore(one, target) for one in back if not one.database)
+    if databases:
+        names = ", ".join(one.service for one in databases)
+        yield Step(id=START, says=f"start {names} on {target}, empty", seconds=30)
+        yield from (_restore(one, target) for one in databases)
+    yield Step(id=HOME, says="bring every service home, as `quorate up` does", seconds=60)
+    yield Step(id=VERIFY, says="see that what was lost runs again, with its data", seconds=5)
+    for one in repositories:
+        if _origins(sight, one):
+            yield Step(id=f"{FILL}{one}", says=f"fill {one} with the copies that others have")
+
+
+def _restore(one: Lost, target: str) -> Step:
+    assert one.copy_used is not None
+    copy = one.copy_used
+    where = one.service if one.database else ", ".join(one.volumes)
+    return Step(
+        id=f"{RESTORE}{one.source}",
+        says=f"restore {where} on {target} from {copy.id[:8]} in {copy.repository}, "
+        f"taken {copy.taken:%Y-%m-%d %H:%M} UTC, and compare",
+        seconds=round(one.seconds, 1),
+    )
+
+
+def _origins(sight: Sight, repository: str) -> list[str]:
+    return [one.name for one in sight.fleet.backup.repositories if one.name != repository]
+
+
+def _warnings(sight: Sight) -> Iterator[str]:
+    yield (
+        f"{sight.name} must not come back with its old disk: its data is older than what runs from "
+        "now on"
+    )
+    if sight.onto:
+        fleet = remapped(sight.fleet, sight.name, sight.target)
+        moved = [
+            one.id
+            for one, before in zip(fleet.services, sight.fleet.services, strict=True)
+            if one != before
+        ]
+        pins = f", and pin {', '.join(moved)} to {sight.target}" if moved else ""
+        yield (
+            f"afterwards take {sight.name} out of {sight.fleet.path.name}{pins}: `quorate up` "
+            "would look for it again"
+        )
+        managers = len(fleet.managers)
+        if managers % 2 == 0:
+            yield f"{managers} managers are left: make it an odd number again"

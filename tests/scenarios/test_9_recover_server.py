@@ -1,0 +1,189 @@
+"""A server is lost with its disk, and comes back: data, services, repositories."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.scenarios import live, steps
+from tests.scenarios.test_9_backup import (
+    KEYS,
+    ROWS,
+    backup,
+    given_a_repository,
+    given_data,
+    inside,
+    kept,
+    labelled,
+    on,
+    rows,
+    second_place,
+)
+
+if TYPE_CHECKING:
+    from quorate.fleet.observed import Snapshot
+    from tests.scenarios.conftest import Office
+
+RECOVERED_SECONDS = 480.0
+
+
+def on_lab(office: Office) -> tuple[str, ...]:
+    return ("--fleet", str(office.fleet), "--lab")
+
+
+def recover(office: Office, *arguments: str, code: int = 0) -> Any:
+    """What `quorate recover server` prints with `--json`."""
+    return office.json(
+        *("recover", "server", *arguments, *on_lab(office), "--yes"),
+        timeout=RECOVERED_SECONDS,
+        code=code,
+    )
+
+
+def refused(office: Office, *arguments: str, code: int = 8) -> str:
+    """What it says when it does nothing."""
+    done = office.quorate(
+        *("recover", "server", *arguments, *on_lab(office), "--yes"), timeout=240, code=code
+    )
+    return done.stderr
+
+
+def lost(office: Office, server: str) -> None:
+    """The server is gone, its disk too, and the swarm has noticed."""
+    office.quorate("lab", "destroy", server, str(office.fleet), "--yes", timeout=60)
+
+    def noticed(seen: Snapshot) -> bool:
+        return all(not node.ready for node in seen.nodes if node.hostname == server)
+
+    live.wait_until(office, noticed, within=90, without=server)
+
+
+def given_an_empty_machine(office: Office) -> None:
+    """Whatever is missing of the lab is there again, empty."""
+    office.quorate("lab", "up", str(office.fleet), timeout=300)
+
+
+def keys(office: Office) -> str:
+    door = 'redis-cli -a "$(cat /run/secrets/cache_password)" --no-auth-warning'
+    return inside(office, "cache", f"{door} DBSIZE; {door} GET key:{KEYS}").strip()
+
+
+def then_all_data_is_there(office: Office, server: str = "two") -> None:
+    assert rows(office, "postgres") == str(ROWS)
+    assert keys(office).split() == [str(KEYS), str(KEYS)]
+    assert kept(office, server, "data_pages") == "kept"
+
+
+def then_nothing_is_held(office: Office) -> None:
+    """No service carries a recovery's note, and no job is left."""
+    with live.connected(office) as connections:
+        listed = connections.manager().client.api.services()
+    labels = [name for raw in listed for name in raw["Spec"].get("Labels") or {}]
+    assert not [name for name in labels if name.startswith("quorate.recover.")]
+    assert labelled(office, "quorate.job") == {}
+
+
+@pytest.mark.drill
+def test_a_lost_server_comes_back_whole_on_an_empty_machine(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run", "--prove")
+    assert "is not lost: the swarm says that it is ready" in refused(vault, "two")
+    lost(vault, "two")
+    assert "a new machine does not answer" in refused(vault, "two", code=6)
+    given_an_empty_machine(vault)
+    report = recover(vault, "two")
+    print("RTO", report["rto"], "RPO", report["rpo"])
+    assert report["operation"]["state"] == "done" and 0 < report["rto"] < 300
+    assert set(report["rpo"]) == {"cache", "volume/data_pages"}
+    then_all_data_is_there(vault)
+    then_nothing_is_held(vault)
+    homes, running = steps.planned_homes(vault), live.running(live.snapshot(vault))
+    assert {name: running[name] for name in homes} == homes
+    with live.connected(vault) as connections:
+        nodes = connections.manager().client.api.nodes()
+    assert len(nodes) == 3
+    assert all((node.get("ManagerStatus") or {}).get("Reachability") for node in nodes)
+    # Backups of that server's sources go on by themselves.
+    runs = {run["source"]: run["outcome"] for run in backup(vault, "run")["runs"]}
+    assert runs == {"db": "done", "cache": "done", "volume/data_pages": "done"}
+
+
+@pytest.mark.drill
+def test_a_lost_repository_is_made_anew_and_filled_from_the_other(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    with second_place(vault):
+        backup(vault, "run", "--copy", "--prove")
+        lost(vault, "three")
+        given_an_empty_machine(vault)
+        report = recover(vault, "three")
+        assert report["rpo"] == {}
+        listed = backup(vault, "list")
+        assert listed["unread"] == []
+        found = {c["source"] for c in listed["copies"] if c["repository"] == "near"}
+        assert found >= {"db", "cache", "volume/data_pages"}
+        backup(vault, "run", "db")
+    then_all_data_is_there(vault)
+    then_nothing_is_held(vault)
+
+
+@pytest.mark.drill
+def test_data_on_the_server_of_the_only_other_copy_comes_from_off_site(vault: Office) -> None:
+    """Database and second repository on one server: what is left is the first repository."""
+    given_data(vault)
+    given_a_repository(vault)
+    with second_place(vault):
+        backup(vault, "run", "--copy", "--prove")
+        lost(vault, "one")
+        given_an_empty_machine(vault)
+        report = recover(vault, "one")
+        assert set(report["rpo"]) == {"db"}
+        ids = [step["id"] for step in report["operation"]["operation"]["steps"]]
+        assert {"make:far", "restore:db", "fill:far"} <= set(ids)
+        found = {c["source"] for c in backup(vault, "list")["copies"] if c["repository"] == "far"}
+        assert "db" in found
+    then_all_data_is_there(vault)
+    then_nothing_is_held(vault)
+
+
+@pytest.mark.drill
+def test_another_server_takes_the_place_of_a_lost_one(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run", "--prove")
+    lost(vault, "two")
+    report = recover(vault, "two", "--onto", "one")
+    assert report["operation"]["state"] == "done"
+    then_all_data_is_there(vault, "one")
+    seen = live.snapshot(vault)
+    assert {node.hostname for node in seen.nodes} == {"one", "three"}
+    given_an_empty_machine(vault)
+    on(vault, "one", "docker", "volume", "ls")
+    steps.up(vault)
+
+
+@pytest.mark.drill
+def test_a_recovery_that_is_killed_goes_on(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    backup(vault, "run", "--prove")
+    lost(vault, "two")
+    given_an_empty_machine(vault)
+    words = ("step 1 of", "step 3 of", "restore of volume/data_pages on two: started", "step 6 of")
+    verb = vault.start("recover", "server", "two", *on_lab(vault), "--yes")
+    steps.when_it_says(verb, words[0], within=240)
+    os.killpg(verb.pid, signal.SIGKILL)
+    steps.its_end(verb, within=10)
+    for moment in words[1:]:
+        verb = vault.start("operations", "resume", *on_lab(vault), "--yes")
+        steps.when_it_says(verb, moment, within=240)
+        os.killpg(verb.pid, signal.SIGKILL)
+        steps.its_end(verb, within=10)
+    done = vault.json("operations", "resume", *on_lab(vault), "--yes", timeout=RECOVERED_SECONDS)
+    assert done["state"] == "done"
+    then_all_data_is_there(vault)
+    then_nothing_is_held(vault)

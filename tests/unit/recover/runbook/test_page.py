@@ -1,0 +1,57 @@
+"""The runbook of the example office is the one that is checked in, and leaves nothing out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quorate.backup.bundle.content import wanted
+from quorate.backup.policy.sources import planned
+from quorate.fleet.model import Fleet
+from quorate.fleet.read import read_fleet
+from quorate.recover.runbook.page import text
+
+OFFICE = Path(__file__).parents[4] / "examples" / "office"
+
+
+@pytest.fixture(scope="module")
+def office() -> Fleet:
+    return read_fleet(OFFICE / "fleet.yaml")
+
+
+@pytest.fixture(scope="module")
+def page(office: Fleet) -> str:
+    return text(office, wanted(office, lambda path: path.is_file()))
+
+
+def test_the_one_that_is_checked_in_is_the_one_that_is_made(page: str) -> None:
+    kept = (OFFICE / "runbook.md").read_text()
+    assert page == kept, (
+        "`quorate runbook examples/office/fleet.yaml -o examples/office/runbook.md`"
+    )
+
+
+def test_nothing_is_left_out(office: Fleet, page: str) -> None:
+    for server in office.servers:
+        assert f"### Server {server.name} (" in page
+        assert f"docker node rm --force {server.name}" in page
+    for manager in office.managers:
+        force = f"docker swarm init --force-new-cluster --advertise-addr {manager.address}"
+        assert force in page
+    for repository in office.backup.repositories:
+        assert f"### Repository {repository.name}\n" in page
+    for one in planned(office):
+        if one.policy is not None:
+            assert f"fetch {one.source.id} " in page
+    for name in office.secrets:
+        assert f"docker secret create {name} " in page
+    for stack in office.stacks:
+        assert "docker stack deploy --with-registry-auth" in page and stack.name in page
+
+
+def test_what_keeps_data_stands_still_until_its_data_is_back(page: str) -> None:
+    start = page.index("cat > pins-data.yaml")
+    pins = page[start : page.index("END\n", start + 30)]
+    assert "  gibd-postgres:\n    deploy:\n      replicas: 0\n" in pins
+    assert 'constraints: ["node.hostname==hppavilion"]' in pins

@@ -1,0 +1,295 @@
+"""What is chosen when a server is lost: refusals, copies, what is held, the steps in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.backup.jobs.copies import Known
+from quorate.backup.jobs.decide import Refused
+from quorate.backup.model import Kind, Proof, Snapshot
+from quorate.errors import QuorateError, RefusedError, UnreachableError, UsageError
+from quorate.fleet.model import Fleet, Role
+from quorate.fleet.observed import ObservedNode
+from quorate.recover.model import Operation
+from quorate.recover.server import refuse
+from quorate.recover.server.holding import How
+from quorate.recover.server.lost import Choice, chosen, lived_there
+from quorate.recover.server.onto import remapped
+from quorate.recover.server.sight import Machine, Sight
+from quorate.recover.server.steps import needing, operation
+from tests.unit.backup.jobs.made import NOW, SECTION, fleet
+from tests.unit.fleet.helpers import FLEET, fleet_of
+
+GIB = 2**30
+COMPOSE = """\
+services:
+  db: {image: postgres, volumes: ["d:/var/lib/postgresql"], networks: [back],
+       deploy: {resources: {reservations: {memory: 2G}}}, x-quorate: {state: postgres, pin: one}}
+  out: {image: postgres, volumes: ["o:/var/lib/postgresql"], x-quorate: {state: postgres, pin: one}}
+  many: {image: redis, volumes: ["m:/data"], networks: [back],
+         deploy: {mode: global}, x-quorate: {state: redis}}
+  files: {image: x, volumes: ["v:/v"], x-quorate: {state: volume, pin: three}}
+  web: {image: x, x-quorate: {needs: [db]}}
+  shop: {image: x, x-quorate: {needs: [web]}}
+networks: {back: }
+volumes: {d: , o: , m: , v: }
+"""
+HOMES = {
+    "db": ("one",),
+    "out": ("one",),
+    "many": ("one", "two", "three"),
+    "files": ("three",),
+    "web": ("two",),
+    "shop": ("two",),
+}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    return fleet(tmp_path_factory.mktemp("fleet"), SECTION, COMPOSE)
+
+
+def node(name: str, *, ready: bool = True, **more: Any) -> ObservedNode:
+    state = "ready" if ready else "down"
+    reach = "reachable" if ready else "unreachable"
+    given: dict[str, Any] = {
+        "id": f"id-{name}",
+        "hostname": name,
+        "role": "manager",
+        "state": state,
+        "reachability": reach,
+    }
+    return ObservedNode(**(given | more))
+
+
+def sight(fleet: Fleet, name: str = "one", target: str = "", **more: Any) -> Sight:
+    """`name` is down, and a new machine answers in its place (or `target` does)."""
+    target = target or name
+    new = Machine(memory=16 * GIB, disk=100 * GIB, node="" if target == name else f"id-{target}")
+    given: dict[str, Any] = {
+        "fleet": fleet,
+        "name": name,
+        "target": target,
+        "nodes": tuple(node(one, ready=one != name) for one in ("one", "two", "three")),
+        "homes": HOMES,
+        "running": {key: tuple(s for s in at if s != name) for key, at in HOMES.items()},
+        "new": new,
+        "old": new if target == name else None,
+    }
+    return Sight(**(given | more))
+
+
+def copy(
+    source: str, kind: Kind, *, hours: float = 5, proven: bool | None = True, **more: Any
+) -> Snapshot:
+    taken = NOW - timedelta(hours=hours)
+    id = more.pop("id", f"{source}-{hours:g}")
+    repository = more.pop("repository", "second")
+    proof = None
+    if proven is not None:
+        proof = Proof(snapshot=id, repository=repository, at=NOW, ok=proven, seconds=12.0)
+    return Snapshot(
+        id=id,
+        source=source,
+        kind=kind,
+        repository=repository,
+        taken=taken,
+        received=taken,
+        complete=True,
+        size=GIB,
+        proof=proof,
+        **more,
+    )
+
+
+ALL = (copy("db", Kind.POSTGRES), copy("many@one", Kind.REDIS))
+
+
+def choice(
+    seen: Sight, *copies: Snapshot, unproven: bool = False, without: tuple[str, ...] = ()
+) -> Choice:
+    known = Known(snapshots=copies)
+    return chosen(seen, known, now=NOW, unproven=unproven, without=without)
+
+
+def steps(seen: Sight, *copies: Snapshot, **more: Any) -> Operation:
+    return operation(seen, choice(seen, *copies, **more), now=NOW)
+
+
+def test_only_what_lay_there_alone_is_lost(office: Fleet) -> None:
+    assert [one.source.id for one in lived_there(sight(office))] == ["db", "out", "many@one"]
+    assert [one.source.id for one in lived_there(sight(office, "two"))] == ["many@two"]
+    seen = sight(office, running={"db": ("two",)})
+    assert "db" not in [one.source.id for one in lived_there(seen)]
+
+
+def test_the_newest_proven_copy_is_taken_and_what_is_lost_is_said(office: Fleet) -> None:
+    newer = copy("db", Kind.POSTGRES, hours=1, proven=None)
+    bad = copy("db", Kind.POSTGRES, hours=2, proven=False)
+    made = steps(sight(office), *ALL, newer, bad)
+    lost = {one["source"]: one for one in made.facts["lost"]}
+    assert lost["db"]["copy_used"]["id"] == "db-5"
+    assert lost["out"]["copy_used"] is None
+    assert "db: what was written in the last 5 h" in made.loses
+    assert "out: everything" in made.loses
+    assert any("`--unproven` takes it" in text for text in made.warnings)
+    other = steps(sight(office), *ALL, newer, bad, unproven=True)
+    assert {one["source"]: one for one in other.facts["lost"]}["db"]["copy_used"]["id"] == "db-1"
+
+
+def test_of_one_copy_in_several_repositories_a_proven_one_is_taken(office: Fleet) -> None:
+    first = copy("db", Kind.POSTGRES, proven=None)
+    away = copy("db", Kind.POSTGRES, id="x", repository="away", original=first.id)
+    found = choice(sight(office), first, away, ALL[1])
+    used = found.lost[0].copy_used
+    assert used is not None and (used.id, used.repository) == ("x", "away")
+
+
+def test_no_proven_copy_names_the_best_one_and_its_risk(office: Fleet) -> None:
+    seen = sight(office)
+    with pytest.raises(RefusedError) as raised:
+        steps(seen, copy("db", Kind.POSTGRES, proven=None))
+    assert "db: no copy is proven; the best is db-5 in second" in (raised.value.cause or "")
+    assert "many@one: no complete copy" in (raised.value.cause or "")
+    made = steps(seen, copy("db", Kind.POSTGRES, proven=None), unproven=True, without=("many@one",))
+    assert any("may not restore" in text for text in made.warnings)
+    assert any("starts empty, as was asked for" in text for text in made.warnings)
+
+
+def test_a_repository_that_cannot_be_read_is_said(office: Fleet) -> None:
+    dark = Refused(what="first", error=QuorateError("one is gone"))
+    found = chosen(sight(office), Known(snapshots=ALL, unread=(dark,)), now=NOW, unproven=False)
+    assert "first could not be read: one is gone" in found.warnings
+
+
+def test_the_steps_and_their_order(office: Fleet) -> None:
+    made = steps(sight(office), *ALL)
+    ids = [step.id for step in made.steps]
+    assert ids == [
+        *("hold", "forget", "join", "make:first", "start", "restore:db", "restore:many@one"),
+        *("home", "verify", "fill:first"),
+    ]
+    assert "demote it" in made.steps[1].says
+    assert made.facts["hold"] == {
+        "app_db": How.STOP,
+        "app_many": How.AWAY,
+        "app_web": How.STOP,
+        "app_shop": How.STOP,
+    }
+    files = steps(
+        sight(office, "three"), copy("volume/app_v", Kind.VOLUME), copy("many@three", Kind.REDIS)
+    )
+    ids = [step.id for step in files.steps]
+    assert ids.index("restore:volume/app_v") < ids.index("start") < ids.index("restore:many@three")
+
+
+def test_the_expected_time_is_what_the_proof_measured(office: Fleet) -> None:
+    made = steps(sight(office), *ALL)
+    assert next(step for step in made.steps if step.id == "restore:db").seconds == 12.0
+
+
+def test_what_needs_a_database_is_found_through_others(office: Fleet) -> None:
+    assert needing(office, {"db"}) == {"web", "shop"}
+    assert needing(office, {"files"}) == set()
+
+
+LIVES: dict[str, tuple[dict[str, Any], str]] = {
+    "ready": ({"nodes": tuple(node(one) for one in ("one", "two", "three"))}, "swarm says"),
+    "still a node": ({"old": Machine(memory=1, node="id-one")}, "is still a node of the swarm"),
+    "has its data": ({"old": Machine(memory=1, volumes=frozenset({"app_d"}))}, "has the volume"),
+    "ssh answers": ({"old": None, "new": None, "ssh": True}, "still answers over ssh"),
+}
+
+
+@pytest.mark.parametrize("case", LIVES)
+def test_a_server_that_lives_is_not_recovered(office: Fleet, case: str) -> None:
+    more, words = LIVES[case]
+    with pytest.raises(RefusedError, match=words):
+        steps(sight(office, **more), *ALL)
+
+
+def test_onto_another_an_answer_at_the_old_address_is_refused(office: Fleet) -> None:
+    seen = sight(office, "one", "two")
+    assert steps(seen, *ALL).facts["target"] == "two"
+    with pytest.raises(RefusedError, match="a machine answers"):
+        steps(replace(seen, old=Machine(memory=1)), *ALL)
+    with pytest.raises(RefusedError, match="still answers over ssh"):
+        steps(replace(seen, ssh=True), *ALL)
+
+
+def test_no_replacement_is_an_error_that_says_what_to_do(office: Fleet) -> None:
+    with pytest.raises(UnreachableError, match="a new machine does not answer"):
+        steps(sight(office, old=None, new=None), *ALL)
+    with pytest.raises(UsageError, match="no server four"):
+        steps(sight(office, "one", "four"), *ALL)
+
+
+def test_a_replacement_that_is_too_small_is_refused(office: Fleet) -> None:
+    small = Machine(memory=GIB, disk=100 * GIB)
+    with pytest.raises(RefusedError, match="too small: it has 1 GiB of memory"):
+        steps(sight(office, new=small, old=small), *ALL)
+    full = Machine(memory=16 * GIB, disk=GIB)
+    with pytest.raises(RefusedError, match="of its disk are free"):
+        steps(sight(office, new=full, old=full), *ALL)
+    scaled = sight(office, new=small, old=small, memory_scale=0.25)
+    assert refuse.memory_needed(scaled) < GIB
+
+
+@given(lost=st.integers(0, 6), managers=st.integers(1, 7))
+def test_a_manager_is_taken_out_only_where_the_rest_has_quorum(lost: int, managers: int) -> None:
+    nodes = [node("one", ready=False)]
+    nodes += [node(f"m{n}", ready=n >= min(lost, managers - 1)) for n in range(managers - 1)]
+    left = sum(one.ready for one in nodes)
+    seen = Sight(fleet=NOBODY, name="one", target="one", nodes=tuple(nodes), homes={}, running={})
+    if 2 * left > managers:
+        refuse.require_quorum(seen)
+        assert 2 * left > managers - 1  # after it is taken out
+    else:
+        with pytest.raises(RefusedError, match="no quorum"):
+            refuse.require_quorum(seen)
+
+
+NOBODY = Fleet(name="x", path=Path("fleet.yaml"), servers=(), stacks=(), services=(), files=())
+
+
+def test_another_server_takes_the_pins_and_repositories(office: Fleet) -> None:
+    found = remapped(office, "one", "two")
+    assert [server.name for server in found.servers] == ["two", "three"]
+    assert found.service("db").pins == ("two",) and found.service("files").pins == ("three",)
+    assert found.backup.repository("first").server == "two"
+    assert remapped(office, "one", "one") is office
+    made = steps(sight(office, "one", "two"), *ALL)
+    assert any("pin db, out to two" in text for text in made.warnings)
+    assert any("2 managers are left" in text for text in made.warnings)
+
+
+def test_a_worker_is_removed_without_being_demoted(office: Fleet) -> None:
+    nodes = (node("one", ready=False, role="worker", reachability=None), node("two"), node("three"))
+    made = steps(sight(office, nodes=nodes), *ALL)
+    assert made.steps[1].says.startswith("remove the dead node")
+    assert office.server("one").role is Role.MANAGER
+    gone = steps(sight(office, nodes=nodes[1:]), *ALL)
+    assert "forget" not in [step.id for step in gone.steps]
+
+
+def test_a_database_that_runs_by_compose_is_left_to_a_person(tmp_path: Path) -> None:
+    mail = "mail: {files: [mail.yaml], engine: compose, server: one}\n"
+    files = {
+        "fleet.yaml": FLEET + f"  {mail}" + SECTION,
+        "compose.yaml": COMPOSE,
+        "mail.yaml": "services:\n  sql: {image: mariadb, volumes: ['s:/var/lib/mysql'], "
+        "x-quorate: {state: mariadb}}\nvolumes: {s: }\n",
+    }
+    copies = (*ALL, copy("sql", Kind.MARIADB))
+    made = steps(sight(fleet_of(tmp_path, files)), *copies)
+    assert "restore:sql" not in [step.id for step in made.steps]
+    assert "sql: what was written in the last 5 h" in made.loses
+    assert any("the stack mail runs by compose" in text for text in made.warnings)
+    assert "mail_sql" not in made.facts["hold"]
