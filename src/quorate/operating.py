@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 Confirm = Callable[[Operation], bool]
 
-ACTIONS: dict[str, str] = {}
+ACTIONS: dict[str, str] = {
+    "recover quorum": "quorate.recover.quorum.steps",
+}
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 
 WITHOUT_SWARM = frozenset({"recover quorum", "recover fleet"})

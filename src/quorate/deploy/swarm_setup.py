@@ -125,7 +125,7 @@ class _Run:
             self.connections.client(step.server).api.init_swarm(
                 advertise_addr=self.addresses[step.server],
                 listen_addr=f"0.0.0.0:{SWARM_PORT}",
-                swarm_spec=_settings({}, settings.heartbeat, settings.task_history),
+                swarm_spec=settings_of({}, settings.heartbeat, settings.task_history),
             )
         self.managers.append(step.server)
 
@@ -195,7 +195,7 @@ class _Run:
             found = client.api.inspect_swarm()
             client.api.update_swarm(
                 found["Version"]["Index"],
-                swarm_spec=_settings(found["Spec"], step.heartbeat, step.task_history),
+                swarm_spec=settings_of(found["Spec"], step.heartbeat, step.task_history),
             )
 
 
@@ -220,7 +220,7 @@ def update_node(
         clock.sleep(POLL_SECONDS)
 
 
-def _settings(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> dict[str, Any]:
+def settings_of(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> dict[str, Any]:
     return {
         "Name": "default",
         **spec,
