@@ -26,6 +26,10 @@ Confirm = Callable[[Operation], bool]
 
 ACTIONS: dict[str, str] = {
     "recover quorum": "quorate.recover.quorum.steps",
+    "server add": "quorate.recover.membership.steps",
+    "server remove": "quorate.recover.membership.steps",
+    "server promote": "quorate.recover.membership.steps",
+    "server demote": "quorate.recover.membership.steps",
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 

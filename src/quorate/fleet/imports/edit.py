@@ -33,6 +33,68 @@ def edited(text: str, changes: Mapping[str, Sequence[Difference]]) -> str:
     return _dumped(yaml, document)
 
 
+def with_role(text: str, server: str, role: str) -> str:
+    """The fleet file with another role for a server."""
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    _put(document["servers"][server], "role", role)
+    return _dumped(yaml, document)
+
+
+def with_server(text: str, name: str, snippet: str) -> str:
+    """The fleet file with one more server, the last one.
+
+    Args:
+        snippet: a piece of a fleet file with that server, as `compare.snippet` writes it.
+    """
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    document["servers"][name] = _yaml(INDENTS[0]).load(snippet)["servers"][name]
+    return _dumped(yaml, document)
+
+
+def without_server(text: str, name: str) -> str:
+    """The fleet file without a server. Its lines are cut out, so that comments beside it stay."""
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    servers = document["servers"]
+    if servers.fa.flow_style():
+        del servers[name]
+        return _dumped(yaml, document)
+    lines = text.splitlines(keepends=True)
+    names = list(servers)
+    start, column = servers.lc.key(name)
+    after = names[names.index(name) + 1 :]
+    if after:
+        end = servers.lc.key(after[0])[0]
+    else:
+        rest = range(start + 1, len(lines))
+        end = next((n for n in rest if _ends_section(lines[n], column)), len(lines))
+    # What stands above the next entry is about that one.
+    while end > start + 1 and _is_aside(lines[end - 1], column):
+        end -= 1
+    return "".join([*lines[:start], *lines[end:]])
+
+
+def server_text(text: str, name: str) -> str:
+    """A server's entry alone, as a piece of a fleet file."""
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    return _dumped(yaml, CommentedMap({"servers": CommentedMap({name: document["servers"][name]})}))
+
+
+def _ends_section(line: str, column: int) -> bool:
+    bare = line.lstrip()
+    return bool(bare.strip()) and not bare.startswith("#") and len(line) - len(bare) < column
+
+
+def _is_aside(line: str, column: int) -> bool:
+    """A blank line, or a comment that is not inside an entry."""
+    bare = line.strip()
+    indent = len(line) - len(line.lstrip())
+    return not bare or (bare.startswith("#") and indent <= column)
+
+
 def _apply(entry: CommentedMap, difference: Difference) -> None:
     section, _, name = difference.key.partition(".")
     if section not in ("disks", "reserved"):

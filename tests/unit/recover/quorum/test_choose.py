@@ -286,9 +286,7 @@ def test_a_swarm_that_works_and_a_server_on_its_way_need_nothing() -> None:
 
 
 def test_a_server_of_another_swarm_is_left_alone() -> None:
-    seen = Sight(
-        fleet="office", servers=(server("a", "works"), server("b", "works"), server("z"))
-    )
+    seen = Sight(fleet="office", servers=(server("a", "works"), server("b", "works"), server("z")))
     stranger = seen.model_copy(
         update={"servers": (*seen.servers[:2], server("c", cluster="theirs"))}
     )
