@@ -24,6 +24,7 @@ SWARM_PORT = 2377
 NODE_READY_SECONDS = 60.0
 POLL_SECONDS = 0.3
 ATTEMPTS = 5
+NOT_FOUND = 404
 
 Say = Callable[[str], None]
 
@@ -183,11 +184,7 @@ class _Run:
             self.managers.append(step.server)
 
     def _forget(self, step: Forget) -> None:
-        client = self._manager(step.server)
-        if step.was_manager:
-            update_node(client, step.node_id, lambda spec: spec | {"Role": Role.WORKER.value})
-        with docker.translated(f"the dead entry of {step.server} could not be removed"):
-            client.api.remove_node(step.node_id, force=True)
+        remove_entry(self._manager(step.server), step.node_id, step.server)
 
     def _tune(self, step: Tune) -> None:
         client = self._manager()
@@ -218,6 +215,27 @@ def update_node(
             if "out of sequence" not in said or attempt == ATTEMPTS - 1:
                 raise EngineError(f"node {node_id} could not be changed", cause=said) from error
         clock.sleep(POLL_SECONDS)
+
+
+def remove_entry(client: DockerClient, node_id: str, server: str) -> None:
+    """Remove a node's entry; that of a manager which is still a member of raft, demoted before.
+
+    One that is none (after a new cluster was forced) cannot be demoted, and need not be (swarmkit,
+    manager/controlapi/node.go). Removed already is removed.
+
+    Raises:
+        EngineError: the swarm refuses.
+    """
+    with docker.translated(f"the dead entry of {server} could not be removed"):
+        try:
+            client.api.remove_node(node_id, force=True)
+        except docker.engine_errors() as error:
+            if docker.status_of(error) == NOT_FOUND:
+                return
+            if "demoted" not in docker.words(error):
+                raise
+            update_node(client, node_id, lambda spec: spec | {"Role": Role.WORKER.value})
+            client.api.remove_node(node_id, force=True)
 
 
 def settings_of(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> dict[str, Any]:

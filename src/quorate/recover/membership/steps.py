@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import LabelChange, set_labels
-from quorate.deploy.swarm_setup import execute, update_node
+from quorate.deploy.swarm_setup import execute, remove_entry, update_node
 from quorate.deploy.swarm_state import advertise_addresses, observe_swarm
 from quorate.deploy.swarm_steps import Join, SetRole, Step
 from quorate.errors import CheckError, EngineError, UsageError
@@ -34,9 +33,6 @@ from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
 from quorate.recover.site import Site
 from quorate.tools import clock, docker, ssh
-
-if TYPE_CHECKING:
-    from quorate.tools.docker import DockerClient
 
 DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
 INSTALL_SECONDS, WALL_SECONDS = 900.0, 60.0
@@ -199,7 +195,7 @@ class _Work:
                 return
             for node in state.nodes:
                 if node.hostname == name:
-                    self._remove(connections.manager().client, node)
+                    remove_entry(connections.manager().client, node.id, name)
             step = Join(server=name, role=role)
             execute(connections.fleet, connections, (step,), state, self.place.report.note)
 
@@ -220,7 +216,7 @@ class _Work:
             manager = connections.manager().client
             for node in observe(manager).nodes:
                 if node.hostname == name:
-                    self._remove(manager, node)
+                    remove_entry(manager, node.id, name)
 
     def drain(self, facts: Facts) -> None:
         """Drain, and wait until nothing runs there and everything runs elsewhere."""
@@ -304,9 +300,3 @@ class _Work:
 
     def _availability(self, node: ObservedNode, value: str) -> None:
         update_node(self.place.client(), node.id, lambda spec: spec | {"Availability": value})
-
-    def _remove(self, client: DockerClient, node: ObservedNode) -> None:
-        with docker.translated(f"the entry of {node.hostname} could not be removed"):
-            if node.role == Role.MANAGER.value and node.reachability is not None:
-                update_node(client, node.id, lambda spec: spec | {"Role": Role.WORKER.value})
-            client.api.remove_node(node.id, force=True)

@@ -3,6 +3,11 @@
 Invariant: a new cluster is forced only where the managers that answer, or whose machines do, are
 too few to elect a leader, and none of them but the one it is forced on has its engine running by
 then. What can come back without loss comes back that way.
+
+The entries of the managers that are gone stay in the swarm until they are back: raft then knows
+them as removed members, and whoever asks it for a vote is told so and stops. Removed from the
+list of nodes they would be refused before that (swarmkit blacklists their certificates), never
+hear of it, and two of them might elect one another.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from dataclasses import dataclass
 
 from quorate.errors import MachineError, NoQuorumError, RefusedError, UnreachableError, UsageError
 from quorate.recover.model import Operation, Step
-from quorate.recover.quorum.model import ERROR, INACTIVE, LOCKED, PENDING, Listed, Seen, Sight
+from quorate.recover.quorum.model import ERROR, INACTIVE, LOCKED, Listed, Seen, Sight
 from quorate.recover.quorum.raftlog import Reach
 
 KIND = "recover quorum"
@@ -259,11 +264,6 @@ def _forcing_steps(plan: _Forcing) -> tuple[Step, ...]:
         seconds=FORCE_SECONDS,
         final=True,
     ))  # fmt: skip
-    steps.append(Step(
-        id="forget",
-        says=f"remove the entries of {_names_of(plan.lost) or 'the managers that are gone'}",
-        seconds=3.0,
-    ))  # fmt: skip
     steps += [_rejoin(name) for name in plan.back]
     if plan.instead:
         steps.append(Step(
@@ -318,30 +318,78 @@ def _coming_back(sight: Sight, leader: Seen) -> Operation | None:
         if one.ssh and not one.engine and one.node and (one.manager or _node(leader, one) is None)
     ]  # fmt: skip
     outside += [one for one in stopped if not _belongs(one, leader)]
-    if not outside and not stopped:
+    roles = _roles(sight, leader, {one.server for one in (*outside, *stopped)})
+    if not outside and not stopped and not roles.any:
         return None
-    back = {one.server for one in (*outside, *stopped) if one.leads}
-    extra = [
-        one.server for one in sight.servers
-        if not one.leads and (node := _node(leader, one)) is not None and node.manager
-    ]  # fmt: skip
     steps = [_start(one) for one in stopped]
     steps += [_rejoin(one.server, state=one.state) for one in outside]
-    if extra and back:
-        steps.append(Step(
-            id="roles",
-            says=f"make {_names_of(extra)} {'a worker' if len(extra) == 1 else 'workers'} again, "
-            "once the managers of the fleet file are back",
-            seconds=JOIN_SECONDS,
-        ))  # fmt: skip
+    if roles.any:
+        steps.append(Step(id="roles", says=roles.words, seconds=JOIN_SECONDS))
     return Operation(
         kind=KIND,
         subject="",
         fleet=sight.fleet,
         steps=(*steps, _labels(), _verify()),
         warnings=_split(sight, leader),
-        facts={"way": "return", "survivor": leader.server, "back": [o.server for o in outside]},
+        facts={
+            "way": "return",
+            "survivor": leader.server,
+            "forced": leader.forced,
+            "back": [one.server for one in outside],
+            "promote": list(roles.promote),
+            "demote": list(roles.demote),
+        },
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Roles:
+    """Managers of the fleet file that Swarm has as workers, and stand-ins that are no longer
+    needed."""
+
+    promote: tuple[str, ...]
+    demote: tuple[str, ...]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.promote or self.demote)
+
+    @property
+    def words(self) -> str:
+        said = []
+        if self.promote:
+            said.append(f"make {_names_of(self.promote)} a manager again")
+        if self.demote:
+            said.append(f"make {_names_of(self.demote)} a worker again")
+        return "; ".join(said)
+
+
+def _roles(sight: Sight, leader: Seen, back: set[str]) -> _Roles:
+    """After a cluster was forced: as the fleet file says, stand-ins as long as they are needed.
+
+    Args:
+        back: servers that are about to be in the swarm, in the role of the fleet file.
+    """
+    if not leader.forced:
+        return _Roles(promote=(), demote=())
+    listed = {one.server: _node(leader, one) for one in sight.servers}
+    promote = tuple(
+        one.server for one in sight.servers
+        if one.leads and one.server not in back
+        and (node := listed[one.server]) is not None and not node.manager and node.ready
+    )  # fmt: skip
+    leading = sum(
+        one.leads and (one.server in back or one.server in promote or _leads_there(one, leader))
+        for one in sight.servers
+    )
+    extra = [
+        one.server for one in sight.servers
+        if not one.leads and (node := listed[one.server]) is not None and node.manager
+    ]  # fmt: skip
+    wanted = max(1, sum(one.leads for one in sight.servers))
+    needed = min(len(extra), max(0, wanted - leading))
+    needed -= needed > 0 and (leading + needed) % 2 == 0
+    return _Roles(promote=promote, demote=tuple(extra[needed:]))
 
 
 def _split(sight: Sight, leader: Seen) -> tuple[str, ...]:
@@ -359,14 +407,18 @@ def _belongs(one: Seen, leader: Seen) -> bool:
     if one.server == leader.server:
         return True
     node = _node(leader, one)
-    if node is None or one.state in (INACTIVE, LOCKED):
+    if node is None or one.state in (INACTIVE, LOCKED, ERROR):
         return False
     if one.works:
         return one.forced == leader.forced
-    if one.state == PENDING:
-        return True
-    # A manager of the swarm as it was is no member of the new one's raft, even if listed.
-    return one.state != ERROR and (not one.manager or node.member)
+    # One of the swarm as it was is no member of the new one's raft, though it is listed.
+    return node.member if node.manager else True
+
+
+def _leads_there(one: Seen, leader: Seen) -> bool:
+    """Whether a server is a manager of the swarm that counts, and reached."""
+    node = _node(leader, one)
+    return one.server == leader.server or (node is not None and node.member and node.reached)
 
 
 def _node(leader: Seen, one: Seen) -> Listed | None:

@@ -11,7 +11,7 @@ from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_changes, set_labels
 from quorate.deploy.lock import Settings, hold
-from quorate.deploy.swarm_setup import SWARM_PORT, execute, settings_of, update_node
+from quorate.deploy.swarm_setup import SWARM_PORT, execute, remove_entry, settings_of
 from quorate.deploy.swarm_state import SwarmState, observe_swarm
 from quorate.deploy.swarm_steps import Join, Leave, SetRole, Step
 from quorate.errors import EngineError, QuorateError
@@ -51,7 +51,6 @@ def _action(work: _Work, step: str) -> Action:
     of_all: Mapping[str, Callable[[Facts], Facts | None]] = {
         "elect": work.elect,
         "force": work.force,
-        "forget": work.forget,
         "instead": work.instead,
         "roles": work.roles,
         "labels": work.labels,
@@ -135,14 +134,6 @@ class _Work:
         if _mark(client) != facts["forced"]:
             _put_mark(client, facts["forced"])
 
-    def forget(self, facts: Facts) -> Facts:
-        """Remove the managers that the new cluster knows and does not have."""
-        kept = {facts["survivor"], *facts["instead"]}
-        gone = [n for n in self._nodes() if n.role == Role.MANAGER.value and n.hostname not in kept]
-        for node in gone:
-            self._remove(node)
-        return {"removed": [f"{node.hostname} ({node.id})" for node in gone]}
-
     def rejoin(self, server: str) -> None:
         """Have a server leave what it was in, and join."""
         client = engines.start(self.place, server)
@@ -168,15 +159,17 @@ class _Work:
                 self._take(self._state(), step)
 
     def roles(self, facts: Facts) -> None:
-        """Give every server that is there the role of the fleet file, managers first."""
-        known = {server.name: server.role for server in self.place.fleet.servers}
+        """Managers first, so that there are never fewer than wanted."""
         with self._locked():
-            there = [n for n in self._nodes() if n.ready and n.hostname in known]
-            wrong = [n for n in there if n.role != known[n.hostname].value]
-            for node in sorted(wrong, key=lambda n: known[n.hostname] is not Role.MANAGER):
-                role = known[node.hostname]
-                step = SetRole(server=node.hostname, node_id=node.id, role=role)
-                self._take(self._state(), step)
+            for names, role in (
+                (facts["promote"], Role.MANAGER),
+                (facts["demote"], Role.WORKER),
+            ):
+                for server in names:
+                    node = self._ready(server)
+                    if node.role != role.value:
+                        step = SetRole(server=server, node_id=node.id, role=role)
+                        self._take(self._state(), step)
 
     def labels(self, facts: Facts) -> Facts:
         """Put the labels on that the last deployment gave; the fleet file's where there is none."""
@@ -259,18 +252,7 @@ class _Work:
             clock.sleep(POLL_SECONDS)
 
     def _remove(self, node: ObservedNode) -> None:
-        """Remove an entry; of a manager that is still in raft, after it is demoted."""
-        client = self._manager().client
-        with docker.translated(f"the entry of {node.hostname} could not be removed"):
-            try:
-                client.api.remove_node(node.id, force=True)
-            except docker.engine_errors() as error:
-                if docker.status_of(error) == 404:
-                    return
-                if "demoted" not in docker.words(error):
-                    raise
-                update_node(client, node.id, lambda spec: spec | {"Role": Role.WORKER.value})
-                client.api.remove_node(node.id, force=True)
+        remove_entry(self._manager().client, node.id, node.hostname)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

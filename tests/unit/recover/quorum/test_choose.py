@@ -152,9 +152,9 @@ def test_never_two_managers_of_one_cluster(
     assert not any(one.runs and one.server in without for one in others)
 
 
-def test_the_forced_cluster_has_an_odd_number_of_managers_and_forgets_the_lost() -> None:
+def test_the_forced_cluster_has_an_odd_number_of_managers_and_keeps_an_eye_on_the_lost() -> None:
     operation = chosen(sight("gone", "leaderless", "gone", server("e")))
-    assert ids(operation) == ["force", "forget", "instead", "labels", "verify"]
+    assert ids(operation) == ["force", "instead", "labels", "verify"]
     facts = operation.facts
     assert (facts["survivor"], facts["lost"], facts["instead"]) == ("b", ["a", "c"], ["d", "e"])
     assert (facts["address"], facts["forced"]) == ("192.0.2.2", NOW)
@@ -179,7 +179,7 @@ def test_the_most_advanced_log_is_forced_on_and_the_other_survivor_joins_it() ->
     operation = chosen(Sight(fleet="office", servers=tuple(five)))
     assert operation.facts["survivor"] == "b"
     assert ids(operation) == [
-        "halt-a", "force", "forget", "rejoin-a", "instead", "labels", "verify"
+        "halt-a", "force", "rejoin-a", "instead", "labels", "verify"
     ]  # fmt: skip
     assert "entry 80" in operation.loses
 
@@ -236,7 +236,7 @@ FORCED = server(
 )
 
 
-def test_a_returned_manager_joins_anew_and_the_stand_in_is_a_worker_again() -> None:
+def test_a_returned_manager_joins_anew_and_the_stand_ins_are_workers_again() -> None:
     seen = Sight(
         fleet="office",
         servers=(FORCED, server("b"), server("c", "stopped"), server("d"), server("e")),
@@ -244,7 +244,46 @@ def test_a_returned_manager_joins_anew_and_the_stand_in_is_a_worker_again() -> N
     operation = chosen(seen)
     assert operation.facts["way"] == "return" and operation.facts["back"] == ["b", "c"]
     assert ids(operation) == ["start-c", "rejoin-b", "rejoin-c", "roles", "labels", "verify"]
+    assert operation.facts["demote"] == ["d", "e"]
     assert operation.loses == "" and operation.warnings == ()
+
+
+def test_one_of_two_is_back_and_the_number_stays_odd() -> None:
+    seen = Sight(
+        fleet="office",
+        servers=(FORCED, server("b"), server("c", "gone"), server("d"), server("e")),
+    )
+    operation = chosen(seen)
+    assert operation.facts["back"] == ["b"] and operation.facts["demote"] == ["e"]
+
+
+@pytest.mark.parametrize(
+    ("member", "ready", "expected"),
+    [
+        # Still listed, and no member of raft: as its entry is kept while it is gone.
+        (False, True, ["rejoin-b"]),
+        (False, False, ["rejoin-b"]),
+        # It got in again by itself.
+        (True, True, []),
+    ],
+)
+def test_what_is_listed_counts_only_as_a_member(
+    member: bool, ready: bool, expected: list[str]
+) -> None:
+    b = Listed(id="id-b", hostname="b", manager=True, member=member, ready=ready, reached=member)
+    first = server("a", "works", forced=NOW, listed=(*listing("a", "d", managers="a"), b))
+    seen = Sight(fleet="office", servers=(first, server("b"), server("d")))
+    operation = choose(seen, now=NOW)
+    assert (ids(operation)[:1] if operation else []) == expected
+
+
+def test_a_manager_that_came_back_as_a_worker_is_promoted() -> None:
+    nodes = (*listing("a", "d", managers="a"), Listed(id="id-b", hostname="b", ready=True))
+    first = server("a", "works", forced=NOW, listed=nodes)
+    seen = Sight(fleet="office", servers=(first, server("b", manager=False), server("d")))
+    operation = chosen(seen)
+    assert ids(operation) == ["roles", "labels", "verify"]
+    assert operation.facts["promote"] == ["b"]
 
 
 def test_managers_that_came_back_and_lead_the_swarm_that_was_are_made_to_leave() -> None:
