@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quorate.recover.model import Journal, Operation
     from quorate.workflows import Opened
 
-Confirm = Callable[[Operation], bool]
+Confirm = Callable[["Operation"], bool]
 
 ACTIONS: dict[str, str] = {
     "recover quorum": "quorate.recover.quorum.steps",

@@ -46,13 +46,20 @@ def power(office: Office, way: str, *servers: str) -> None:
     )
 
 
+def is_on(office: Office, server: str) -> bool:
+    lab = live.lab_of(office)
+    return nodes.inspect(lab.engine_socket, lab.node(server).container)[0] == "running"
+
+
 @contextmanager
 def whole_again(office: Office) -> Iterator[None]:
     """However a test ends, the lab has all servers and one swarm of three managers after it."""
     try:
         yield
     finally:
-        power(office, "power-on", *(server.name for server in live.fleet_of(office).servers))
+        names = [server.name for server in live.fleet_of(office).servers]
+        power(office, "power-on", *[n for n in names if not is_on(office, n)])
+        power(office, "start-engine", *names)
         office.quorate(
             *("recover", "quorum", "--fleet", str(office.fleet), "--lab", "--yes"),
             timeout=480, code=None,
