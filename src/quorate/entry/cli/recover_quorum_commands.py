@@ -79,7 +79,7 @@ def quorum(
         print_json({**journal.model_dump(mode="json"), "seconds": seconds})
     else:
         _tell(journal, verified, seconds)
-    if verified["waiting"] or verified["names"] or verified["mute"]:
+    if any(verified[kind] for kind in ("late", "waiting", "names", "mute")):
         raise typer.Exit(VERDICT)
 
 
@@ -115,6 +115,8 @@ def _tell(journal: Journal, verified: dict[str, Any], seconds: float) -> None:
     )
     for name, why in verified["stranded"].items():
         screen.print(f"{name} has nowhere to run: {why}", style="yellow")
+    for name in verified["late"]:
+        screen.print(f"{name} answers, and the swarm does not have it back", style="red")
     for name, why in verified["waiting"].items():
         screen.print(f"{name} does not run: {why}", style="red")
     for line in (*verified["names"], *verified["mute"]):

@@ -14,8 +14,12 @@ from quorate.observe.recovery import eligible, max_replicas_per_node
 
 
 class Running(Model):
-    """By service: `waiting` will run, and does not yet; `stranded` have no server to run on."""
+    """By service: `waiting` will run, and does not yet; `stranded` have no server to run on.
 
+    `late`: servers that answer, and that the swarm does not have back yet.
+    """
+
+    late: tuple[str, ...] = ()
     healthy: tuple[str, ...] = ()
     waiting: dict[str, str] = Field(default_factory=dict)
     stranded: dict[str, str] = Field(default_factory=dict)
@@ -24,6 +28,9 @@ class Running(Model):
 def judge(snapshot: Snapshot) -> Running:
     """How the services stand, in the snapshot of a swarm with the containers of its servers."""
     healthy, waiting, stranded = [], {}, {}
+    asked = {item.server for item in snapshot.containers}
+    back = snapshot.ready_hostnames()
+    late = {n.hostname for n in snapshot.nodes if n.hostname in asked and n.hostname not in back}
     for service in snapshot.services:
         if _ends(service):
             continue
@@ -37,7 +44,12 @@ def judge(snapshot: Snapshot) -> Running:
             waiting[service.name] = f"no container on {', '.join(ghosts)}, where a task runs"
         elif not lacking:
             healthy.append(service.name)
-    return Running(healthy=tuple(sorted(healthy)), waiting=waiting, stranded=stranded)
+    return Running(
+        late=tuple(sorted(late)),
+        healthy=tuple(sorted(healthy)),
+        waiting=waiting,
+        stranded=stranded,
+    )
 
 
 def _ends(service: ObservedService) -> bool:

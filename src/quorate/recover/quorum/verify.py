@@ -39,6 +39,7 @@ class Verified(Model):
 
     seconds: float
     services: int = Field(description="Services that run whole.")
+    late: tuple[str, ...] = Field((), description="Servers that answer, and are not back yet.")
     waiting: dict[str, str] = Field(default_factory=dict, description="Not running yet, and why.")
     stranded: dict[str, str] = Field(default_factory=dict, description="Nowhere to run, and why.")
     names: tuple[str, ...] = Field((), description="Names that give a wrong address, or none.")
@@ -50,7 +51,7 @@ class Verified(Model):
     @property
     def good(self) -> bool:
         """Whether everything runs and answers that has a server to run on."""
-        return not (self.waiting or self.names or self.mute)
+        return not (self.late or self.waiting or self.names or self.mute)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def verify(place: Site, manager: Callable[[], Manager]) -> Verified:
         now = clock.monotonic()
         if look.good or now - began > PATIENCE_SECONDS:
             return _told(look, now - began, mended)
-        if look.running.waiting:
+        if look.running.waiting or look.running.late:
             running_since = None
             place.report.progress(
                 len(look.running.healthy),
@@ -106,7 +107,7 @@ def _look(connections: Connections, manager: Callable[[], Manager]) -> _Look:
         seen, containers=containers, unreachable={n: e.what for n, e in errors.items()}
     )
     running = judge(snapshot)
-    if running.waiting:
+    if running.waiting or running.late:
         return _Look(snapshot=snapshot, running=running)
     asked = questions(snapshot)
     found = connections.each(
@@ -143,6 +144,7 @@ def _told(look: _Look, seconds: float, mended: tuple[str, ...]) -> Verified:
     return Verified(
         seconds=round(seconds, 1),
         services=len(look.running.healthy),
+        late=look.running.late,
         waiting=look.running.waiting,
         stranded=look.running.stranded,
         names=tuple(f"{one.where}: {one.what}" for one in look.findings),

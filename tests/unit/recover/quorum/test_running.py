@@ -75,6 +75,14 @@ def test_a_task_without_a_container_does_not_run() -> None:
     assert judge(unasked).healthy == ("web",)
 
 
+def test_a_server_that_answers_and_is_not_back_is_waited_for() -> None:
+    """Right after a new cluster was forced, workers are yet to come to it."""
+    late = (NODES[0], replace(NODES[1], state="unknown"))
+    seen = replace(snapshot(containers=(container("web", "two"),)), nodes=late)
+    assert judge(seen).late == ("two",)
+    assert judge(replace(seen, containers=())).late == ()
+
+
 def test_work_that_ends_by_itself_is_not_waited_for() -> None:
     job = service("backup", 1, RestartPolicy={"Condition": "none"})
     assert judge(snapshot(job)) == judge(snapshot())
