@@ -65,7 +65,7 @@ def with_server(text: str, name: str, snippet: str) -> str:
     if not lines[end - 1].endswith("\n"):
         lines[end - 1] += "\n"
     margin = " " * servers.lc.key(last)[1]
-    block = textwrap.dedent("".join(snippet.splitlines(keepends=True)[1:]))
+    block = textwrap.dedent("".join(snippet.splitlines(keepends=True)[1:])).rstrip() + "\n"
     return "".join([*lines[:end], textwrap.indent(block, margin), *lines[end:]])
 
 
