@@ -12,6 +12,15 @@ from quorate.errors import EngineError
 from quorate.tools import docker
 
 
+class Refusal(Exception):
+    """What the fake engine raises: the SDK's own errors are not to be had without a socket."""
+
+
+@pytest.fixture(autouse=True)
+def refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "engine_errors", lambda: (Refusal,))
+
+
 class FakeNodes:
     """A fake engine's calls on nodes: refuses to remove a member of raft, demotes nobody else."""
 
@@ -22,8 +31,7 @@ class FakeNodes:
     def remove_node(self, identity: str, *, force: bool) -> None:
         self.calls.append("remove")
         if self.refusal or self.member:
-            kind = docker.engine_errors()[0]
-            raise kind(self.refusal or "It must be demoted to worker before removal")
+            raise Refusal(self.refusal or "It must be demoted to worker before removal")
 
     def inspect_node(self, identity: str) -> dict[str, Any]:
         return {"Spec": {"Role": "manager"}, "Version": {"Index": 7}}
