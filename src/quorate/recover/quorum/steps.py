@@ -136,14 +136,15 @@ class _Work:
 
     def rejoin(self, server: str) -> None:
         """Have a server leave what it was in, and join."""
-        client = engines.start(self.place, server)
+        engines.start(self.place, server)
         with self._locked():
             state = self._state()
             own = state.members.get(server)
             role = self.place.fleet.server(server).role
             if own is not None and _settled(own.node_id, state.nodes, role):
                 return
-            if _swarm_of(client).get("LocalNodeState") != "inactive":
+            # Not asked again: without a leader an engine takes 18 s to answer.
+            if own is None or own.state != "inactive":
                 self._take(state, Leave(server=server))
             for node in state.nodes:
                 if node.hostname == server:
