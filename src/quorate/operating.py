@@ -28,6 +28,11 @@ ACTIONS: dict[str, str] = {
     "recover database": "quorate.recover.database",
     "recover service": "quorate.recover.service",
     "recover server": "quorate.rebuilding",
+    "recover quorum": "quorate.recover.quorum.steps",
+    "server add": "quorate.recover.membership.steps",
+    "server remove": "quorate.recover.membership.steps",
+    "server promote": "quorate.recover.membership.steps",
+    "server demote": "quorate.recover.membership.steps",
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 

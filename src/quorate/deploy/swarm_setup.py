@@ -24,6 +24,7 @@ SWARM_PORT = 2377
 NODE_READY_SECONDS = 60.0
 POLL_SECONDS = 0.3
 ATTEMPTS = 5
+NOT_FOUND = 404
 
 Say = Callable[[str], None]
 
@@ -125,7 +126,7 @@ class _Run:
             self.connections.client(step.server).api.init_swarm(
                 advertise_addr=self.addresses[step.server],
                 listen_addr=f"0.0.0.0:{SWARM_PORT}",
-                swarm_spec=_settings({}, settings.heartbeat, settings.task_history),
+                swarm_spec=settings_of({}, settings.heartbeat, settings.task_history),
             )
         self.managers.append(step.server)
 
@@ -183,11 +184,7 @@ class _Run:
             self.managers.append(step.server)
 
     def _forget(self, step: Forget) -> None:
-        client = self._manager(step.server)
-        if step.was_manager:
-            update_node(client, step.node_id, lambda spec: spec | {"Role": Role.WORKER.value})
-        with docker.translated(f"the dead entry of {step.server} could not be removed"):
-            client.api.remove_node(step.node_id, force=True)
+        remove_entry(self._manager(step.server), step.node_id, step.server)
 
     def _tune(self, step: Tune) -> None:
         client = self._manager()
@@ -195,7 +192,7 @@ class _Run:
             found = client.api.inspect_swarm()
             client.api.update_swarm(
                 found["Version"]["Index"],
-                swarm_spec=_settings(found["Spec"], step.heartbeat, step.task_history),
+                swarm_spec=settings_of(found["Spec"], step.heartbeat, step.task_history),
             )
 
 
@@ -220,7 +217,28 @@ def update_node(
         clock.sleep(POLL_SECONDS)
 
 
-def _settings(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> dict[str, Any]:
+def remove_entry(client: DockerClient, node_id: str, server: str) -> None:
+    """Remove a node's entry; that of a manager which is still a member of raft, demoted before.
+
+    One that is none (after a new cluster was forced) cannot be demoted, and need not be (swarmkit,
+    manager/controlapi/node.go). Removed already is removed.
+
+    Raises:
+        EngineError: the swarm refuses.
+    """
+    with docker.translated(f"the dead entry of {server} could not be removed"):
+        try:
+            client.api.remove_node(node_id, force=True)
+        except docker.engine_errors() as error:
+            if docker.status_of(error) == NOT_FOUND:
+                return
+            if "demoted" not in docker.words(error):
+                raise
+            update_node(client, node_id, lambda spec: spec | {"Role": Role.WORKER.value})
+            client.api.remove_node(node_id, force=True)
+
+
+def settings_of(spec: Mapping[str, Any], heartbeat: float, task_history: int) -> dict[str, Any]:
     return {
         "Name": "default",
         **spec,

@@ -127,10 +127,14 @@ class Connections:
             line.close()
         self._lines = {}
 
-    def renew(self) -> None:
-        """Open anew what could not be opened or has broken since; for verbs that watch."""
+    def renew(self, servers: Iterable[str] | None = None) -> None:
+        """Open anew what could not be opened or has broken since; for verbs that watch.
+
+        Of all servers, or the named ones: one that is off would be waited for again.
+        """
+        wanted = set(servers) if servers is not None else set(self._lines)
         for name, line in list(self._lines.items()):
-            if line.broken:
+            if name in wanted and line.broken:
                 line.close()
                 self._lines[name] = _Line(line.server)
 

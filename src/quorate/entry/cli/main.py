@@ -34,6 +34,8 @@ COMMAND_MODULES = (
     "quorate.entry.cli.operations_commands",
     "quorate.entry.cli.recover_commands",
     "quorate.entry.cli.runbook_commands",
+    "quorate.entry.cli.server_commands",
+    "quorate.entry.cli.recover_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

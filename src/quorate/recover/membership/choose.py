@@ -1,0 +1,308 @@
+"""How a server comes, goes, or changes its role: refused, or chosen as steps. Pure.
+
+Invariant: after all steps the number of managers is odd; and at each step more than half of the
+managers there are then are reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from quorate.errors import RefusedError, UsageError
+from quorate.recover.membership.model import Leaving, Machine, Member
+from quorate.recover.model import Operation, Step
+
+ADD, REMOVE, PROMOTE, DEMOTE = "server add", "server remove", "server promote", "server demote"
+ROLE_SECONDS, DRAIN_SECONDS, INSTALL_SECONDS, JOIN_SECONDS = 6.0, 45.0, 120.0, 8.0
+FAMILIES = ("debian", "ubuntu")
+PORTS = "2377/tcp (to managers), 7946/tcp, 7946/udp, 4789/udp"
+
+
+def roles(
+    fleet: str, members: Sequence[Member], *, up: Sequence[str], down: Sequence[str], kind: str
+) -> Operation:
+    """Other managers.
+
+    Args:
+        up: servers that become managers; `down`: managers that become workers.
+        kind: which verb it is, of `PROMOTE` and `DEMOTE`.
+
+    Raises:
+        UsageError: unknown names, or nothing to change.
+        RefusedError: their number would be even, or the quorum would be at risk.
+    """
+    known = {one.name: one for one in members}
+    _check_names(known, [*up, *down])
+    for name in set(up) & set(down):
+        raise UsageError(f"{name} cannot be promoted and demoted at once")
+    for name in up:
+        if known[name].manager and known[name].leads:
+            raise UsageError(f"{name} is a manager already")
+    for name in down:
+        if not known[name].manager and not known[name].leads:
+            raise UsageError(f"{name} is a worker already")
+    _check_managers(members, up, down)
+    steps = [*map(_promote, up), *map(_demote, down), _file(
+        f"write the {'role' if len(up) + len(down) == 1 else 'roles'} into the fleet file",
+        "write the former roles into the fleet file",
+    )]  # fmt: skip
+    after = _managers(members, up, down)
+    alone = ("one manager only: its loss stops the swarm",) if len(after) == 1 else ()
+    return Operation(
+        kind=kind,
+        subject=" ".join(up if kind == PROMOTE else down),
+        fleet=fleet,
+        steps=tuple(steps),
+        warnings=alone,
+        facts={"up": list(up), "down": list(down)},
+    )
+
+
+def remove(
+    fleet: str,
+    members: Sequence[Member],
+    leaving: Leaving,
+    *,
+    instead: Sequence[str] = (),
+    left: Sequence[str] = (),
+    gone: bool = False,
+) -> Operation:
+    """A server goes.
+
+    Args:
+        instead: servers that become managers in its place.
+        left: volumes whose data may stay behind on its disk.
+        gone: it does not answer, and will not again.
+
+    Raises:
+        UsageError: unknown names.
+        RefusedError: the quorum, data or a home would be lost; every reason at once.
+    """
+    known = {one.name: one for one in members}
+    _check_names(known, [leaving.server, *instead])
+    server = known[leaving.server]
+    down = [server.name] if server.manager else []
+    reasons = list(_why_not(server, leaving, left, gone))
+    try:
+        _check_managers(members, instead, down)
+    except RefusedError as error:
+        reasons.insert(0, error.what)
+    if reasons:
+        raise RefusedError(
+            f"{server.name} cannot be removed; nothing was changed",
+            cause="\n".join(reasons),
+            todo="mend each of them; `--instead SERVER` has another one become a manager, "
+            "`--leave-volume NAME` leaves data behind on its disk",
+        )
+    steps = [*map(_promote, instead)]
+    if server.ready:
+        steps.append(Step(
+            id="drain",
+            says=f"drain {server.name} ({leaving.tasks} tasks), and wait until they run elsewhere",
+            seconds=DRAIN_SECONDS,
+            back=f"let {server.name} have tasks again",
+        ))  # fmt: skip
+    steps += [_demote(name) for name in down]
+    steps.append(Step(
+        id="leave",
+        says=f"{server.name} leaves the swarm, and its entry is removed",
+        seconds=JOIN_SECONDS,
+        back=f"{server.name} joins again" if server.answers else "",
+        final=not server.answers,
+    ))  # fmt: skip
+    steps.append(_file(f"take {server.name} out of the fleet file", "put its entry back"))
+    stays = [one.volume for one in leaving.holdings]
+    return Operation(
+        kind=REMOVE,
+        subject=server.name,
+        fleet=fleet,
+        steps=tuple(steps),
+        loses=f"what is in {', '.join(left)} stays on its disk only" if left else "",
+        warnings=(f"on its disk stay {len(stays)} volumes: {', '.join(stays)}",) if stays else (),
+        facts={"server": server.name, "node": server.node, "up": list(instead), "down": down},
+    )
+
+
+def add(
+    fleet: str,
+    members: Sequence[Member],
+    machine: Machine,
+    *,
+    manager: bool = False,
+    firewalled: Sequence[str] = (),
+    in_lab: bool = False,
+) -> Operation:
+    """A machine comes.
+
+    Args:
+        manager: it is to be one; else a worker.
+        firewalled: servers of the fleet whose firewall is active.
+        in_lab: the lab makes the machine, its engine is in it.
+
+    Raises:
+        UsageError: there is a server of that name.
+        RefusedError: it is in a swarm, of a kind that Quorate does not install, or not reached.
+    """
+    if machine.name in {one.name for one in members}:
+        raise UsageError(
+            f"the fleet has a server {machine.name}", todo="`quorate up` lets it join the swarm"
+        )
+    if manager:
+        _check_managers([*members, Member(name=machine.name, ready=True)], [machine.name], [])
+    if not in_lab:
+        _check_machine(machine)
+    entry = _file(
+        f"write {machine.name} into the fleet file", f"take {machine.name} out of the fleet file"
+    )
+    role = "manager" if manager else "worker"
+    walls = (*(machine.name,) * machine.ufw, *firewalled)
+    steps = [entry]
+    if in_lab:
+        steps.append(Step(id="machine", says=f"the lab makes {machine.name}", seconds=20.0))
+    else:
+        steps.append(_engine(machine))
+    if walls:
+        steps.append(Step(
+            id="firewall",
+            says=f"open {PORTS} in ufw between them on {', '.join(walls)}",
+            seconds=5.0,
+        ))  # fmt: skip
+    steps.append(Step(
+        id="join",
+        says=f"{machine.name} joins the swarm as {role}",
+        seconds=JOIN_SECONDS,
+        back=f"{machine.name} leaves the swarm again",
+    ))  # fmt: skip
+    steps.append(Step(id="labels", says="give it its labels", seconds=1.0))
+    opened = () if walls else (f"these ports must be open between it and the others: {PORTS}",)
+    return Operation(
+        kind=ADD,
+        subject=machine.name,
+        fleet=fleet,
+        steps=tuple(steps),
+        warnings=opened,
+        facts={"server": machine.name, "role": role, "firewalled": list(walls)},
+    )
+
+
+def _engine(machine: Machine) -> Step:
+    if machine.engine:
+        return Step(id="engine", says=f"its engine is there ({machine.version})", seconds=1.0)
+    return Step(
+        id="engine",
+        says=f"install Docker from the packages of {machine.system}, and start it",
+        seconds=INSTALL_SECONDS,
+    )
+
+
+def _check_machine(machine: Machine) -> None:
+    reasons = []
+    if not machine.root:
+        reasons.append("does not let Quorate be root: log in as root, or allow `sudo -n`")
+    if machine.host_name and machine.host_name != machine.name:
+        reasons.append(
+            f"calls itself {machine.host_name}, and Swarm knows servers by that name: add it as "
+            f"{machine.host_name}, or `hostnamectl set-hostname {machine.name}` there"
+        )
+    if not machine.engine and not set(machine.like) & set(FAMILIES):
+        reasons.append(
+            f"runs {machine.system or 'an unknown system'}, where Quorate installs no engine "
+            "(only on Debian and Ubuntu): install Docker there first"
+        )
+    if machine.swarm not in ("", "inactive"):
+        reasons.append(
+            f"is in a swarm already (its state is {machine.swarm}): `docker swarm leave` there, "
+            "if that one is not needed"
+        )
+    if machine.blocked and not machine.ufw:
+        reasons.append(f"does not reach port 2377 of {', '.join(machine.blocked)}")
+    if reasons:
+        raise RefusedError(
+            f"{machine.name} cannot be added; nothing was changed",
+            cause="\n".join(f"it {reason}" for reason in reasons),
+            todo="mend that, then run this again",
+        )
+
+
+def _why_not(server: Member, leaving: Leaving, left: Sequence[str], gone: bool) -> Iterable[str]:
+    if not server.answers and not gone:
+        yield (
+            f"{server.name} does not answer: what is on its disk cannot be looked at; if it is "
+            "gone for good, add --gone"
+        )
+    yield from (f"without it, {problem}" for problem in leaving.problems)
+    yield from (f"the others have no place for all: {reason}" for reason in leaving.homeless)
+    yield from (f"{what} is on it" for what in leaving.kept)
+    yield from (f"the backup repository {name} is on its disk" for name in leaving.repositories)
+    for one in leaving.holdings:
+        if one.services and (one.live or not one.elsewhere) and one.volume not in left:
+            where = "runs on it" if one.live else "has its only volume there"
+            names = ", ".join(one.services)
+            yield f"the volume {one.volume} has the data of {names}, which {where}"
+
+
+def _check_names(known: dict[str, Member], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"the fleet has no server {name}", todo=f"choose one of: {', '.join(known)}"
+            )
+
+
+def _managers(
+    members: Sequence[Member], up: Sequence[str], down: Sequence[str]
+) -> tuple[Member, ...]:
+    """The managers after a change. What the fleet file makes one and Swarm does not counts too."""
+    return tuple(
+        one for one in members
+        if one.name in up or ((one.manager or one.leads) and one.name not in down)
+    )  # fmt: skip
+
+
+def _check_managers(members: Sequence[Member], up: Sequence[str], down: Sequence[str]) -> None:
+    known = {one.name: one for one in members}
+    for name in up:
+        if not known[name].ready:
+            raise RefusedError(
+                f"{name} is not ready in the swarm, and cannot become a manager",
+                todo="`quorate status` says why",
+            )
+    after = _managers(members, up, down)
+    before = _managers(members, (), ())
+    if len(after) % 2 == 0:
+        raise RefusedError(
+            f"there would be {len(after)} managers in place of {len(before)}: an even number "
+            "bears no more losses than one less",
+            cause="a majority of them must live, and of 4 that is 3, as it is of 5",
+            todo="change two at once, or one in place of another (`--instead-of`, `--instead`)",
+        )
+    reached = [one for one in after if one.reached or one.name in up]
+    if len(reached) < len(after) // 2 + 1:
+        lacking = ", ".join(one.name for one in after if one not in reached)
+        raise RefusedError(
+            f"the quorum would be lost: of the {len(after)} managers then, {lacking} are not "
+            "reached",
+            todo="bring them back first (`quorate status`, `quorate recover quorum`)",
+        )
+
+
+def _promote(name: str) -> Step:
+    return Step(
+        id=f"promote-{name}",
+        says=f"make {name} a manager",
+        seconds=ROLE_SECONDS,
+        back=f"make {name} a worker again",
+    )
+
+
+def _demote(name: str) -> Step:
+    return Step(
+        id=f"demote-{name}",
+        says=f"make {name} a worker",
+        seconds=ROLE_SECONDS,
+        back=f"make {name} a manager again",
+    )
+
+
+def _file(says: str, back: str) -> Step:
+    return Step(id="file", says=says, seconds=1.0, back=back)

@@ -1,0 +1,302 @@
+"""What the steps do by which a server comes, goes, or changes its role.
+
+Each looks first: done already, it does nothing. The fleet file is read anew, as a step changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from quorate.deploy import record
+from quorate.deploy.election import through_election
+from quorate.deploy.labels import LabelChange, set_labels
+from quorate.deploy.swarm_setup import execute, remove_entry, update_node
+from quorate.deploy.swarm_state import advertise_addresses, observe_swarm
+from quorate.deploy.swarm_steps import Join, SetRole, Step
+from quorate.errors import CheckError, EngineError, UsageError
+from quorate.fleet.check import check
+from quorate.fleet.imports.edit import with_role, with_server, without_server
+from quorate.fleet.model import Fleet, Role
+from quorate.fleet.observed import ObservedNode, Snapshot
+from quorate.fleet.problems import Severity
+from quorate.fleet.read import read_fleet
+from quorate.lab import up as lab_up
+from quorate.lab.state import load
+from quorate.observe.connect import Connections
+from quorate.observe.snapshot import observe
+from quorate.observe.targets import target_of
+from quorate.recover.carrying import Action
+from quorate.recover.membership.choose import ADD, REMOVE
+from quorate.recover.model import Facts, Journal
+from quorate.recover.quorum.look import AS_ROOT
+from quorate.recover.quorum.running import judge
+from quorate.recover.site import Site
+from quorate.tools import clock, docker, ssh
+
+DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
+INSTALL_SECONDS, WALL_SECONDS = 900.0, 60.0
+
+INSTALL = """
+set -e
+export DEBIAN_FRONTEND=noninteractive
+if ! command -v dockerd > /dev/null 2>&1; then
+    apt-get update -q
+    packages=docker.io
+    if apt-cache show docker-cli > /dev/null 2>&1; then packages="$packages docker-cli"; fi
+    apt-get install -y -q $packages
+fi
+if command -v systemctl > /dev/null 2>&1 && [ -d /run/systemd/system ]; then
+    systemctl enable --now docker.service
+else
+    service docker start
+fi
+if [ -n "USER" ] && [ "USER" != root ]; then usermod -aG docker "USER"; fi
+for _ in $(seq 60); do
+    if docker version > /dev/null 2>&1; then exit 0; fi
+    sleep 1
+done
+echo "the engine does not answer a minute after its start" >&2
+exit 1
+"""
+WALL = """
+set -e
+for address in ADDRESSES; do
+    for rule in "tcp 2377" "tcp 7946" "udp 7946" "udp 4789"; do
+        ufw allow proto "${rule% *}" from "$address" to any port "${rule#* }" > /dev/null
+    done
+    ufw allow proto esp from "$address" > /dev/null
+done
+"""
+
+
+def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
+    """What each step of a `server …` does, and undoes."""
+    work = _Work(site, journal.operation.kind)
+    return {step.id: work.action(step.id) for step in journal.operation.steps}
+
+
+class _Work:
+    """The steps of one change."""
+
+    def __init__(self, place: Site, kind: str) -> None:
+        self.place = place
+        self.kind = kind
+
+    def action(self, step: str) -> Action:
+        """What a step does."""
+        verb, _, server = step.partition("-")
+        if verb == "promote":
+            return Action(
+                do=lambda facts: self._role(server, Role.MANAGER),
+                undo=lambda facts: self._role(server, Role.WORKER),
+            )
+        if verb == "demote":
+            return Action(
+                do=lambda facts: self._role(server, Role.WORKER),
+                undo=lambda facts: self._role(server, Role.MANAGER),
+            )
+        known: Mapping[str, tuple[Callable[[Facts], None], Callable[[Facts], None] | None]] = {
+            "file": (self.file, self.file_back),
+            "drain": (self.drain, self.undrain),
+            "leave": (self.leave, self.rejoin),
+            "machine": (self.machine, None),
+            "engine": (self.engine, None),
+            "firewall": (self.firewall, None),
+            "join": (self.join, self.leave),
+            "labels": (self.labels, None),
+        }
+        do, undo = known[verb]
+
+        def done(facts: Facts) -> None:
+            do(facts)
+
+        return Action(do=done, undo=undo)
+
+    def file(self, facts: Facts) -> None:
+        """Change the fleet file; refused where it could not be read any more."""
+        self._write(facts, back=False)
+
+    def file_back(self, facts: Facts) -> None:
+        """As it was before, as far as these servers go."""
+        self._write(facts, back=True)
+
+    def _write(self, facts: Facts, *, back: bool) -> None:
+        path = self.place.fleet.path
+        text = path.read_text(encoding="utf-8")
+        after = self._edited(text, facts, back=back)
+        if after == text:
+            return
+        report = check(path, drafts={path: after})
+        problems = [str(p) for p in report.problems if p.severity is Severity.ERROR]
+        if problems:
+            raise CheckError(
+                f"{path} was not changed: with the change it has {len(problems)} problems",
+                problems=problems,
+            )
+        try:
+            path.write_text(after, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        self._tell_lab()
+
+    def _edited(self, text: str, facts: Facts, *, back: bool) -> str:
+        there = {server.name for server in self._read().servers}
+        for name in facts.get("up", ()):
+            text = with_role(text, name, (Role.WORKER if back else Role.MANAGER).value)
+        if self.kind in (ADD, REMOVE):
+            name = str(facts["server"])
+            comes = (self.kind == ADD) is not back
+            if comes and name not in there:
+                return with_server(text, name, str(facts["entry"]))
+            return without_server(text, name) if not comes and name in there else text
+        for name in facts.get("down", ()):
+            text = with_role(text, name, (Role.MANAGER if back else Role.WORKER).value)
+        return text
+
+    def _tell_lab(self) -> None:
+        """The lab's override is of the servers that the file has; nodes run on, as machines do."""
+        if self.place.lab is not None:
+            lab = load(self.place.fleet.path)
+            names = {server.name for server in read_fleet(self.place.fleet.path).servers}
+            kept = tuple(node for node in lab.nodes if node.server in names)
+            lab_up.write_override(lab.model_copy(update={"nodes": kept}))
+
+    def machine(self, facts: Facts) -> None:
+        """Have the lab make what is missing."""
+        lab_up.bring_up(read_fleet(self.place.fleet.path))
+
+    def engine(self, facts: Facts) -> None:
+        """Install Docker where it is missing, and start it."""
+        with self._server(facts) as (server, _):
+            target = target_of(server.fleet.server(str(facts["server"])))
+            script = INSTALL.replace("USER", target.user or "")
+            ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=INSTALL_SECONDS)
+
+    def firewall(self, facts: Facts) -> None:
+        """Let the new server and the others reach each other."""
+        with self._server(facts) as (connections, _):
+            fleet, name = connections.fleet, str(facts["server"])
+            addresses = advertise_addresses(fleet, {})
+            for wall in facts["firewalled"]:
+                others = [addresses[s.name] for s in fleet.servers if s.name != wall]
+                peers = others if wall == name else [addresses[name]]
+                script = WALL.replace("ADDRESSES", " ".join(peers))
+                target = target_of(fleet.server(wall))
+                ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=WALL_SECONDS)
+
+    def join(self, facts: Facts) -> None:
+        """Join; what is left of a former membership is removed."""
+        name = str(facts["server"])
+        with self._server(facts) as (connections, role):
+            state = observe_swarm(connections)
+            own = state.members.get(name)
+            if own is not None and any(n.id == own.node_id and n.ready for n in state.nodes):
+                return
+            for node in state.nodes:
+                if node.hostname == name:
+                    remove_entry(connections.manager().client, node.id, name)
+            step = Join(server=name, role=role)
+            execute(connections.fleet, connections, (step,), state, self.place.report.note)
+
+    def rejoin(self, facts: Facts) -> None:
+        """Join again, with the labels it had."""
+        self.join(facts)
+        self.labels(facts)
+
+    def leave(self, facts: Facts) -> None:
+        """Leave, and be forgotten. A server that does not answer is forgotten only."""
+        name = str(facts["server"])
+        with self._server(facts) as (connections, _):
+            state = observe_swarm(connections)
+            own = state.members.get(name)
+            if own is not None and own.state != "inactive":
+                with docker.translated(f"{name} could not leave the swarm"):
+                    connections.client(name).api.leave_swarm(force=True)
+            manager = connections.manager().client
+            for node in observe(manager).nodes:
+                if node.hostname == name:
+                    remove_entry(manager, node.id, name)
+
+    def drain(self, facts: Facts) -> None:
+        """Drain, and wait until nothing runs there and everything runs elsewhere."""
+        name = str(facts["server"])
+        node = self._node(name)
+        before = set(judge(self._seen()).waiting)
+        self._availability(node, "drain")
+        deadline = clock.monotonic() + DRAIN_SECONDS
+        while True:
+            seen = self._seen()
+            here = [t for s in seen.services for t in seen.running(s) if t.node_id == node.id]
+            waiting = {n: w for n, w in judge(seen).waiting.items() if n not in before}
+            if not here and not waiting:
+                return
+            if clock.monotonic() > deadline:
+                said = "; ".join(f"{n}: {w}" for n, w in waiting.items())
+                raise EngineError(
+                    f"{name} was not empty after {DRAIN_SECONDS:.0f} s",
+                    cause=said or f"{len(here)} tasks are still there",
+                    todo="`quorate operations resume` waits on, `quorate operations undo` lets it "
+                    "have its tasks again",
+                )
+            clock.sleep(POLL_SECONDS)
+
+    def undrain(self, facts: Facts) -> None:
+        """Let it have tasks again."""
+        self._availability(self._node(str(facts["server"])), "active")
+
+    def labels(self, facts: Facts) -> None:
+        """Its own, and those of the last deployment where it had some."""
+        name = str(facts["server"])
+        with self._server(facts) as (connections, _):
+            client = connections.manager().client
+            last = record.last_applied(client, fleet=connections.fleet.name)
+            known = last.labels.get(name, {}) if last is not None else {}
+            wanted = {**known, **connections.fleet.server(name).labels}
+            node = next(n for n in observe(client).nodes if n.hostname == name and n.ready)
+            if wanted:
+                set_labels(
+                    client, (LabelChange(server=name, node_id=node.id, put=wanted, drop=()),)
+                )
+
+    @contextmanager
+    def _server(self, facts: Facts) -> Iterator[tuple[Connections, Role]]:
+        """Connections to the fleet with the server in it, whether the file has it or not."""
+        fleet = self._read()
+        name = str(facts["server"])
+        if name not in {server.name for server in fleet.servers}:
+            fleet = self.place.fleet
+        role = Role(str(facts.get("role") or Role.WORKER.value))
+        with Connections(fleet) as connections:
+            yield connections, role
+
+    def _read(self) -> Fleet:
+        fleet = read_fleet(self.place.fleet.path)
+        if self.place.lab is None:
+            return fleet
+        lab = load(self.place.fleet.path)
+        if {server.name for server in fleet.servers} <= {node.server for node in lab.nodes}:
+            return read_fleet(self.place.fleet.path, override=lab.override)
+        return fleet  # the lab is about to make the new one
+
+    def _role(self, server: str, role: Role) -> None:
+        node = self._node(server)
+        if node.role != role.value:
+            step: Step = SetRole(server=server, node_id=node.id, role=role)
+            self.place.manager()
+            connections = self.place.connections
+            state = observe_swarm(connections)
+            execute(self.place.fleet, connections, (step,), state, self.place.report.note)
+
+    def _seen(self) -> Snapshot:
+        return through_election(lambda: observe(self.place.client()), self.place.report.note)
+
+    def _node(self, server: str) -> ObservedNode:
+        found = [node for node in self._seen().nodes if node.hostname == server]
+        ready = [node for node in found if node.ready]
+        if not found:
+            raise EngineError(f"the swarm does not list {server}", todo="see `quorate status`")
+        return (ready or found)[0]
+
+    def _availability(self, node: ObservedNode, value: str) -> None:
+        update_node(self.place.client(), node.id, lambda spec: spec | {"Availability": value})
