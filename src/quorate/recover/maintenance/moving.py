@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from quorate.backup.quiesce import change
-from quorate.deploy.election import through_election
+from quorate.deploy.election import ELECTION_SECONDS, through_election
 from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
-from quorate.errors import DeployError
+from quorate.errors import DeployError, NoQuorumError
 from quorate.fleet.observed import Snapshot
 from quorate.recover.maintenance import specs
 from quorate.recover.maintenance.shift import Shift, Turn, expectation, turn
@@ -20,12 +20,29 @@ from quorate.tools import clock
 
 POLL_SECONDS = 0.25
 
+Answer = TypeVar("Answer")
 Edit = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def patiently(site: Site, call: Callable[[], Answer]) -> Answer:
+    """What `call` returns, asked again while the swarm elects a leader; it may run twice.
+
+    Raises:
+        QuorateError: its own, at once or when no leader was found in `ELECTION_SECONDS`.
+    """
+    deadline = clock.monotonic() + ELECTION_SECONDS
+    while True:
+        try:
+            return through_election(call, site.report.note)
+        except NoQuorumError:  # between two leaders a manager has no words for it yet
+            if clock.monotonic() > deadline:
+                raise
+        clock.sleep(POLL_SECONDS)
 
 
 def observed(site: Site) -> Snapshot:
     """The swarm as it is now, waited for while it elects a leader."""
-    return through_election(site.snapshot, site.report.note)
+    return patiently(site, site.snapshot)
 
 
 def edit(site: Site, service: str, made: Edit) -> None:
@@ -38,7 +55,7 @@ def edit(site: Site, service: str, made: Edit) -> None:
     def once() -> None:
         change(site.client(), service, lambda one: made(one["Spec"]))
 
-    through_election(once, site.report.note)
+    patiently(site, once)
 
 
 @dataclass

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from quorate.deploy.election import through_election
 from quorate.deploy.swarm_setup import execute, update_node
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import SetRole
 from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
 from quorate.fleet.model import Role
 from quorate.fleet.observed import ObservedNode
-from quorate.recover.maintenance.moving import observed
+from quorate.recover.maintenance.moving import observed, patiently
 from quorate.recover.maintenance.scene import Scene, managers_without, node_of
 from quorate.recover.site import Site
 from quorate.tools import clock, docker
@@ -49,7 +48,7 @@ def offer(site: Site, server: str, availability: str) -> None:
     def once() -> None:
         update_node(site.client(), found.id, lambda spec: spec | {"Availability": availability})
 
-    through_election(once, site.report.note)
+    patiently(site, once)
 
 
 def drain(site: Site, server: str) -> None:
@@ -95,7 +94,7 @@ def role(site: Site, server: str, wanted: Role) -> None:
         step = SetRole(server=server, node_id=found.id, role=wanted)
         execute(site.fleet, site.connections, (step,), state, site.report.note)
 
-    through_election(once, site.report.note)
+    patiently(site, once)
     leader = next((one.hostname for one in observed(site).nodes if one.leader), "")
     site.report.note(f"{server} is a {wanted.value} now; {leader} leads the swarm")
 
