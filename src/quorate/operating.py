@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Confirm = Callable[["Operation"], bool]
 
+MAINTENANCE = "quorate.recover.maintenance.acting"
+
 ACTIONS: dict[str, str] = {
     "recover database": "quorate.recover.database",
     "recover service": "quorate.recover.service",
@@ -33,6 +35,10 @@ ACTIONS: dict[str, str] = {
     "server remove": "quorate.recover.membership.steps",
     "server promote": "quorate.recover.membership.steps",
     "server demote": "quorate.recover.membership.steps",
+    "drain": MAINTENANCE,
+    "undrain": MAINTENANCE,
+    "rebalance": MAINTENANCE,
+    "upgrade engines": MAINTENANCE,
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 
@@ -143,7 +149,11 @@ def _locked(place: Site, what: str) -> AbstractContextManager[FleetLock | None]:
     if what.partition(",")[0] in WITHOUT_SWARM:
         return nullcontext()
     settings = Settings(say=place.report.note)
-    return hold(place.client(), what=f"quorate {what}", settings=settings)
+    # Of whichever manager answers: the one that is asked first may be demoted on the way.
+    place.client()
+    return hold(
+        lambda: place.connections.manager().client, what=f"quorate {what}", settings=settings
+    )
 
 
 def _carrier(place: Site, journal: Journal, store: Store, lock: FleetLock | None) -> Carrier:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from quorate.errors import EngineError, LockedError
+from quorate.errors import EngineError, LockedError, QuorateError
 from quorate.observe.snapshot import moment
 from quorate.tools import clock, docker, process
 
@@ -114,13 +114,18 @@ def holder(client: DockerClient, name: str = LOCK_NAME) -> Holder | None:
 
 @contextlib.contextmanager
 def hold(
-    client: DockerClient, *, what: str, settings: Settings | None = None
+    client: DockerClient | Callable[[], DockerClient],
+    *,
+    what: str,
+    settings: Settings | None = None,
 ) -> Iterator[FleetLock]:
     """Hold the fleet's lock for the block; released however the block ends.
 
     Also on Ctrl-C and on SIGTERM or SIGHUP, which end the block as Ctrl-C does.
 
     Args:
+        client: of a manager; or what gives one that answers now, for blocks in which managers
+            come and go. It may raise as they do.
         what: the verb, for whoever else comes meanwhile.
 
     Raises:
@@ -128,20 +133,21 @@ def hold(
         EngineError: the swarm does not answer.
     """
     chosen = settings or Settings()
+    now: Callable[[], DockerClient] = client if callable(client) else lambda: client
     lock = FleetLock(uuid.uuid4().hex, chosen.name)
     stop = threading.Event()
     with _signals_as_interrupt():
         renewer: threading.Thread | None = None
         try:
-            _acquire(client, lock.token, what, chosen)
+            _acquire(now(), lock.token, what, chosen)
             renewer = threading.Thread(
-                target=_renew, args=(client, lock, stop, chosen.renew), daemon=True
+                target=_renew, args=(now, lock, stop, chosen.renew), daemon=True
             )
             renewer.start()
             yield lock
         finally:
             stop.set()
-            _release(client, lock)
+            _release(now, lock)
             if renewer is not None:
                 renewer.join()
 
@@ -194,12 +200,15 @@ def _try_create(client: DockerClient, token: str, what: str, settings: Settings)
     return True
 
 
-def _renew(client: DockerClient, lock: FleetLock, stop: threading.Event, every: float) -> None:
+def _renew(
+    now: Callable[[], DockerClient], lock: FleetLock, stop: threading.Event, every: float
+) -> None:
     """Renew until stopped. A swarm that does not answer for a while is borne with."""
     beat = 0
     while not stop.wait(every):
         beat += 1
         try:
+            client = now()
             raw = _own(client, lock)
             if raw is None:
                 lock.lost = "it was taken over, or removed by hand"
@@ -208,11 +217,14 @@ def _renew(client: DockerClient, lock: FleetLock, stop: threading.Event, every: 
             docker.update_config_labels(client, raw["ID"], labels)
         except docker.engine_errors():
             continue
+        except QuorateError:
+            continue
 
 
-def _release(client: DockerClient, lock: FleetLock) -> None:
+def _release(now: Callable[[], DockerClient], lock: FleetLock) -> None:
     """Remove the lock if it is ours; when the swarm is gone it goes stale by itself."""
-    with contextlib.suppress(*docker.engine_errors()), _uninterrupted():
+    with contextlib.suppress(QuorateError, *docker.engine_errors()), _uninterrupted():
+        client = now()
         raw = _own(client, lock)
         if raw is not None:
             client.api.remove_config(raw["ID"])

@@ -27,7 +27,7 @@ class Move(StrEnum):
     WAIT = "wait"
     """As wanted, but an update is still under way (an earlier run was killed): wait for it."""
     POOL = "pool"
-    """A home is not ready: let Swarm place it anywhere in its pool."""
+    """A home takes no tasks (down, drained): let Swarm place it anywhere in its pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +55,8 @@ def decide(wish: Wish, snapshot: Snapshot) -> Move:
     left alone; whatever step a run was interrupted at, the next decision leads
     to that state.
     """
-    ready = {node.hostname for node in snapshot.nodes if node.ready}
-    homes_ready = all(home in ready for home in wish.homes)
+    takes = {n.hostname for n in snapshot.nodes if n.ready and n.availability == "active"}
+    homes_ready = all(home in takes for home in wish.homes)
     service = snapshot.service(wish.swarm_name)
     if service is None or wish.changed:
         return Move.PLACE if homes_ready else Move.POOL

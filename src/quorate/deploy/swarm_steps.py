@@ -145,10 +145,15 @@ def _forget(wanted: list[Server], state: SwarmState) -> list[Forget]:
 
 
 def _roles(wanted: list[Server], state: SwarmState) -> list[SetRole]:
-    """Promotions before demotions, so that the swarm never has fewer managers than wanted."""
+    """Promotions before demotions, so that the swarm never has fewer managers than wanted.
+
+    A server that is drained for maintenance is promoted when that is over (`quorate undrain`).
+    """
     changes = []
     for server in wanted:
         node = _node_of(state.members[server.name], state)
+        if node is not None and node.availability == "drain" and server.role is Role.MANAGER:
+            continue
         if node is not None and node.role != server.role.value:
             changes.append(SetRole(server=server.name, node_id=node.id, role=server.role))
     return sorted(changes, key=lambda step: step.role is not Role.MANAGER)

@@ -222,7 +222,7 @@ def _server_trouble(server: ServerHealth, swarm: bool) -> Trouble | None:
             gravity=Gravity.MINOR,
             subject=name,
             what=f"is {server.state}: nothing new starts there",
-            todo=f"`docker node update --availability active {name}`, when that is over",
+            todo=f"`quorate undrain {name}`, when that is over",
         )
     return None
 

@@ -17,11 +17,20 @@ POOL = "node.labels.quorate.pool.12345678==yes"
 
 
 def snapshot(
-    *, on: tuple[str, ...] = (), constraints: tuple[str, ...] = (), down: tuple[str, ...] = ()
+    *,
+    on: tuple[str, ...] = (),
+    constraints: tuple[str, ...] = (),
+    down: tuple[str, ...] = (),
+    drained: tuple[str, ...] = (),
 ) -> Snapshot:
     """A swarm of a, b, c with one service whose tasks run on the servers of `on`."""
     nodes = tuple(
-        ObservedNode(id=name * 3, hostname=name, state="down" if name in down else "ready")
+        ObservedNode(
+            id=name * 3,
+            hostname=name,
+            state="down" if name in down else "ready",
+            availability="drain" if name in drained else "active",
+        )
         for name in "abc"
     )
     spec: dict[str, Any] = {"TaskTemplate": {"Placement": {"Constraints": list(constraints)}}}
@@ -58,6 +67,10 @@ def wish(**changes: Any) -> Wish:
         ("away", snapshot(on=("b",), constraints=(POOL,)), wish(), Move.PLACE),
         ("away, home is down", snapshot(on=("b",), constraints=(POOL,), down=("a",)), wish(),
          Move.NOTHING),
+        ("away, home is drained", snapshot(on=("b",), constraints=(POOL,), drained=("a",)), wish(),
+         Move.NOTHING),
+        ("changed, home is drained", snapshot(on=("b",), constraints=(POOL,), drained=("a",)),
+         wish(changed=True), Move.POOL),
         ("held, home is down", snapshot(on=("a",), constraints=(HOME,), down=("a",)), wish(),
          Move.POOL),
         ("changed", snapshot(on=("a",), constraints=(POOL,)), wish(changed=True), Move.PLACE),

@@ -152,6 +152,14 @@ def test_promotions_come_before_demotions() -> None:
     )
 
 
+def test_a_server_that_is_drained_is_not_promoted_meanwhile() -> None:
+    """`quorate drain` demotes it, and `quorate undrain` promotes it again."""
+    drained = node("d", availability="drain")
+    wanted = fleet(d=Role.MANAGER)
+    assert steps(wanted, replace(WHOLE, nodes=(*WHOLE.nodes[:3], drained))) == ()
+    assert kinds(steps(wanted, WHOLE)) == [("SetRole", "d")]
+
+
 def test_settings_are_tuned_last() -> None:
     assert steps(fleet(), replace(WHOLE, heartbeat=1.0)) == (
         Tune(server="", heartbeat=5.0, task_history=5),

@@ -36,6 +36,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.runbook_commands",
     "quorate.entry.cli.server_commands",
     "quorate.entry.cli.recover_commands",
+    "quorate.entry.cli.maintenance_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

@@ -1,0 +1,1 @@
+"""Work on a server without a break: drain, undrain, rebalance, upgrade engines."""
