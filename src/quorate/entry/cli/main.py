@@ -32,6 +32,8 @@ COMMAND_MODULES = (
     "quorate.entry.cli.backup_commands",
     "quorate.entry.cli.serve_commands",
     "quorate.entry.cli.operations_commands",
+    "quorate.entry.cli.adopt_commands",
+    "quorate.entry.cli.clean_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )
