@@ -84,9 +84,9 @@ def join(site: Site, container: KeptContainer) -> None:
         EngineError: the engine refuses.
     """
     client = site.connections.client(container.server)
-    joined = _joined(client, container)
+    joined, there = _joined(client, container), site.snapshot().networks
     for network, names in container.joins.items():
-        if network in joined:
+        if network in joined or network not in there:
             continue
         what = f"{container.name} could not be put into the network {network}"
         with docker.translated(what, todo="see `docker network inspect`; it has to be attachable"):

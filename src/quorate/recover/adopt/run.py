@@ -16,7 +16,7 @@ from quorate.deploy import record
 from quorate.errors import QuorateError, RefusedError, StalePlanError
 from quorate.plan.model import Plan
 from quorate.recover.adopt import choose, containers, deploying, joining
-from quorate.recover.adopt.model import Adopted, OwnNetwork
+from quorate.recover.adopt.model import Adopted, KeptContainer, OwnNetwork
 from quorate.recover.adopt.noting import with_adopted
 from quorate.recover.carrying import Action
 from quorate.tools import clock
@@ -102,7 +102,7 @@ class _Run:
         """Stop its containers; tells since when nobody answers."""
         del facts
         _ = self.deployment.foreseen  # found out while they still answer
-        since = [containers.stop(self.site, container) for container in one.containers]
+        since = [self._stop(container) for container in one.containers]
         return {f"stopped:{one.id}": min(since).isoformat()}
 
     def start(self, one: Adopted, facts: Facts) -> Facts:
@@ -112,7 +112,7 @@ class _Run:
             DeployError: it did not; its containers run again.
         """
         for container in one.containers:  # started again by an attempt that failed
-            containers.stop(self.site, container)
+            self._stop(container)
         stopped = _moment(facts.get(f"stopped:{one.id}"))
         try:
             self.deployment.deploy(one)
@@ -129,7 +129,22 @@ class _Run:
         self.site.report.note(f"{one.id} did not become healthy: its container is started again")
         deploying.remove_service(self.site, one)
         for container in one.containers:
-            containers.start(self.site, container)
+            self._start(container)
+
+    def _stop(self, container: KeptContainer) -> datetime:
+        """Stopped, it is in networks of its engine alone: `docker start` is enough to go back.
+
+        An engine may fail to start a container that is in one of Swarm's.
+        """
+        since = containers.stop(self.site, container)
+        joining.leave(self.site, container)
+        return since
+
+    def _start(self, container: KeptContainer) -> None:
+        """Started, it finds those that are services still, and they find it."""
+        joining.leave(self.site, container)
+        containers.start(self.site, container)
+        joining.join(self.site, container)
 
     def remove_service(self, one: Adopted, facts: Facts) -> None:
         """Remove the service, and see that no task of it runs any more."""
@@ -142,7 +157,7 @@ class _Run:
         del facts
         deploying.remove_service(self.site, one)
         for container in one.containers:
-            containers.start(self.site, container)
+            self._start(container)
         since = self._silent_since.get(one.id)
         if since is not None:
             gap = clock.monotonic() - since

@@ -61,7 +61,8 @@ def test_all_that_may_be_needed_again(tmp_path: Path) -> None:
     assert {"app_rows", "spare-one", "old_v", "n", "other", "copies"} <= set(all_of_it.volumes)
     assert {"app_default", "shared"} <= set(all_of_it.networks)
     assert all_of_it.tasks == {"c9"}
-    assert (all_of_it.services, all_of_it.stacks) == ({("app", "db")}, {"app"})
+    assert all_of_it.services == {("app", "db")}
+    assert all_of_it.stacks == {"app"}
     assert all_of_it.own == "docker.io/library/quorate"
 
 
