@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quorate.recover.model import Journal, Operation, Step
     from quorate.workflows import Opened
 
-Confirm = Callable[[Operation], bool]
+Confirm = Callable[["Operation"], bool]
 
 ACTIONS: dict[str, str] = {
     "adopt": "quorate.recover.adopt.run",
