@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LABEL = "quorate.adopt"
 """Of networks that were made for an adoption: its id."""
 IN_USE_ATTEMPTS = 40
+JOIN_ATTEMPTS = 5
 POLL_SECONDS = 0.5
 NOT_FOUND = 404
 
@@ -88,9 +89,34 @@ def join(site: Site, container: KeptContainer) -> None:
     for network, names in container.joins.items():
         if network in joined or network not in there:
             continue
-        what = f"{container.name} could not be put into the network {network}"
-        with docker.translated(what, todo="see `docker network inspect`; it has to be attachable"):
+        _connect(client, container, network, names)
+
+
+def rejoin(site: Site, container: KeptContainer) -> None:
+    """`join` on the way back, where it is a comfort: what cannot be joined is told."""
+    try:
+        join(site, container)
+    except EngineError as error:
+        site.report.note(f"{error.what}: {error.cause}")
+
+
+def _connect(
+    client: DockerClient, container: KeptContainer, network: str, names: Sequence[str]
+) -> None:
+    """An engine that has just let the last task of a network go may not find it for a moment."""
+    what = f"{container.name} could not be put into the network {network}"
+    for attempt in range(JOIN_ATTEMPTS):
+        try:
             client.api.connect_container_to_network(container.id, network, aliases=list(names))
+            return
+        except docker.engine_errors() as error:
+            if attempt == JOIN_ATTEMPTS - 1:
+                raise EngineError(
+                    what,
+                    cause=docker.words(error),
+                    todo="see `docker network inspect`; it has to be attachable",
+                ) from error
+        clock.sleep(2 * POLL_SECONDS)
 
 
 def leave(site: Site, container: KeptContainer) -> None:

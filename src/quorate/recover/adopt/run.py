@@ -144,7 +144,7 @@ class _Run:
         """Started, it finds those that are services still, and they find it."""
         joining.leave(self.site, container)
         containers.start(self.site, container)
-        joining.join(self.site, container)
+        joining.rejoin(self.site, container)
 
     def remove_service(self, one: Adopted, facts: Facts) -> None:
         """Remove the service, and see that no task of it runs any more."""
