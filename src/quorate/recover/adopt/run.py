@@ -130,6 +130,7 @@ class _Run:
         deploying.remove_service(self.site, one)
         for container in one.containers:
             self._start(container)
+            joining.rejoin(self.site, container)
 
     def _stop(self, container: KeptContainer) -> datetime:
         """Stopped, it is in networks of its engine alone: `docker start` is enough to go back.
@@ -141,10 +142,9 @@ class _Run:
         return since
 
     def _start(self, container: KeptContainer) -> None:
-        """Started, it finds those that are services still, and they find it."""
+        """Started as it was; in no network of Swarm, where an engine may fail to start it."""
         joining.leave(self.site, container)
         containers.start(self.site, container)
-        joining.rejoin(self.site, container)
 
     def remove_service(self, one: Adopted, facts: Facts) -> None:
         """Remove the service, and see that no task of it runs any more."""
