@@ -6,7 +6,6 @@ Only ssh is faked: `docker stack deploy` is run here. That several servers do it
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +135,7 @@ def place(
 def swarm_socket(client: DockerClient) -> str:
     """Where the engine of the tests listens."""
     adapter: Any = client.api.get_adapter("http+docker://localhost")
-    return "unix://" + os.fspath(adapter.socket_path)
+    return f"unix://{adapter.socket_path}"
 
 
 def decided(place: Site) -> Operation:

@@ -65,11 +65,12 @@ def remove_networks(site: Site, identity: str) -> None:
 
 
 def _remove(site: Site, client: DockerClient, raw: Mapping[str, Any]) -> None:
-    """A network is in use until the last task's addresses are given back: try for a while."""
+    """Try until it is gone: it is in use until the last addresses are given back, and goes later
+    than its removal is accepted."""
+    said = "it is still listed"
     for _ in range(IN_USE_ATTEMPTS):
         try:
             client.api.remove_network(raw["Id"])
-            return
         except docker.engine_errors() as error:
             if docker.status_of(error) == NOT_FOUND:
                 return
