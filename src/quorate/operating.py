@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from quorate.deploy.lock import Settings, hold
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.observe.connect import Connections
-from quorate.recover.carrying import Action, Carrier, begin, find, title
+from quorate.recover.carrying import Action, Carrier, begin, find, title, unfinished
+from quorate.recover.model import State
 from quorate.recover.site import Site
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from quorate.deploy.lock import FleetLock
     from quorate.deploy.progress import Reporter
     from quorate.recover.journal import Store
-    from quorate.recover.model import Journal, Operation
+    from quorate.recover.model import Journal, Operation, Step
     from quorate.workflows import Opened
 
 Confirm = Callable[["Operation"], bool]
@@ -39,6 +40,7 @@ ACTIONS: dict[str, str] = {
     "undrain": MAINTENANCE,
     "rebalance": MAINTENANCE,
     "upgrade engines": MAINTENANCE,
+    "adopt": "quorate.recover.adopt.run",
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 
@@ -78,6 +80,29 @@ def resume(place: Site, identity: str = "") -> Journal:
     with _locked(place, f"{journal.operation.kind}, resumed") as lock:
         carrier = _carrier(place, journal, store, lock)
         return carrier.back(journal) if journal.back else carrier.forward(journal)
+
+
+def further(place: Site, identity: str, steps: Sequence[Step]) -> Journal:
+    """Do more of an operation that is done, as finishing it for good; these are its last steps.
+
+    Raises:
+        RefusedError: it is not done, was undone, or has come to a final step before.
+        UsageError: there is none. LockedError: somebody else is at it, or another operation is not
+        over. Otherwise as its actions do.
+    """
+    journal, store = _found(place, identity)
+    with _locked(place, f"{journal.operation.kind}, finished") as lock:
+        for other in store.all():
+            if other.open:
+                raise unfinished(other)
+        if journal.state is not State.DONE or journal.sealed():
+            raise RefusedError(
+                f"{title(journal.operation)} ({journal.id}) cannot be finished: it is "
+                f"{'finished already' if journal.sealed() else journal.state.value}"
+            )
+        journal = journal.further(*steps)
+        store.save(journal)
+        return _carrier(place, journal, store, lock).forward(journal)
 
 
 def undo(place: Site, identity: str = "") -> Journal:

@@ -37,6 +37,7 @@ from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan, snapshot_of
 from quorate.plan.solve import make_plan
+from quorate.recover.adopt.guard import refuse_beside
 from quorate.stacks.model import Rendered
 from quorate.stacks.render import render
 from quorate.tools import clock
@@ -121,7 +122,8 @@ def up(
     Then Quorate's own services: the controller of backups, receivers of write-ahead logs.
 
     Raises:
-        RefusedError: not confirmed. LockedError: somebody else is at it.
+        RefusedError: not confirmed, or a container runs for a service that would be started.
+        LockedError: somebody else is at it.
         CheckError: a value that an import left open is still open.
         StalePlanError: the plan was made from other files.
         UnreachableError, EngineError, CommandError: a server or an engine.
@@ -148,6 +150,7 @@ def up(
             outcome = "dry-run" if options.dry_run else "unchanged"
             return result_of(outcome, seen, scene.snapshot, started)
         refuse_unfilled(rendered)
+        refuse_beside(fleet, connections, scene.snapshot)
         if not confirm(seen):
             raise RefusedError("not confirmed; nothing was changed")
         report.phase("setting up the swarm")

@@ -83,12 +83,16 @@ def create_networks(
                 labels={FLEET_LABEL: fleet},
             )
     if missing:
-        _wait_for(client, missing)
+        wait_for(client, missing)
     return missing
 
 
-def _wait_for(client: DockerClient, names: tuple[str, ...]) -> None:
-    """A network is allocated by the leader a moment after it was accepted."""
+def wait_for(client: DockerClient, names: tuple[str, ...]) -> None:
+    """Wait until networks are listed: the leader allocates one a moment after it was accepted.
+
+    Raises:
+        EngineError: they do not appear.
+    """
     deadline = clock.monotonic() + APPEAR_SECONDS
     while clock.monotonic() < deadline:
         with docker.translated("the swarm's networks cannot be listed"):

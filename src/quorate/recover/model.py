@@ -130,6 +130,11 @@ class Journal(Model):
         """The journal with what stopped it."""
         return self.model_copy(update={"trouble": words})
 
+    def further(self, *steps: Step) -> Journal:
+        """The journal of an operation that was done, with more to do."""
+        operation = self.operation.model_copy(update={"steps": (*self.operation.steps, *steps)})
+        return self.model_copy(update={"operation": operation, "state": State.BEGUN})
+
     def turned(self) -> Journal:
         """The journal of the same operation, being undone from here."""
         return self.model_copy(update={"back": True, "trouble": "", "state": State.BEGUN})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 API_TIMEOUT_SECONDS = 30
+DISK_USE_SECONDS = 600
 PIECE = 1 << 20
 
 
@@ -144,6 +145,29 @@ def translated(what: str, *, todo: str | None = None) -> Iterator[None]:
         yield
     except engine_errors() as error:
         raise EngineError(what, cause=words(error), todo=todo) from error
+
+
+def disk_use(client: DockerClient) -> dict[str, Any]:
+    """Images, containers and volumes with their sizes, as `docker system df` asks for them.
+
+    An engine measures every volume for it, which on a large disk takes minutes. Raises what
+    `engine_errors` names.
+    """
+    api = client.api
+    answer = api.get(f"{api.base_url}/v{api.api_version}/system/df", timeout=DISK_USE_SECONDS)
+    if not answer.ok:
+        raise _refusal("what uses the disk", answer)
+    found = answer.json()
+    return found if isinstance(found, dict) else {}
+
+
+def set_restart_policy(client: DockerClient, container: str, name: str, retries: int = 0) -> None:
+    """Give a container another restart policy, running or not; `retries` for `on-failure`.
+
+    Raises what `engine_errors` names.
+    """
+    policy = {"Name": name, "MaximumRetryCount": retries if name == "on-failure" else 0}
+    _send(client, f"/containers/{container}/update", {}, {"RestartPolicy": policy}, None)
 
 
 def update_config_labels(client: DockerClient, identity: str, labels: Mapping[str, str]) -> None:

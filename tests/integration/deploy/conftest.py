@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 REGISTRY = Path(__file__).parents[2] / "fakes" / "registry.py"
 ADDRESS = "198.19.77.1"
 START_SECONDS = 60.0
+SHELL = "quorate-test:shell"
+PROGRAMS = ("sh", "cat", "sleep", "mkdir", "rm")
 DISK = "300M"
 """Of the engine's data root, in memory: small enough to be filled by one image."""
 
@@ -109,3 +114,22 @@ def swarm(engine: DockerClient) -> DockerClient:
     if engine.api.info()["Swarm"]["LocalNodeState"] != "active":
         engine.api.init_swarm(advertise_addr=ADDRESS, listen_addr=f"{ADDRESS}:2377")
     return engine
+
+
+@pytest.fixture(scope="session")
+def shell(engine: DockerClient) -> str:
+    """An image of this machine's own shell and a few programs."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        added: set[str] = set()
+        for name in PROGRAMS:
+            found = subprocess.run(["which", name], capture_output=True, text=True, check=True)
+            program = found.stdout.strip()
+            said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+            for path in (program, *re.findall(r"(/\S+)", said.stdout)):
+                as_named = f"bin/{name}" if path == program else path.lstrip("/")
+                if as_named not in added:
+                    added.add(as_named)
+                    archive.add(os.path.realpath(path), arcname=as_named)
+    engine.api.import_image_from_data(packed.getvalue(), repository="quorate-test", tag="shell")
+    return SHELL

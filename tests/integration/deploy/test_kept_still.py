@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +23,6 @@ from quorate.errors import CommandError, EngineError, MachineError
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
-IMAGE = "quorate-test:shell"
-PROGRAMS = ("sh", "cat", "sleep", "mkdir", "rm")
 WRITES = "trap 'exit 0' TERM; while :; do echo x >> /data/log; sleep 0.05 & wait $!; done"
 WISH = Wish(services=("shop_app",), run="r1", source="volume/shop_data", seconds=600)
 SECONDS = 120.0
@@ -45,31 +40,12 @@ with quiesce.still(client, wish):
 """
 
 
-@pytest.fixture(scope="module")
-def image(engine: DockerClient) -> str:
-    """An image of this machine's own shell and a few programs."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        added: set[str] = set()
-        for name in PROGRAMS:
-            found = subprocess.run(["which", name], capture_output=True, text=True, check=True)
-            program = found.stdout.strip()
-            said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
-            for path in (program, *re.findall(r"(/\S+)", said.stdout)):
-                as_named = f"bin/{name}" if path == program else path.lstrip("/")
-                if as_named not in added:
-                    added.add(as_named)
-                    archive.add(os.path.realpath(path), arcname=as_named)
-    engine.api.import_image_from_data(packed.getvalue(), repository="quorate-test", tag="shell")
-    return IMAGE
-
-
 @pytest.fixture
-def service(swarm: DockerClient, image: str) -> Iterator[dict[str, Any]]:
+def service(swarm: DockerClient, shell: str) -> Iterator[dict[str, Any]]:
     """`shop_app`: two replicas that write into a volume."""
     template = {
         "ContainerSpec": {
-            "Image": image,
+            "Image": shell,
             "Command": ["/bin/sh", "-c", WRITES],
             "Mounts": [{"Type": "volume", "Source": "shop_data", "Target": "/data"}],
             "StopGracePeriod": 5_000_000_000,

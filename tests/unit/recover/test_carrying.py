@@ -152,3 +152,22 @@ def test_two_steps_of_one_name_and_an_operation_that_is_not_there() -> None:
         begin(InMemory(), operation("a", "a"))
     with pytest.raises(UsageError, match="no operation is unfinished"):
         find(InMemory())
+
+
+def test_an_operation_that_is_done_can_have_a_last_step_and_then_no_way_back() -> None:
+    operation = Operation(
+        kind="adopt", subject="x", fleet="test", steps=(Step(id="a", says="a", back="not a"),)
+    )
+    store, world = InMemory(), World()
+    last = Step(id="finish", says="for good", final=True)
+    actions = world.actions(operation.model_copy(update={"steps": (*operation.steps, last)}))
+    carrier = Carrier(store=store, actions=actions, report=Silent())
+    done = carrier.forward(begin(store, operation))
+    further = done.further(last)
+    assert (done.open, further.open, further.next_forward()) == (False, True, last)
+    store.save(further)
+    finished = carrier.forward(further)
+    assert (finished.state, world.done) == (State.DONE, {"a", "finish"})
+    assert finished.sealed() == last
+    with pytest.raises(RefusedError):
+        carrier.back(finished)

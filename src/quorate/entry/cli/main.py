@@ -37,6 +37,8 @@ COMMAND_MODULES = (
     "quorate.entry.cli.server_commands",
     "quorate.entry.cli.recover_commands",
     "quorate.entry.cli.maintenance_commands",
+    "quorate.entry.cli.adopt_commands",
+    "quorate.entry.cli.clean_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

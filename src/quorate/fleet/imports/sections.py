@@ -19,8 +19,10 @@ from quorate.fleet.imports.inventory import (
     texts,
 )
 from quorate.fleet.imports.scrub import Scrubber
+from quorate.fleet.imports.text import Said
 
 PREDEFINED = ("bridge", "host", "none", "ingress", "docker_gwbridge")
+LOCAL_WHY = "its server has a network {} of its own, which tasks would join instead"
 _NOT_KEY = re.compile(r"[^A-Za-z0-9._-]+")
 _VERSION = re.compile(r"[-_.]v?\d+$")
 _SOURCE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -64,12 +66,19 @@ class Sections:
         own = self.origin and self.origin in (
             labels.get(STACK_NAMESPACE), labels.get(COMPOSE_PROJECT)
         )  # fmt: skip
+        local = text(raw, "Scope") == "local"
         if not own:
             key = _key(name)
-            self.networks[key] = {"external": True, **({} if key == name else {"name": name})}
+            outside: Any = name
+            if local:
+                outside = Said(f"{name}-services", LOCAL_WHY.format(name))
+            named = {"name": outside} if local or key != name else {}
+            self.networks[key] = {"external": True, **named}
             return key
         key = labels.get(COMPOSE_NETWORK) or name.removeprefix(f"{self.origin}_")
         definition = self._network_definition(raw)
+        if local and name == f"{self.stack}_{key}":
+            definition["name"] = Said(f"{self.stack}-{key}-services", LOCAL_WHY.format(name))
         if key == "default" and not definition:
             return key
         self.networks.setdefault(key, definition)
