@@ -21,7 +21,7 @@ from quorate.backup.filetree import manifest_of
 from quorate.backup.place import Repository
 from quorate.recover.runbook.page import text
 from quorate.recover.runbook.sources import INSIDE
-from quorate.tools import pg
+from quorate.tools import mariadb, pg
 from tests.integration.backup import ground, servers, working
 from tests.unit.fleet.helpers import fleet_of
 
@@ -42,8 +42,10 @@ COMPOSE = """\
 services:
   db: {image: "postgres:15", volumes: ["d:/var/lib/postgresql/data"],
        x-quorate: {state: postgres, pin: one}}
+  sql: {image: "mariadb:11", volumes: ["s:/var/lib/mysql"],
+        x-quorate: {state: mariadb, pin: one}}
   wiki: {image: x, volumes: ["w:/w"], x-quorate: {state: volume, pin: one}}
-volumes: {d: , w: {name: wiki}}
+volumes: {d: , s: , w: {name: wiki}}
 """
 DOCKER = """\
 #!/bin/bash
@@ -149,6 +151,30 @@ def test_a_postgres_comes_back_by_the_printed_commands(
             assert pg.query(empty, "shop", roles, programs) == [2]
     restored = list((tmp_path / "recovery/restored/db").iterdir())
     assert restored and not Path(INSIDE).exists()
+
+
+def test_a_mariadb_comes_back_by_the_printed_commands(
+    tmp_path: Path, near: Repository, page: str, environment: dict[str, str]
+) -> None:
+    with servers.place() as place, servers.maria(place) as source:
+        working.done(source.job("backup", near, source="sql"), tmp_path / "s1")
+        working.done(source.job("prove", near, source="sql"), place / "s2")
+        programs = mariadb.installed()
+        with scratch.mariadb(place) as empty:
+            root = (
+                "CREATE USER root@localhost IDENTIFIED BY 'a''b';"
+                "GRANT ALL PRIVILEGES ON *.* TO root@localhost WITH GRANT OPTION;"
+            )
+            mariadb.lines(empty, root, programs)
+            (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={empty.host}\n")
+            environment |= {"HOME": str(tmp_path), "MARIADB_ROOT_PASSWORD": "a'b"}
+            done = typed(*opened(page), *blocks(page, "sql (mariadb)"), **environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+            script = "SELECT MD5(GROUP_CONCAT(b ORDER BY a)), COUNT(*) FROM shop.t;"
+            own = mariadb.Server(host=source.reach.host, user=scratch.ADMIN)
+            assert mariadb.lines(empty, script, programs) == mariadb.lines(own, script, programs)
+            users = "SELECT COUNT(*) FROM mysql.user WHERE user = 'keeper';"
+            assert mariadb.lines(empty, users, programs) == ["1"]
 
 
 def rows(script: str, source: servers.Source, programs: pg.Programs) -> object:

@@ -133,9 +133,12 @@ def _postgres(place: str, one: Planned, running: Running) -> Iterator[str]:
 
 def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield from _into(place, running)
-    for file in ("dump.sql", "users.sql"):
-        yield f"docker exec \"$C\" sh -c '{_root()} mariadb -u root < {INSIDE}/{file}'"
-    yield f'docker exec "$C" sh -c \'{_root()} mariadb -u root -e "FLUSH PRIVILEGES"\''
+    root = f"{_root()} mariadb -u root"
+    # Accounts that the new server has already are said to be there; the others are made.
+    for options, file in (("--max-allowed-packet=1G", "dump.sql"), ("--force", "users.sql")):
+        into = f"{options} < {INSIDE}/{file}"
+        yield f"docker exec \"$C\" sh -c '{root} {into}'"
+    yield f'docker exec "$C" sh -c \'{root} -e "FLUSH PRIVILEGES"\''
     yield f'docker exec "$C" rm -rf {INSIDE}'
 
 
