@@ -95,7 +95,11 @@ def unproven(opened: Opened, scene: Scene, services: Collection[str]) -> dict[st
     if not fleet.backup.repositories:
         return dict.fromkeys(services, "the fleet file names no repository for backups")
     status = assessing.asked_of_the_swarm(opened, Silent())
-    proofs = {one.id: one.proven for one in status.sources}
+    # One repository with a proven copy is enough: it is what the data would come back from.
+    proofs = {
+        one.id: PROVEN if PROVEN in [copy.proof for copy in one.copies] else one.proven
+        for one in status.sources
+    }
     sets = data_sets(fleet, where_now(fleet, scene.snapshot))
     found = {}
     for name in services:
