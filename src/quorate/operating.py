@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from quorate.deploy.lock import Settings, hold
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.observe.connect import Connections
-from quorate.recover.carrying import Action, Carrier, begin, find, title
+from quorate.recover.carrying import Action, Carrier, begin, find, title, unfinished
+from quorate.recover.model import State
 from quorate.recover.site import Site
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from quorate.deploy.lock import FleetLock
     from quorate.deploy.progress import Reporter
     from quorate.recover.journal import Store
-    from quorate.recover.model import Journal, Operation
+    from quorate.recover.model import Journal, Operation, Step
     from quorate.workflows import Opened
 
 Confirm = Callable[[Operation], bool]
 
-ACTIONS: dict[str, str] = {}
+ACTIONS: dict[str, str] = {
+    "move": "quorate.recover.moving.doing",
+}
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 
 WITHOUT_SWARM = frozenset({"recover quorum", "recover fleet"})
@@ -75,6 +78,30 @@ def undo(place: Site, identity: str = "") -> Journal:
     journal, store = _found(place, identity)
     with _locked(place, f"{journal.operation.kind}, undone") as lock:
         return _carrier(place, journal, store, lock).back(journal)
+
+
+def extend(place: Site, identity: str, step: Step) -> Journal:
+    """Do one more step of an operation that is done (one that seals it, say).
+
+    Raises:
+        UsageError: there is none, or it is not done. LockedError: somebody else is at it, or
+        another operation of this fleet is not over. Otherwise as its action does.
+    """
+    journal, store = _found(place, identity)
+    if journal.operation.steps[-1].id == step.id and journal.open:
+        return resume(place, identity)
+    if journal.state is not State.DONE:
+        raise UsageError(
+            f"{title(journal.operation)} is not done",
+            todo="see `quorate operations show`, and resume or undo it first",
+        )
+    for other in store.all():
+        if other.open:
+            raise unfinished(other)
+    with _locked(place, f"{journal.operation.kind}, {step.id}") as lock:
+        longer = journal.extended(step)
+        store.save(longer)
+        return _carrier(place, longer, store, lock).forward(longer)
 
 
 def journals(place: Site) -> tuple[Journal, ...]:

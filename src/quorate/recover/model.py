@@ -133,3 +133,9 @@ class Journal(Model):
     def turned(self) -> Journal:
         """The journal of the same operation, being undone from here."""
         return self.model_copy(update={"back": True, "trouble": ""})
+
+    def extended(self, step: Step) -> Journal:
+        """The journal of a done operation with one more step to do."""
+        steps = (*self.operation.steps, step)
+        longer = self.operation.model_copy(update={"steps": steps})
+        return self.model_copy(update={"operation": longer, "state": State.BEGUN})

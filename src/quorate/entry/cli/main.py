@@ -32,6 +32,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.backup_commands",
     "quorate.entry.cli.serve_commands",
     "quorate.entry.cli.operations_commands",
+    "quorate.entry.cli.move_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )
