@@ -135,7 +135,7 @@ class Moving:
             left = [one for one in self.move.moved if not self._placed((one,))]
             if not left:
                 return
-            if not self._held(left):
+            if not self._ready(left):
                 self._again(left)
             for one in left:
                 self._change(one, partial(self._switched, one))
@@ -231,7 +231,15 @@ class Moving:
         if not self._held(self.move.moved):
             self._stop(self.move.moved)
         quiesce.wait_until_still(self.place.client(), self.move.services, STOP_SECONDS)
-        return copying.at_rest(self.movers, self.place.report)
+        told = copying.at_rest(self.movers, self.place.report)
+        for one in self.move.moved:
+            self._change(one, lambda raw: spec.verified(raw["Spec"], self.move.run))
+        if not self._ready(self.move.moved):
+            raise MachineError(
+                "somebody started a service that is being moved, while its data were compared",
+                todo="see who deploys or scales it; then `quorate operations resume`",
+            )
+        return told
 
     def _switched(self, one: Moved, raw: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._is_placed(one, raw["Spec"]):
@@ -247,6 +255,14 @@ class Moving:
 
     def _is_placed(self, one: Moved, found: Mapping[str, Any]) -> bool:
         return one.constraint in spec.constraints(found)
+
+    def _ready(self, moved: Sequence[Moved]) -> bool:
+        """Whether nobody has started any of them since their data were compared."""
+        client = self.place.client()
+        return all(
+            spec.ready(quiesce.service(client, one.swarm_name)["Spec"], self.move.run)
+            for one in moved
+        )
 
     def _held(self, moved: Sequence[Moved]) -> bool:
         client = self.place.client()

@@ -23,6 +23,9 @@ LABEL_PAIR = "quorate.mover.pair"
 LABEL_FLEET = "quorate.mover.fleet"
 DATA = "/data"
 SECRET_FILE = "mover-password"
+VERIFIED = f"{quiesce.PREFIX}verified"
+"""On a service that is kept still: what it has written was copied and compared. Goes with the
+record, so that whoever stops it once more has to copy once more."""
 SERVE, WAIT = "serve", "wait"
 NANO = 1_000_000_000
 
@@ -99,12 +102,24 @@ def stopped(spec: Mapping[str, Any], *, run: str, source: str, now: datetime, do
     return quiesce.stopped(spec, record)
 
 
-def switched(spec: Mapping[str, Any], constraint: str, run: str) -> Spec | None:
-    """The spec that starts a service at its new home, in one update; None: it is no longer still.
-
-    Whoever started it meanwhile may have written at the old place: what was verified is no more.
-    """
+def verified(spec: Mapping[str, Any], run: str) -> Spec | None:
+    """The spec that says that its data were compared; None: it is no longer kept still."""
     if not quiesce.held(spec, run):
+        return None
+    return {**spec, "Labels": {**quiesce.labels_of(spec), VERIFIED: "yes"}}
+
+
+def ready(spec: Mapping[str, Any], run: str) -> bool:
+    """Whether a service is kept still by this run, and was ever since its data were compared."""
+    return quiesce.held(spec, run) and VERIFIED in quiesce.labels_of(spec)
+
+
+def switched(spec: Mapping[str, Any], constraint: str, run: str) -> Spec | None:
+    """The spec that starts a service at its new home, in one update; None: it is not `ready`.
+
+    Whoever started it meanwhile may have written at the old place: what was compared is no more.
+    """
+    if not ready(spec, run):
         return None
     return quiesce.resumed(placed(spec, constraint))
 
