@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quorate.errors import QuorateError, RefusedError, UsageError
-from quorate.fleet.model import Engine, Fleet, Mode, Service, State
+from quorate.fleet.model import Engine, Fleet, Mode, Service
 from quorate.fleet.observed import ObservedService, Snapshot
 from quorate.fleet.quantities import show_size
 from quorate.observe.whereabouts import where_now
@@ -15,7 +15,7 @@ from quorate.plan import rules
 from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.words import listed
 from quorate.recover.model import Operation, Step
-from quorate.recover.moving.model import FILES, KIND, REPLICA, Carried, Move, Moved, Pair
+from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair
 from quorate.recover.moving.spec import constraints
 from quorate.stacks.pools import constraint_for
 
@@ -47,7 +47,8 @@ class Seen:
     volumes on each server. `sizes`: bytes by server and volume, where they were measured. `rate`:
     bytes per second between the servers; `measured`: it was seen, not assumed. `after`: the homes
     that the planner gives once it knows of the move; empty: it was not asked. `over`: volumes that
-    may be overwritten. `method`: how Postgres goes over.
+    may be overwritten. `run`: the key under which services are kept still. `patience`: seconds by
+    swarm name.
     """
 
     snapshot: Snapshot
@@ -60,7 +61,6 @@ class Seen:
     over: tuple[str, ...] = ()
     run: str = ""
     patience: Mapping[str, float] = field(default_factory=dict)
-    method: str = FILES
 
 
 def homes_after(
@@ -301,16 +301,12 @@ def _put_together(
     }
     known = [size for size in sizes.values() if size is not None]
     size = sum(known) if len(known) == len(sizes) else None
-    times = _times(size, seen.rate, moved)
-    method = seen.method
-    if method == REPLICA and not (len(moved) == 1 and services[0].state is State.POSTGRES):
-        method = FILES
+    times = _times(size, seen.rate)
     move = Move(
         run=seen.run,
         moved=tuple(moved),
         pairs=pairs,
         down=DOWN_LEAST + DOWN_FACTOR * (times.final or 60.0),
-        method=method,
         over=seen.over,
         homes={one.service: tuple(seen.homes.get(one.service, (one.source,))) for one in moved},
     )
@@ -340,8 +336,7 @@ class _Times:
     down: float | None
 
 
-def _times(size: int | None, rate: float, moved: Sequence[Moved]) -> _Times:
-    del moved
+def _times(size: int | None, rate: float) -> _Times:
     if size is None:
         return _Times(copy=None, final=None, down=None)
     copy = size / rate + size / HASH_RATE
@@ -352,17 +347,8 @@ def _times(size: int | None, rate: float, moved: Sequence[Moved]) -> _Times:
 def _steps(move: Move, names: str, times: _Times) -> tuple[Step, ...]:
     targets = listed(sorted({one.target for one in move.moved}))
     sources = listed(sorted({one.source for one in move.moved}))
-    replica = move.method == REPLICA
-    copy = (
-        f"make a streaming replica of {names} on {targets} while it runs"
-        if replica
-        else f"copy the data to {targets} while {names} runs, again until little changes"
-    )
-    sync = (
-        "see that the replica has everything, to the last byte of the log"
-        if replica
-        else "copy what has changed since, and compare every file"
-    )
+    copy = f"copy the data to {targets} while {names} runs, again until little changes"
+    sync = "copy what has changed since, and compare every file"
     return (
         Step(id="image", says=f"fetch the images of {names} on {targets}", seconds=5.0),
         Step(

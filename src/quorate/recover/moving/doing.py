@@ -171,12 +171,10 @@ class Moving:
             for one in self.move.moved
         ]
         self._wait_healthy(expected)
-        told = {"healthy": self._now().isoformat()}
+        told: Facts = {"healthy": self._now().isoformat()}
         if facts.get("stopped"):
-            down = datetime.fromisoformat(told["healthy"]) - datetime.fromisoformat(
-                str(facts["stopped"])
-            )
-            told["down"] = round(down.total_seconds(), 1)
+            since = datetime.fromisoformat(str(facts["stopped"]))
+            told["down"] = round((self._now() - since).total_seconds(), 1)
             self.place.report.note(f"down for {told['down']} s")
         others = {name for one in self.move.moved for name in one.dependents}
         present = {service.name for service in self.place.snapshot().services}

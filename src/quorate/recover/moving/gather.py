@@ -17,7 +17,7 @@ from quorate.plan.whatif.scope import DISK_RATES, LINK, LINK_USABLE
 from quorate.recover.model import Operation
 from quorate.recover.moving import choose
 from quorate.recover.moving.choose import Seen, Wish
-from quorate.recover.moving.model import FILES, Move, Pair
+from quorate.recover.moving.model import Move, Pair
 from quorate.recover.moving.movers import Movers
 from quorate.recover.moving.spec import WAIT
 from quorate.tools import clock
@@ -35,7 +35,6 @@ class Options:
 
     over: tuple[str, ...] = ()
     measure: bool = False
-    method: str = FILES
 
 
 def wishes(place: Site, names: Sequence[str], target: str) -> tuple[Wish, ...]:
@@ -104,7 +103,6 @@ def chosen(place: Site, asked: Sequence[Wish], options: Options) -> Operation:
             patience={
                 service.swarm_name: patience(service.raw) for service in fleet.swarm_services()
             },
-            method=options.method,
         ),
     )
 

@@ -10,8 +10,6 @@ from quorate.fleet.model import Model
 from quorate.recover.model import Facts
 
 KIND = "move"
-FILES, REPLICA = "files", "replica"
-"""How data go over: copied again and again, or followed by a streaming replica of Postgres."""
 
 
 class Carried(Model):
@@ -25,9 +23,8 @@ class Moved(Model):
     """A service that moves. `volumes` are those that it alone brings along.
 
     `constraint`: what is to hold it at its new home; `former`: its own constraints before, as
-    they stand in its spec. `rows`: by a replica: the number of its data volume. `image` as
-    deployed. `dependents`: swarm names of those that need it. `patience`: seconds until it has
-    to be healthy.
+    they stand in its spec. `image` as deployed. `dependents`: swarm names of those that need it.
+    `patience`: seconds until it has to be healthy.
     """
 
     service: str
@@ -62,7 +59,6 @@ class Move(Model):
     moved: tuple[Moved, ...]
     pairs: tuple[Pair, ...]
     down: float
-    method: str = FILES
     over: tuple[str, ...] = ()
     homes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
