@@ -14,6 +14,7 @@ from quorate.observe.locate import find_service
 from quorate.observe.whereabouts import where_now
 from quorate.plan.solve import make_plan
 from quorate.plan.whatif.scope import DISK_RATES, LINK, LINK_USABLE
+from quorate.recover.carrying import unfinished
 from quorate.recover.model import Operation
 from quorate.recover.moving import choose
 from quorate.recover.moving.choose import Seen, Wish
@@ -53,11 +54,15 @@ def chosen(place: Site, asked: Sequence[Wish], options: Options) -> Operation:
     """The move, chosen from what is seen now.
 
     Raises:
+        LockedError: another operation is not over.
         UsageError, RefusedError, QuorateError: as `choose.operation`.
         UnreachableError, EngineError: no manager answers.
     """
     fleet, report = place.fleet, place.report
     report.phase("looking at the swarm")
+    for journal in place.in_swarm().all():
+        if journal.open:
+            raise unfinished(journal)
     snapshot = place.snapshot()
     client = place.client()
     last = record.last_applied(client, fleet=fleet.name)
