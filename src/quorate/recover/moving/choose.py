@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from quorate.backup.jobs.ways import Way, into_database
+from quorate.backup.jobs.whereabouts import Scene
+from quorate.backup.model import Kind, Source
 from quorate.errors import QuorateError, RefusedError, UsageError
-from quorate.fleet.model import Engine, Fleet, Mode, Service
+from quorate.fleet.model import Engine, Fleet, Mode, Service, State
 from quorate.fleet.observed import ObservedService, Snapshot
 from quorate.fleet.quantities import show_size
 from quorate.observe.whereabouts import where_now
@@ -15,7 +18,7 @@ from quorate.plan import rules
 from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.words import listed
 from quorate.recover.model import Operation, Step
-from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair
+from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
 from quorate.recover.moving.spec import constraints
 from quorate.stacks.pools import constraint_for
 
@@ -119,6 +122,39 @@ def carried(service: Service, live: ObservedService) -> tuple[Carried, ...]:
         for mount in mounts
         if mount.get("Source") and _goes_along(mount, kinds.get(str(mount.get("Target")), ""))
     )
+
+
+def into_primary(fleet: Fleet, snapshot: Snapshot, service: Service) -> Way:
+    """The way into a Postgres for a replica, from another server.
+
+    Raises:
+        QuorateError: there is none, with why.
+    """
+    scene = Scene(fleet=fleet, snapshot=snapshot, volumes={})
+    source = Source(id=service.id, kind=Kind.POSTGRES, service=service.id)
+    way = into_database(scene, source, service, "")
+    if way.opened.mounts:
+        raise QuorateError(
+            f"the password of {service.id} is in a file of its server",
+            todo="give it as a secret, to have it move as a streaming replica",
+        )
+    return way
+
+
+def _replica(
+    fleet: Fleet, services: Sequence[Service], pairs: Sequence[Pair], seen: Seen
+) -> tuple[Replica | None, str]:
+    """How a Postgres goes over as a replica; or why it does not, empty where there is none."""
+    if not any(service.state is State.POSTGRES for service in services):
+        return None, ""
+    if len(services) > 1 or len(pairs[0].volumes) > 1:
+        return None, "it does not move alone, with one volume"
+    try:
+        way = into_primary(fleet, seen.snapshot, services[0])
+    except QuorateError as error:
+        return None, f"{error.what}: {error.cause}" if error.cause else error.what
+    reach = way.opened.reach.model_dump(mode="json")
+    return Replica(network=way.network, reach=reach), ""
 
 
 def _goes_along(mount: Mapping[str, Any], kind: str) -> bool:
@@ -302,7 +338,9 @@ def _put_together(
     known = [size for size in sizes.values() if size is not None]
     size = sum(known) if len(known) == len(sizes) else None
     times = _times(size, seen.rate)
+    replica, why_not = _replica(fleet, services, pairs, seen)
     move = Move(
+        replica=replica,
         run=seen.run,
         moved=tuple(moved),
         pairs=pairs,
@@ -316,7 +354,10 @@ def _put_together(
         subject=moved[0].service if len(moved) == 1 else names,
         fleet=fleet.name,
         steps=_steps(move, names, times),
-        warnings=tuple(_warnings(services, moved, size, seen)),
+        warnings=(
+            *_warnings(services, moved, size, seen),
+            *([f"Postgres goes over file by file: {why_not}"] if why_not else []),
+        ),
         facts={
             "move": move.model_dump(mode="json"),
             "sizes": {f"{server}:{name}": size for (server, name), size in sizes.items()},
@@ -349,6 +390,9 @@ def _steps(move: Move, names: str, times: _Times) -> tuple[Step, ...]:
     sources = listed(sorted({one.source for one in move.moved}))
     copy = f"copy the data to {targets} while {names} runs, again until little changes"
     sync = "copy what has changed since, and compare every file"
+    if move.replica is not None:
+        copy = f"make a streaming replica of {names} on {targets} (else copy it file by file)"
+        sync = "see that the replica has everything that was written, and shut it down"
     return (
         Step(id="image", says=f"fetch the images of {names} on {targets}", seconds=5.0),
         Step(

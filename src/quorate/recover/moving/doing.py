@@ -22,7 +22,7 @@ from quorate.deploy.settle import Expectation, Outcome, judge
 from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
 from quorate.recover.carrying import Action
 from quorate.recover.model import Facts, Journal
-from quorate.recover.moving import copying, spec
+from quorate.recover.moving import copying, replica, spec
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Move, Moved, of_facts
 from quorate.recover.moving.movers import Movers
@@ -43,7 +43,7 @@ def actions(place: Site, journal: Journal) -> Mapping[str, Action]:
     return {
         "image": Action(do=work.images),
         "movers": Action(do=work.start_movers, undo=work.remove_movers),
-        "copy": Action(do=work.copy),
+        "copy": Action(do=work.copy, undo=work.leave),
         "stop": Action(do=work.stop, undo=work.run_again),
         "sync": Action(do=work.sync),
         "home": Action(do=work.record_new, undo=work.record_old),
@@ -83,9 +83,19 @@ class Moving:
         self.movers.remove()
 
     def copy(self, facts: Facts) -> Facts:
-        """Copy while the services run."""
+        """Copy while the services run; a Postgres as a replica, where it can."""
         del facts
-        return copying.while_running(self.movers, self.place.report)
+        if self.move.replica is not None:
+            try:
+                return replica.while_running(self.movers, self.place.report)
+            except QuorateError as error:
+                self._by_files(error)
+        return {**copying.while_running(self.movers, self.place.report), "followed": None}
+
+    def leave(self, facts: Facts) -> None:
+        """Nobody is admitted at the primary any more; what was copied stays."""
+        if self.move.replica is not None and not facts.get("followed"):
+            replica.dismiss(self.movers)
 
     def stop(self, facts: Facts) -> Facts:
         """Scale the services to 0, with the record of who did, and wait for their ends."""
@@ -104,11 +114,10 @@ class Moving:
         Raises:
             MachineError: the copies differ; the services run again where they were.
         """
-        del facts
         if self._placed(self.move.moved):
             return {}  # an `up` after a kill went on by the record, which is only of verified data
         try:
-            return self._synced()
+            return self._synced(facts.get("followed"))
         except QuorateError as error:
             self.place.report.note(f"{error.what}: the services run again where they were")
             quiesce.end(self.place.client(), self.move.run)
@@ -225,11 +234,11 @@ class Moving:
         self.place.report.note("somebody started them again meanwhile: copying once more")
         self._synced()
 
-    def _synced(self) -> Facts:
+    def _synced(self, followed: dict[str, Any] | None = None) -> Facts:
         if not self._held(self.move.moved):
             self._stop(self.move.moved)
         quiesce.wait_until_still(self.place.client(), self.move.services, STOP_SECONDS)
-        told = copying.at_rest(self.movers, self.place.report)
+        told = self._compared(followed)
         for one in self.move.moved:
             self._change(one, lambda raw: spec.verified(raw["Spec"], self.move.run))
         if not self._ready(self.move.moved):
@@ -238,6 +247,20 @@ class Moving:
                 todo="see who deploys or scales it; then `quorate operations resume`",
             )
         return told
+
+    def _compared(self, followed: dict[str, Any] | None) -> Facts:
+        """What was copied is what there is: by the replica's place in the log, else by files."""
+        if followed:
+            try:
+                return replica.at_rest(self.movers, self.place.report, followed)
+            except QuorateError as error:
+                self._by_files(error)
+                replica.give_up(self.movers, followed)
+        return copying.at_rest(self.movers, self.place.report)
+
+    def _by_files(self, error: QuorateError) -> None:
+        why = f"{error.what} ({error.cause})" if error.cause else error.what
+        self.place.report.note(f"no replica, file by file instead: {why}")
 
     def _switched(self, one: Moved, raw: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._is_placed(one, raw["Spec"]):

@@ -47,12 +47,20 @@ class Pair(Model):
     volumes: tuple[Carried, ...] = ()
 
 
+class Replica(Model):
+    """How a replica reaches its primary: its network, and its address in it without a password."""
+
+    network: str
+    reach: dict[str, Any]
+
+
 class Move(Model):
     """All of a move, in the facts of its journal under `move`.
 
     `run` is the key under which services are kept still. `down`: seconds they may be down until
     whoever keeps them still counts as dead. `over`: volumes that may be overwritten on their
-    target. `homes`: where those that move were at home before.
+    target. `homes`: where those that move were at home before. `replica`: the one service that
+    moves is a Postgres, and goes over as a streaming replica where it can.
     """
 
     run: str
@@ -61,6 +69,7 @@ class Move(Model):
     down: float
     over: tuple[str, ...] = ()
     homes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    replica: Replica | None = None
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -18,11 +18,13 @@ from quorate.backup.jobs.door import CONFLICT, Door
 from quorate.backup.jobs.names import secret_name
 from quorate.backup.jobs.needs import Secret
 from quorate.backup.jobs.stores import Image, ensure_network
+from quorate.backup.services.form import file_of
 from quorate.deploy.images import Resolved, look_up
 from quorate.deploy.registries import auth_for, credentials
 from quorate.errors import EngineError, MachineError, QuorateError
 from quorate.image.recipe import image_name
 from quorate.recover.moving.answering import read
+from quorate.recover.moving.choose import into_primary
 from quorate.recover.moving.model import Move, Pair
 from quorate.recover.moving.spec import LABEL, SECRET_FILE, SERVE, WAIT, mover_name, mover_spec
 from quorate.tools import clock, docker
@@ -64,22 +66,25 @@ class Movers:
             fleet=fleet.name,
             encrypt=fleet.swarm.encrypt_networks and able,
         )
-        wanted = Secret(file=SECRET_FILE, name=secret_name(PLAIN_SECRET))
+        own = Secret(file=SECRET_FILE, name=secret_name(PLAIN_SECRET))
+        way = self._way()
         deployed = door.ask(
-            "the password of a move cannot be put into the swarm",
-            lambda client: secrets.ensure(client, fleet, [wanted]),
+            "the passwords of a move cannot be put into the swarm",
+            lambda client: secrets.ensure(client, fleet, [own, *way]),
         )
-        name = deployed.named[wanted.name]
         image = door.ask("the image cannot be looked up", self._image)
         for pair in self.move.pairs:
             for side in (SERVE, WAIT):
+                following = side == WAIT and self.move.replica is not None
+                needed = [own, *way] if following else [own]
                 made = mover_spec(
                     self.move.run,
                     pair,
                     side,
                     fleet=fleet.name,
                     image=image.deployed,
-                    secret=(name, deployed.ids[name]),
+                    secrets=[file_of(one, deployed.named, deployed.ids) for one in needed],
+                    networks=[self.move.replica.network] if following and self.move.replica else [],
                 )
                 _create(door, made, image)
         for pair in self.move.pairs:
@@ -120,6 +125,13 @@ class Movers:
                 lines = [json.loads(line) for line in file.read_text().splitlines()]
             out[side] = dict(line.rstrip("\n").split("\t", 1) for line in lines)
         return out
+
+    def _way(self) -> tuple[Secret, ...]:
+        """The passwords with which a replica gets into its primary; they are kept nowhere."""
+        if self.move.replica is None:
+            return ()
+        service = self.place.fleet.service(self.move.moved[0].service)
+        return into_primary(self.place.fleet, self.place.snapshot(), service).opened.secrets
 
     def _image(self, client: DockerClient) -> Image:
         name, known = image_name(self.place.fleet.backup), credentials(self.place.fleet)

@@ -6,7 +6,7 @@ Specs are the engine's own; they go back as they came but for what is changed he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,16 +43,17 @@ def mover_spec(
     *,
     fleet: str,
     image: str,
-    secret: tuple[str, str],
+    secrets: Sequence[Spec],
+    networks: Sequence[str] = (),
 ) -> Spec:
     """The service beside the data (`serve`), or where they go (`wait`).
 
     Args:
         image: Quorate's own, as deployed.
-        secret: name and id of the password's.
+        secrets: the password's, and what a replica needs, in the engine's form.
+        networks: beside that of backup work.
     """
     serving = side == SERVE
-    name, identity = secret
     container = {
         "Image": image,
         "Command": ["quorate", "mover", side],
@@ -62,13 +63,7 @@ def mover_spec(
             _mount(one.mount, f"{DATA}/{number}", read_only=serving)
             for number, one in enumerate(pair.volumes)
         ],
-        "Secrets": [
-            {
-                "SecretID": identity,
-                "SecretName": name,
-                "File": {"Name": SECRET_FILE, "UID": "0", "GID": "0", "Mode": 0o400},
-            }
-        ],
+        "Secrets": list(secrets),
         "Labels": {LABEL: side},
     }
     server = pair.source if serving else pair.target
@@ -79,7 +74,7 @@ def mover_spec(
             "ContainerSpec": container,
             "Placement": {"Constraints": [f"node.hostname=={server}"]},
             "RestartPolicy": {"Condition": "any", "Delay": NANO},
-            "Networks": [{"Target": NETWORK}],
+            "Networks": [{"Target": name} for name in (NETWORK, *networks)],
         },
         "Mode": {"Replicated": {"Replicas": 1}},
         "EndpointSpec": {"Mode": "dnsrr"},
