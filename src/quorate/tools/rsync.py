@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quorate.errors import MachineError
-from quorate.tools import command
+from quorate.tools import clock, command
 
 PORT = 873
 VANISHED = 24
@@ -23,6 +23,9 @@ REASONS = {
     23: "some files could not be read or written",
     30: "the connection stood still",
 }
+UNREACHED = 10
+CONNECT_TRIES, CONNECT_WAIT = 10, 1.0
+"""A name may take some seconds until it is known in a network of the swarm."""
 QUIET_SECONDS = 120
 """With nothing coming for this long, a connection counts as broken."""
 CONFIG = """\
@@ -94,7 +97,11 @@ def mirror(
         *(["--checksum"] if checksum else []),
         *("--", address, f"{into}/"),
     ]
-    done = command.run(argv, timeout=timeout, check=False)
+    for _ in range(CONNECT_TRIES):
+        done = command.run(argv, timeout=timeout, check=False)
+        if done.code != UNREACHED:
+            break
+        clock.sleep(CONNECT_WAIT)
     if done.code not in (0, VANISHED):
         raise _failed(done, into)
     return stats(done.stdout, done.seconds)

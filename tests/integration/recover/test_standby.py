@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ import pytest
 
 from quorate.backup import scratch
 from quorate.errors import CommandError
-from quorate.recover.moving import standby
+from quorate.recover.moving import mover, standby
+from quorate.recover.moving.mover import Places
+from quorate.recover.moving.replica import different
 from quorate.recover.moving.standby import SAME, Standby
 from quorate.tools import command, pg
 from tests import real_databases
@@ -195,3 +198,29 @@ def test_a_primary_that_lets_nobody_replicate_is_left_as_it_was(
         SETTINGS["wal_level"], SETTINGS["max_wal_senders"] = kept, senders
     assert (source.data / "pg_hba.conf").read_text() == before
     shutil.rmtree(replica.data, ignore_errors=True)
+
+
+def test_by_the_words_that_the_two_containers_are_told(source: Primary, place: Path) -> None:
+    sides = []
+    for name in ("serving", "waiting"):
+        (place / name).mkdir()
+        sides.append(Places(data=place / name, state=place / f"{name}-state"))
+    serving, waiting = sides
+    (serving.data / "0").symlink_to(source.data)
+    (waiting.data / "0").mkdir()
+
+    def tell(side: Places, verb: str, **told: Any) -> dict[str, Any]:
+        return mover.answer(side, verb, json.dumps(told))
+
+    with running(source.where, source.data, source.port):
+        found = tell(waiting, "look-primary", **source.told)
+        cluster = tell(serving, "cluster", below="")
+        assert cluster["alone"] and found["data"] == str(source.data)
+        way = {**source.told, "below": "", "chain": cluster["chain"]}
+        tell(waiting, "follow", **way, found=found)
+        source.ask("INSERT INTO t VALUES (1)")
+        tell(waiting, "dismiss", **source.told)
+    was, now = tell(serving, "control", below=""), tell(waiting, "rest", **way)
+    assert different(was, now) == []
+    tell(waiting, "unfollow", **way)
+    assert not (waiting.state / "standby" / standby.DONE).exists()

@@ -90,6 +90,7 @@ def prepared(places: Places, *, chroot: bool = True) -> Path:
         port=places.port,
         chroot=chroot,
     )
+    places.data.mkdir(parents=True, exist_ok=True)
     probe = places.data / PROBE
     with probe.open("wb") as file:
         file.truncate(PROBE_BYTES)
