@@ -29,7 +29,7 @@ OUTAGE_SECONDS = 8.0
 MOVE_SECONDS = 240.0
 WRITER = """\
 i=0; while [ ! -e /tmp/enough ]; do i=$((i+1));
-PGCONNECT_TIMEOUT=2 timeout 5 psql -h db -U postgres -qAtc "insert into acks values ($i)" \
+PGCONNECT_TIMEOUT=2 timeout 1.5 psql -h db -U postgres -qAtc "insert into acks values ($i)" \
   >/dev/null 2>&1 && echo "$i $(date +%s.%N)" >> /tmp/acks; done
 """
 COUNT = "select count(*), coalesce(max(i), 0), md5(string_agg(i::text, ',' order by i)) from acks"

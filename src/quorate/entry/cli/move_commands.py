@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from quorate.entry.cli.backup_options import FLEET_OPTION, JSON, LAB, YES
-from quorate.entry.cli.mover_job import mover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +37,6 @@ FINISH = typer.Option(
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("move")(move)
-    app.command("mover", hidden=True)(mover)
 
 
 def move(

@@ -26,7 +26,15 @@ from quorate.image.recipe import image_name
 from quorate.recover.moving.answering import read
 from quorate.recover.moving.choose import into_primary
 from quorate.recover.moving.model import Move, Pair
-from quorate.recover.moving.spec import LABEL, SECRET_FILE, SERVE, WAIT, mover_name, mover_spec
+from quorate.recover.moving.spec import (
+    LABEL,
+    PROGRAM,
+    SECRET_FILE,
+    SERVE,
+    WAIT,
+    mover_name,
+    mover_spec,
+)
 from quorate.tools import clock, docker
 
 if TYPE_CHECKING:
@@ -110,7 +118,7 @@ class Movers:
         """
         client, container = self._container(pair, side)
         told = {"host": mover_name(self.move.run, pair, SERVE), **told}
-        argv = ["quorate", "mover", verb, json.dumps(told)]
+        argv = [*PROGRAM, verb, json.dumps(told)]
         code, said = docker.execute(client, container, argv)
         return read(said, code, f"`{verb}` on {pair.source if side == SERVE else pair.target}")
 

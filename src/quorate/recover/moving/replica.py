@@ -13,6 +13,7 @@ from quorate.errors import MachineError, QuorateError
 from quorate.recover.moving.model import Pair
 from quorate.recover.moving.spec import SERVE, WAIT
 from quorate.recover.moving.standby import SAME
+from quorate.tools import parallel
 
 if TYPE_CHECKING:
     from quorate.deploy.progress import Reporter
@@ -50,10 +51,11 @@ def at_rest(movers: Movers, report: Reporter, followed: dict[str, Any]) -> Facts
         MachineError: it is not, or the primary did not shut down cleanly.
     """
     pair, told = _of(movers)
-    was = movers.ask(pair, SERVE, "control", followed)
+    asked = [(SERVE, "control"), (WAIT, "rest")]
+    told |= followed
+    was, now = parallel.run(lambda one: movers.ask(pair, *one, told), asked)
     if was["state"] != SHUT_DOWN:
         raise MachineError(f"Postgres did not shut down cleanly: it is {was['state']}")
-    now = movers.ask(pair, WAIT, "rest", {**told, **followed})
     if wrong := different(was, now):
         raise MachineError("the replica is not where the primary was", cause="\n".join(wrong))
     place = was["Latest checkpoint location"]

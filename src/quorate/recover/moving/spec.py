@@ -27,6 +27,7 @@ VERIFIED = f"{quiesce.PREFIX}verified"
 """On a service that is kept still: what it has written was copied and compared. Goes with the
 record, so that whoever stops it once more has to copy once more."""
 SERVE, WAIT = "serve", "wait"
+PROGRAM = ("python3", "-m", "quorate.recover.moving.program")
 NANO = 1_000_000_000
 
 
@@ -56,7 +57,7 @@ def mover_spec(
     serving = side == SERVE
     container = {
         "Image": image,
-        "Command": ["quorate", "mover", side],
+        "Command": [*PROGRAM, side],
         "Init": True,
         "StopGracePeriod": 2 * NANO,
         "Mounts": [
