@@ -60,9 +60,11 @@ def outcome(journal: Journal) -> Iterator[str]:
         return
     if "down" in facts:
         yield f"down for {facts['down']} s"
-    if "verified" in facts:
-        found = facts["verified"]
+    found = facts.get("verified") or {}
+    if "files" in found:
         yield f"equal: {found['files']} files and directories, {found['size']} bytes"
+    if "log" in found:
+        yield f"the replica had everything, up to {found['log']}"
     if journal.state is not State.DONE or journal.sealed():
         return
     for pair in move.pairs:

@@ -20,10 +20,10 @@ from quorate.deploy.record import RecordContent, RecordEntry
 from quorate.errors import MachineError, QuorateError, RefusedError
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.model import Journal, Operation, State, Step
-from quorate.recover.moving import copying, doing
+from quorate.recover.moving import copying, doing, replica
 from quorate.recover.moving.doing import Moving
 from quorate.recover.moving.ending import SEAL, latest, lost, outcome
-from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair
+from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
 from quorate.tools import clock
 from tests.fakes.services import FakeServices, Killed
 from tests.unit.recover.test_carrying import InMemory
@@ -327,3 +327,52 @@ def test_what_is_sealed_cannot_be_undone_and_what_is_undone_is_no_more_to_seal()
 def test_before_it_ran_there_nothing_is_lost_by_undoing() -> None:
     _, store = begun()
     assert lost(only(store)) == ""
+
+
+FOLLOWED = {"below": "", "chain": [[1, 1, 448]]}
+
+
+def by_replica(monkeypatch: pytest.MonkeyPatch, *failing: str) -> tuple[Journal, list[str]]:
+    """A move of a Postgres whose replica fails at these moments; what was asked of the replica."""
+    asked: list[str] = []
+
+    def step(name: str, answer: dict[str, Any]) -> Any:
+        def ask(movers: Any, *rest: Any) -> dict[str, Any]:
+            del movers, rest
+            asked.append(name)
+            if name in failing:
+                raise MachineError(f"no {name}")
+            return answer
+
+        return ask
+
+    monkeypatch.setattr(replica, "while_running", step("made", {"followed": FOLLOWED}))
+    monkeypatch.setattr(replica, "at_rest", step("rested", {"verified": {"log": "0/1"}}))
+    monkeypatch.setattr(replica, "give_up", step("given up", {}))
+    monkeypatch.setattr(replica, "dismiss", step("dismissed", {}))
+    world, store = World(), InMemory()
+    move = MOVE.model_copy(update={"replica": Replica(network="back", reach={})})
+    facts = {"move": move.model_dump(mode="json")}
+    begin(store, OPERATION.model_copy(update={"facts": facts}))
+    # A real replica has everything when its primary has stopped.
+    world.data["two"] = world.data["one"]
+    return carrier(world, store).forward(only(store)), asked
+
+
+def test_a_replica_takes_the_place_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, asked = by_replica(monkeypatch)
+    assert asked == ["made", "rested"] and journal.facts["verified"] == {"log": "0/1"}
+    assert "the replica had everything, up to 0/1" in list(outcome(journal))
+
+
+def test_where_there_is_no_replica_files_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, asked = by_replica(monkeypatch, "made")
+    assert asked == ["made"] and journal.facts["verified"]["digest"] == ["d"]
+
+
+def test_a_replica_that_is_not_there_in_time_is_stopped_and_files_are_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal, asked = by_replica(monkeypatch, "rested")
+    assert asked == ["made", "rested", "given up"]
+    assert journal.facts["verified"]["digest"] == ["d"]
