@@ -16,6 +16,7 @@ from quorate.deploy.record import RecordContent
 from quorate.errors import MachineError, UsageError
 from quorate.recover.moving import replica, spec, standby
 from quorate.recover.moving.answering import read, told_error
+from quorate.recover.moving.choose import Wish
 from quorate.recover.moving.copying import differences
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Carried, Pair
@@ -23,6 +24,7 @@ from quorate.recover.moving.spec import SERVE, WAIT
 from quorate.recover.moving.whatif import wishes_of
 from quorate.tools import rsync
 from tests.unit.fleet.helpers import fleet_of
+from tests.unit.plan.whatif.asking import Present, ask
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 VOLUME: dict[str, Any] = {
@@ -225,4 +227,27 @@ def test_what_is_no_what_if_moves_nothing(tmp_path: Path) -> None:
         wishes_of(file, fleet)
     file.write_text("{}")
     with pytest.raises(UsageError, match="no what-if"):
+        wishes_of(file, fleet)
+
+
+KEEPS = """\
+services:
+  db: {image: x, volumes: ["d:/rows"], x-quorate: {state: postgres}}
+  web: {image: x}
+volumes: {d: }
+"""
+
+
+def test_a_what_if_is_a_plan_of_moves_for_what_keeps_data(tmp_path: Path) -> None:
+    fleet = fleet_of(tmp_path, {"compose.yaml": KEEPS})
+    present: Present = {"db": ("one",), "web": ("one",)}
+    file = tmp_path / "move.json"
+    file.write_text(ask(fleet, present, move=["db=two", "web=two"]).model_dump_json())
+    asked, said = wishes_of(file, fleet)
+    assert asked == (Wish(service="db", target="two"),)
+    assert said == "left to `quorate up`: web"
+    with pytest.raises(UsageError, match="is about the fleet test"):
+        wishes_of(file, fleet.model_copy(update={"name": "another"}))
+    file.write_text(ask(fleet, present, move=["web=two"]).model_dump_json())
+    with pytest.raises(UsageError, match="moves no service that keeps data"):
         wishes_of(file, fleet)
