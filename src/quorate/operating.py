@@ -11,7 +11,7 @@ from quorate.deploy.lock import Settings, hold
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.observe.connect import Connections
 from quorate.recover.carrying import Action, Carrier, begin, find, title, unfinished
-from quorate.recover.model import State
+from quorate.recover.model import Operation, State
 from quorate.recover.site import Site
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quorate.deploy.lock import FleetLock
     from quorate.deploy.progress import Reporter
     from quorate.recover.journal import Store
-    from quorate.recover.model import Journal, Operation, Step
+    from quorate.recover.model import Journal, Step
     from quorate.workflows import Opened
 
 Confirm = Callable[[Operation], bool]
