@@ -7,7 +7,7 @@ That update is refused by itself where somebody started the service meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.images import pull, raise_failed
 from quorate.deploy.registries import credentials
-from quorate.deploy.settle import Expectation, Outcome, judge
+from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
 from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
 from quorate.recover.carrying import Action
 from quorate.recover.model import Facts, Journal
@@ -179,20 +179,23 @@ class Moving:
             )
             for one in self.move.moved
         ]
-        self._wait_healthy(expected)
+        # Swarm watches an update for some seconds more, when clients are served already.
+        self._wait(expected, lambda verdict: verdict.running >= max(1, verdict.desired))
         told: Facts = {"healthy": self._now().isoformat()}
         if facts.get("stopped"):
             since = datetime.fromisoformat(str(facts["stopped"]))
             told["down"] = round((self._now() - since).total_seconds(), 1)
             self.place.report.note(f"down for {told['down']} s")
+        self._wait(expected, _healthy)
         others = {name for one in self.move.moved for name in one.dependents}
         present = {service.name for service in self.place.snapshot().services}
         patience = max(one.patience for one in self.move.moved)
-        self._wait_healthy(
+        self._wait(
             [
                 Expectation(swarm_name=name, since=began, patience=patience)
                 for name in sorted(others & present - set(self.move.services))
-            ]
+            ],
+            _healthy,
         )
         return told
 
@@ -315,7 +318,7 @@ class Moving:
         entry = record.write(client, made, summary=f"move {said}")
         record.mark(client, entry, "healthy")
 
-    def _wait_healthy(self, expected: Sequence[Expectation]) -> None:
+    def _wait(self, expected: Sequence[Expectation], enough: Callable[[Verdict], bool]) -> None:
         left = list(expected)
         while left:
             snapshot = through_election(self.place.snapshot, self.place.report.note)
@@ -328,13 +331,13 @@ class Moving:
                         cause=verdict.detail or verdict.phase,
                         todo="`quorate operations undo` takes it back; `quorate logs` says more",
                     )
-            left = [
-                one
-                for one, verdict in zip(left, verdicts, strict=True)
-                if verdict.outcome is not Outcome.HEALTHY
-            ]
+            left = [one for one, verdict in zip(left, verdicts, strict=True) if not enough(verdict)]
             if left:
                 clock.sleep(POLL_SECONDS)
 
     def _now(self) -> datetime:
         return clock.now()
+
+
+def _healthy(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.HEALTHY

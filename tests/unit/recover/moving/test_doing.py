@@ -150,7 +150,8 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MachineError("the copy is not what the source has")
         return {"verified": {"files": 1, "size": 1, "digest": ["d"]}}
 
-    def healthy(moving: Moving, expected: Any) -> None:
+    def healthy(moving: Moving, expected: Any, enough: Any) -> None:
+        del enough
         world_of(moving).tick()
         for one in expected:
             assert world_of(moving).where in one.held_at
@@ -169,7 +170,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Moving, "images", lambda self, facts: world_of(self).tick())
     monkeypatch.setattr(Moving, "start_movers", start)
     monkeypatch.setattr(Moving, "remove_movers", remove)
-    monkeypatch.setattr(Moving, "_wait_healthy", healthy)
+    monkeypatch.setattr(Moving, "_wait", healthy)
     monkeypatch.setattr(copying, "while_running", while_running)
     monkeypatch.setattr(copying, "at_rest", at_rest)
     monkeypatch.setattr(record, "last_applied", last)
