@@ -183,10 +183,10 @@ def test_many_small_files_move_and_come_back(vault: Office) -> None:
     steps.up(vault)
     given_pages(vault, SMALL_FILES)
     was = pages(vault)
-    with pinned(vault, "files", "two", "three"):
-        made = move(vault, "files", "--to", "three", "--over", "data_pages")
+    with pinned(vault, "files", "two", "one"):
+        made = move(vault, "files", "--to", "one", "--over", "data_pages")
         print(f"down {made['facts']['down']} s; {made['facts']['rounds']}")
-        assert homes(vault)["data_files"] == ("three",) and pages(vault) == was
+        assert homes(vault)["data_files"] == ("one",) and pages(vault) == was
         assert made["facts"]["verified"]["files"] > SMALL_FILES
         inside(vault, "files", "echo 'after the move' > /usr/share/nginx/html/later.txt")
         now = pages(vault)
@@ -208,8 +208,8 @@ def test_killed_at_every_step_and_resumed_or_undone(vault: Office, first: int) -
     steps.up(vault)
     given_pages(vault, 200)
     was = pages(vault)
-    with pinned(vault, "files", "two", "three"):
-        argv = ("files", "--to", "three", "--over", "data_pages")
+    with pinned(vault, "files", "two", "one"):
+        argv = ("files", "--to", "one", "--over", "data_pages")
         on_lab = ("--fleet", str(vault.fleet), "--lab")
         shown = move(vault, *argv, "--dry-run")
         count = len(shown["steps"])
@@ -222,7 +222,7 @@ def test_killed_at_every_step_and_resumed_or_undone(vault: Office, first: int) -
             assert "is not over" in refused["what"]
             if (number + first) % 2:
                 assert operations(vault, "resume")["state"] == "done"
-                assert homes(vault)["data_files"] == ("three",) and pages(vault) == was
+                assert homes(vault)["data_files"] == ("one",) and pages(vault) == was
                 assert move(vault, "--undo", "files")["state"] == "undone"
             else:
                 assert operations(vault, "undo")["state"] == "undone"

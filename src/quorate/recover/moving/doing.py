@@ -104,9 +104,23 @@ class Moving:
         return {"stopped": facts.get("stopped", began)}
 
     def run_again(self, facts: Facts) -> None:
-        """Let the services run, where they are held now."""
+        """Let the services run where they were, and wait for them; that they do not is said."""
         del facts
         quiesce.end(self.place.client(), self.move.run)
+        began = self.place.snapshot().taken_at
+        expected = [
+            Expectation(
+                swarm_name=one.swarm_name,
+                since=began,
+                held_at=frozenset((one.source,)),
+                patience=one.patience,
+            )
+            for one in self.move.moved
+        ]
+        try:
+            self._wait(expected, lambda verdict: verdict.running >= max(1, verdict.desired))
+        except DeployError as error:
+            self.place.report.note(f"{error.what}: {error.cause}")
 
     def sync(self, facts: Facts) -> Facts:
         """Copy what has changed since, and compare.
