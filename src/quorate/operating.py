@@ -41,6 +41,7 @@ ACTIONS: dict[str, str] = {
     "rebalance": MAINTENANCE,
     "upgrade engines": MAINTENANCE,
     "adopt": "quorate.recover.adopt.run",
+    "move": "quorate.recover.moving.doing",
 }
 """Kind of an operation → the module whose `actions(site, journal)` does its steps."""
 

@@ -117,9 +117,7 @@ def begin(client: DockerClient, wish: Wish) -> None:
         _require(name, one["Spec"], wish, now)
     for name in wish.services:
         change(client, name, lambda one: policy.stopped(one["Spec"], record))
-    deadline = clock.monotonic() + wish.patience
-    for name in wish.services:
-        _wait(client, name, wish.patience, deadline)
+    wait_until_still(client, wish.services, wish.patience)
 
 
 def note(client: DockerClient, services: Sequence[str], run: str, job: str) -> None:
@@ -280,6 +278,17 @@ def swarm_time(client: DockerClient) -> datetime:
         return datetime.fromisoformat(said)
     except ValueError:
         return clock.now()
+
+
+def wait_until_still(client: DockerClient, services: Sequence[str], patience: float) -> None:
+    """Wait until no task of these services runs on a server that is there.
+
+    Raises:
+        MachineError: one does not stop. EngineError: the swarm does not answer.
+    """
+    deadline = clock.monotonic() + patience
+    for name in services:
+        _wait(client, name, patience, deadline)
 
 
 def _wait(client: DockerClient, name: str, patience: float, deadline: float) -> None:

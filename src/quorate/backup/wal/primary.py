@@ -90,9 +90,9 @@ def apply(
         elif change.step is Step.ROOM:
             _set_room(server, policy.room_setting(wanted.room), programs)
         elif change.step is Step.HBA:
-            _write_hba(server, seen, policy.with_line(seen.hba, wanted), programs)
+            write_hba(server, seen.hba, policy.with_line(seen.hba, wanted), programs)
     if todo:
-        _reload(server, programs)
+        reload(server, programs)
         _require_done(server, wanted, password, slot, programs)
     return todo
 
@@ -116,10 +116,10 @@ def undo(server: pg.Server, wanted: Wanted, slot: str, programs: pg.Programs) ->
     before = policy.recorded(seen.comment)
     for change in todo:
         if change.step is Step.HBA:
-            _write_hba(server, seen, policy.without_line(seen.hba), programs)
+            write_hba(server, seen.hba, policy.without_line(seen.hba), programs)
         elif change.step is Step.ROOM and before is not None:
             _set_room(server, before.room_before, programs)
-    _reload(server, programs)
+    reload(server, programs)
     # The role last: what there is to undo stands in its comment.
     if before is not None:
         role = identifier(wanted.role)
@@ -178,15 +178,19 @@ def _set_room(server: pg.Server, value: str | None, programs: pg.Programs) -> No
     _ask(server, f"ALTER SYSTEM {what} max_slot_wal_keep_size{to};", programs)
 
 
-def _write_hba(server: pg.Server, seen: Seen, text: str, programs: pg.Programs) -> None:
-    """Write pg_hba.conf through a large object, whose export keeps bytes, owner and mode."""
-    data = base64.b64encode(text.encode()).decode()
-    _export(server, seen.hba_path, data, programs)
+def write_hba(server: pg.Server, was: str, text: str, programs: pg.Programs) -> None:
+    """Write pg_hba.conf through a large object, whose export keeps bytes, owner and mode.
+
+    Raises:
+        MachineError: it cannot be written, or would not be read; then it is as it `was`.
+    """
+    (path,) = _ask(server, "SELECT to_json(current_setting('hba_file'))", programs)
+    _export(server, path, base64.b64encode(text.encode()).decode(), programs)
     wrong = _ask(server, WRONG_LINES, programs)
     if wrong:
-        _export(server, seen.hba_path, base64.b64encode(seen.hba.encode()).decode(), programs)
+        _export(server, path, base64.b64encode(was.encode()).decode(), programs)
         raise MachineError(
-            f"{seen.hba_path} would not be read with the new line; it is as it was", cause=wrong[0]
+            f"{path} would not be read with the new line; it is as it was", cause=wrong[0]
         )
 
 
@@ -211,7 +215,8 @@ def _require_sound_hba(server: pg.Server, programs: pg.Programs) -> None:
         )
 
 
-def _reload(server: pg.Server, programs: pg.Programs) -> None:
+def reload(server: pg.Server, programs: pg.Programs) -> None:
+    """Have it read its files again."""
     _ask(server, "SELECT to_json(pg_reload_conf())", programs)
 
 

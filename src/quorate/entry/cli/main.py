@@ -39,6 +39,7 @@ COMMAND_MODULES = (
     "quorate.entry.cli.maintenance_commands",
     "quorate.entry.cli.adopt_commands",
     "quorate.entry.cli.clean_commands",
+    "quorate.entry.cli.move_commands",
     "quorate.entry.cli.alert_commands",
     "quorate.entry.cli.lab_commands",
 )

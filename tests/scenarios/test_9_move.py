@@ -1,0 +1,231 @@
+"""Moves of services with their data on a lab: written to all the while, killed at every step."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from quorate.lab import nodes
+from quorate.recover.moving.spec import LABEL
+from tests.scenarios import live, steps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.scenarios.conftest import Office
+
+SMALL_FILES = 5_000
+OUTAGE_SECONDS = 8.0
+"""What a database may be down for."""
+MOVE_SECONDS = 240.0
+WRITER = """\
+i=0; while [ ! -e /tmp/enough ]; do i=$((i+1));
+PGCONNECT_TIMEOUT=2 timeout 1.5 psql -h db -U postgres -qAtc "insert into acks values ($i)" \
+  >/dev/null 2>&1 && echo "$i $(date +%s.%N)" >> /tmp/acks; done
+"""
+COUNT = "select count(*), coalesce(max(i), 0), md5(string_agg(i::text, ',' order by i)) from acks"
+
+
+def on(office: Office, server: str, *argv: str) -> str:
+    """Run a command on a server of the lab itself."""
+    return nodes.execute(live.lab_of(office), server, *argv)
+
+
+def inside(office: Office, service: str, script: str) -> str:
+    """Run a shell's line in a task of a service."""
+    done = office.quorate(
+        *("exec", "--fleet", str(office.fleet), "--lab", service, "--", "sh", "-ec", script)
+    )
+    return done.stdout
+
+
+def move(office: Office, *arguments: str, code: int | None = 0) -> Any:
+    """What `quorate move …` prints with `--json`."""
+    on_lab = ("--fleet", str(office.fleet), "--lab", "--yes")
+    return office.json("move", *arguments, *on_lab, timeout=MOVE_SECONDS, code=code)
+
+
+def operations(office: Office, verb: str) -> Any:
+    """What `quorate operations …` prints with `--json`."""
+    on_lab = ("--fleet", str(office.fleet), "--lab", "--yes")
+    return office.json("operations", verb, *on_lab, timeout=MOVE_SECONDS)
+
+
+@contextmanager
+def pinned(office: Office, service: str, was: str, now: str) -> Iterator[None]:
+    """The compose file pins a service elsewhere meanwhile; at the end it is as it was."""
+    file = office.fleet.parent / "data.yaml"
+    text = file.read_text()
+    pattern = rf"(  {service}:\n(?:    .*\n|\n)*?    x-quorate: {{[^}}]*)pin: {was}"
+    changed, count = re.subn(pattern, rf"\1pin: {now}", text)
+    assert count == 1
+    file.write_text(changed)
+    try:
+        yield
+    finally:
+        file.write_text(text)
+
+
+def homes(office: Office) -> dict[str, tuple[str, ...]]:
+    """Where services run."""
+    return dict(live.running(live.snapshot(office)))
+
+
+def then_nothing_copies(office: Office) -> None:
+    """No service of a move is left."""
+    with live.connected(office) as connections:
+        client = connections.manager().client
+        assert (client.api.services(filters={"label": LABEL}) or []) == []
+
+
+def pages(office: Office) -> str:
+    """A digest over the pages that the web server has, by name and content."""
+    script = (
+        "cd /usr/share/nginx/html && find . -type f | sort | xargs cat | md5sum; ls -R | md5sum"
+    )
+    return inside(office, "files", script)
+
+
+def given_pages(office: Office, count: int) -> None:
+    """Many small files in the web server's volume."""
+    inside(
+        office,
+        "files",
+        f"cd /usr/share/nginx/html && rm -rf many && mkdir many && cd many && seq 1 {count} | "
+        "split -l 1 -a 4 - f && echo kept > ../kept.txt",
+    )
+
+
+@contextmanager
+def written_to(office: Office, file: Path) -> Iterator[None]:
+    """A client writes rows into the database, one after the other; what it was told is kept."""
+    inside(
+        office,
+        "db",
+        "psql -v ON_ERROR_STOP=1 -qU postgres -c 'drop table if exists acks' "
+        "-c 'create table acks(i int)'",
+    )
+    password = (office.fleet.parent / "db-password.txt").read_text().strip()
+    name = on(office, "two", "docker", "ps", "-qf", "name=data_files").strip()
+    on(office, "two", "docker", "exec", name, "rm", "-f", "/tmp/acks", "/tmp/enough")
+    argv = ("docker", "exec", "-d", "-e", f"PGPASSWORD={password}", name, "sh", "-c", WRITER)
+    on(office, "two", *argv)
+    try:
+        time.sleep(3)
+        yield
+        time.sleep(3)
+    finally:
+        on(office, "two", "docker", "exec", name, "touch", "/tmp/enough")
+        time.sleep(1)
+        file.write_text(on(office, "two", "docker", "exec", name, "cat", "/tmp/acks"))
+
+
+def acknowledged(file: Path) -> tuple[list[int], float]:
+    """The rows that the client was told are kept, and the longest time between two of them (s)."""
+    pairs = [line.split() for line in file.read_text().splitlines()]
+    times = [float(moment) for _, moment in pairs]
+    return [int(number) for number, _ in pairs], max(
+        (later - sooner for sooner, later in pairwise(times)), default=0.0
+    )
+
+
+def test_a_pin_elsewhere_is_named_and_a_dry_run_changes_nothing(vault: Office) -> None:
+    steps.up(vault)
+    before = homes(vault)
+    refused = move(vault, "db", "--to", "two", code=8)
+    assert "pinned to one" in refused["what"] and "pin: two" in refused["todo"]
+    with pinned(vault, "db", "one", "two"):
+        shown = move(vault, "db", "--to", "two", "--dry-run")
+    assert [step["id"] for step in shown["steps"]][:3] == ["image", "movers", "copy"]
+    assert shown["facts"]["sizes"]["one:data_rows"] > 1_000_000
+    assert homes(vault) == before
+    then_nothing_copies(vault)
+
+
+@pytest.mark.drill
+def test_a_database_that_is_written_to_moves_and_loses_nothing(
+    vault: Office, tmp_path: Path
+) -> None:
+    steps.up(vault)
+    file = tmp_path / "acks"
+    with pinned(vault, "db", "one", "two"):
+        with written_to(vault, file):
+            made = move(vault, "db", "--to", "two", "--measure")
+        rows, outage = acknowledged(file)
+        print(f"write outage {outage:.1f} s, by the move {made['facts']['down']} s; ", end="")
+        print(f"{len(rows)} rows acknowledged; {json.dumps(made['facts'].get('rounds'))}")
+        assert homes(vault)["data_db"] == ("two",)
+        there = inside(vault, "db", "psql -AtU postgres -c 'select i from acks'").split()
+        assert set(map(str, rows)) <= set(there)
+        then_nothing_copies(vault)
+        # The next `up` has nothing to do with it.
+        again = steps.up(vault)
+        assert homes(vault)["data_db"] == ("two",), again
+        assert "log" in made["facts"]["verified"], made["facts"]
+        undone = move(vault, "--undo", "db")
+        assert undone["state"] == "undone" and homes(vault)["data_db"] == ("one",)
+    steps.up(vault)
+    assert homes(vault)["data_db"] == ("one",)
+    assert outage <= OUTAGE_SECONDS
+
+
+@pytest.mark.drill
+def test_many_small_files_move_and_come_back(vault: Office) -> None:
+    steps.up(vault)
+    given_pages(vault, SMALL_FILES)
+    was = pages(vault)
+    with pinned(vault, "files", "two", "one"):
+        made = move(vault, "files", "--to", "one", "--over", "data_pages")
+        print(f"down {made['facts']['down']} s; {made['facts']['rounds']}")
+        assert homes(vault)["data_files"] == ("one",) and pages(vault) == was
+        assert made["facts"]["verified"]["files"] > SMALL_FILES
+        inside(vault, "files", "echo 'after the move' > /usr/share/nginx/html/later.txt")
+        now = pages(vault)
+        sealed = move(vault, "--finish", "files")
+        assert sealed["state"] == "done"
+        refused = move(vault, "--undo", "files", code=2)
+        assert "no move of files" in refused["what"]
+    with pinned(vault, "files", "two", "two"):
+        refused = move(vault, "files", "--to", "two", code=8)
+        assert "has the volume data_pages already" in refused["what"]
+        move(vault, "files", "--to", "two", "--over", "data_pages")
+        assert homes(vault)["data_files"] == ("two",) and pages(vault) == now
+    then_nothing_copies(vault)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("first", [0, 1])
+def test_killed_at_every_step_and_resumed_or_undone(vault: Office, first: int) -> None:
+    steps.up(vault)
+    given_pages(vault, 200)
+    was = pages(vault)
+    with pinned(vault, "files", "two", "one"):
+        argv = ("files", "--to", "one", "--over", "data_pages")
+        on_lab = ("--fleet", str(vault.fleet), "--lab")
+        shown = move(vault, *argv, "--dry-run")
+        count = len(shown["steps"])
+        for number in range(1, count + 1):
+            verb = vault.start("move", *argv, *on_lab, "--yes")
+            steps.when_it_says(verb, f"step {number} of {count}:")
+            os.killpg(verb.pid, signal.SIGKILL)
+            steps.its_end(verb, within=10)
+            refused = vault.json("move", *argv, *on_lab, "--yes", code=7)
+            assert "is not over" in refused["what"]
+            if (number + first) % 2:
+                assert operations(vault, "resume")["state"] == "done"
+                assert homes(vault)["data_files"] == ("one",) and pages(vault) == was
+                assert move(vault, "--undo", "files")["state"] == "undone"
+            else:
+                assert operations(vault, "undo")["state"] == "undone"
+            assert homes(vault)["data_files"] == ("two",) and pages(vault) == was
+            then_nothing_copies(vault)
+    steps.then_no_lock_is_left(vault)
