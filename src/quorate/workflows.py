@@ -123,8 +123,7 @@ def up(
 
     Raises:
         RefusedError: not confirmed, or a container runs for a service that would be started.
-        LockedError: somebody else is at it.
-        CheckError: a value that an import left open is still open.
+        LockedError: somebody else is at it. CheckError: a value that was left open still is.
         StalePlanError: the plan was made from other files.
         UnreachableError, EngineError, CommandError: a server or an engine.
     """
@@ -412,12 +411,10 @@ def working_manager(opened: Opened) -> Iterator[Manager]:
 class Loss:
     """What the loss of a server did, in seconds since its power went.
 
-    `recovered` maps each service that may move to when it ran again elsewhere;
-    `missing` are those that did not within the time; `stayed` are services that
-    cannot move (their data is on that server, or every other one holds its
-    replica already); `noticed` is when Swarm marked
-    the server as down, None if it did not. `late` are those of the recovered that took
-    longer than their recovery target; `target` is that of services without one of their own.
+    `recovered` maps each service that may move to when it ran again elsewhere; `missing` are those
+    that did not within the time; `stayed` cannot move (their data is on that server, or every other
+    one holds a replica already); `noticed` is when Swarm marked the server as down, None if it did
+    not. `late` took longer than their recovery target; `target` is that of services without one.
     """
 
     server: str

@@ -28,7 +28,7 @@ from quorate.entry.cli.backup_copies_view import (
     render_pruned,
     render_restore,
 )
-from quorate.entry.cli.backup_restore_commands import _moment
+from quorate.entry.cli.backup_restore_commands import moment
 from quorate.entry.cli.main import build
 from quorate.errors import MachineError, QuorateError, RefusedError, UsageError
 from quorate.fleet.read import read_fleet
@@ -222,6 +222,6 @@ def test_a_time_that_is_none_is_refused_before_anything_is_asked(tmp_path: Path)
 def test_the_last_moment_is_a_word_and_a_time_is_the_fleets(tmp_path: Path) -> None:
     written(tmp_path, {"fleet.yaml": FLEET + SECTION, "compose.yaml": COMPOSE})
     fleet = read_fleet(tmp_path / "fleet.yaml")
-    assert _moment("latest", fleet) is LATEST and _moment("", fleet) is None
-    noon = _moment("2026-07-01 12:00", fleet)
+    assert moment("latest", fleet) is LATEST and moment("", fleet) is None
+    noon = moment("2026-07-01 12:00", fleet)
     assert noon is not None and noon.utcoffset() == timedelta(hours=2), "summer in Berlin"
