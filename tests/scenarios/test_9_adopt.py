@@ -43,7 +43,7 @@ class Container:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     binds: tuple[str, ...] = ()
-    ports: Mapping[int, int] = field(default_factory=dict)
+    ports: Mapping[int | str, int] = field(default_factory=dict)
     health: str = ""
 
 
@@ -86,6 +86,7 @@ def run(client: DockerClient, name: str, one: Container) -> None:
         network_mode=NETWORK,
     )
     health = {"test": ["CMD-SHELL", one.health], "interval": 10**9, "retries": 10}
+    endpoints: Any = {NETWORK: client.api.create_endpoint_config(aliases=[name])}
     made = client.api.create_container(
         one.image,
         list(one.command) or None,
@@ -95,9 +96,7 @@ def run(client: DockerClient, name: str, one: Container) -> None:
         labels={PROJECT: "site", SERVICE: name},
         host_config=config,
         healthcheck=health if one.health else None,
-        networking_config=client.api.create_networking_config(
-            {NETWORK: client.api.create_endpoint_config(aliases=[name])}
-        ),
+        networking_config=client.api.create_networking_config(endpoints),
     )
     client.api.start(made["Id"])
 
