@@ -11,8 +11,6 @@ READY := .venv/.ready
 FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
 JOBS := 2
-# Tests with programs of their own wait for about as long as they compute.
-PROGRAM_JOBS := 3
 SLOWEST := --durations=25 --durations-min=10
 
 .PHONY: help
@@ -47,7 +45,7 @@ engine: $(READY)
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
-	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(PROGRAM_JOBS) --dist loadgroup $(SLOWEST)
+	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
 	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
 	@$(PYTEST) tests/integration tests/scenarios -m "steady and not drill" $(SLOWEST)
 

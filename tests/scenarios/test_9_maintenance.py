@@ -115,6 +115,7 @@ def test_a_worker_is_drained_and_taken_back_under_load(gate: Office) -> None:
     then_nothing_is_marked(gate)
 
 
+@pytest.mark.drill
 def test_the_leader_hands_over_and_is_a_manager_again(gate: Office) -> None:
     given_deployed(gate)
     leader = next(one.hostname for one in live.snapshot(gate).nodes if one.leader)
@@ -132,6 +133,7 @@ def test_the_leader_hands_over_and_is_a_manager_again(gate: Office) -> None:
     then_nothing_is_marked(gate)
 
 
+@pytest.mark.drill
 def test_data_that_lives_only_there_is_not_stopped_unasked(gate: Office) -> None:
     """It stops when it is agreed to, comes back with what it had, and the drain is undone."""
     given_deployed(gate)
@@ -229,6 +231,7 @@ def started(office: Office, server: str) -> str:
     return execute(live.lab_of(office), server, "sh", "-c", ask)
 
 
+@pytest.mark.drill
 def test_services_of_one_replica_move_and_their_gaps_are_said(shop: Office) -> None:
     steps.given_deployed(shop)
     down = act(shop, "drain", "four", "--stop-pinned", "--unproven")

@@ -138,6 +138,7 @@ def acknowledged(file: Path) -> tuple[list[int], float]:
     )
 
 
+@pytest.mark.drill
 def test_a_pin_elsewhere_is_named_and_a_dry_run_changes_nothing(vault: Office) -> None:
     steps.up(vault)
     before = homes(vault)

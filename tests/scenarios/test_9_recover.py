@@ -130,6 +130,7 @@ def operations_undo(office: Office, identity: str) -> Any:
     return office.json("operations", "undo", identity, *at, timeout=300)
 
 
+@pytest.mark.drill
 def test_redis_files_and_a_rehearsal(proven: Office) -> None:
     def ask(words: str) -> str:
         door = 'redis-cli -a "$(cat /run/secrets/cache_password)" --no-auth-warning'
@@ -156,6 +157,7 @@ def test_redis_files_and_a_rehearsal(proven: Office) -> None:
     then_all_run(proven)
 
 
+@pytest.mark.drill
 def test_what_is_refused_and_what_is_said(proven: Office) -> None:
     (run,) = backup(proven, "run", "cache")["runs"]
     copy = run["copies"][0]["id"]
@@ -172,6 +174,7 @@ def test_what_is_refused_and_what_is_said(proven: Office) -> None:
     assert "nothing was changed" in other["what"]
 
 
+@pytest.mark.drill
 def test_a_repository_that_cannot_be_read_is_passed_over_and_said(proven: Office) -> None:
     damage(proven)
     with second_place(proven):
@@ -211,6 +214,7 @@ def test_killed_at_any_step_it_is_undone(proven: Office) -> None:
         print(f"killed at {words!r}: undone")
 
 
+@pytest.mark.drill
 def test_a_service_is_mended(proven: Office) -> None:
     well = recover(proven, "service", "files")
     assert well["operation"] is None and well["found"] == []

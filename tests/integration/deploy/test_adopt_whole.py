@@ -189,6 +189,7 @@ def test_adopted_undone_adopted_and_finished(place: Site) -> None:
     assert written(place)[0] == "container"
 
 
+@pytest.mark.drill
 def test_killed_at_every_step_it_goes_back_or_on(place: Site) -> None:
     total = len(decided(place).steps)
     report = cast("Killing", place.report)
