@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from quorate.observe.connect import Connections
 from quorate.recover.carrying import Action, Carrier, begin, find, title, unfinished
 from quorate.recover.model import State
 from quorate.recover.site import Site
+from quorate.recover.site import journals as journal_directory
+from quorate.tools import filelock
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -77,8 +79,12 @@ def resume(place: Site, identity: str = "") -> Journal:
     Raises:
         UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
     """
-    journal, store = _found(place, identity)
-    with _locked(place, f"{journal.operation.kind}, resumed") as lock:
+    with _taken(place, identity, "resumed") as (journal, store, lock):
+        if not journal.open:
+            raise UsageError(
+                f"{title(journal.operation)} ({journal.id}) is over: {journal.state.value}",
+                todo="see all with `quorate operations list`",
+            )
         carrier = _carrier(place, journal, store, lock)
         return carrier.back(journal) if journal.back else carrier.forward(journal)
 
@@ -91,11 +97,8 @@ def further(place: Site, identity: str, steps: Sequence[Step]) -> Journal:
         UsageError: there is none. LockedError: somebody else is at it, or another operation is not
         over. Otherwise as its actions do.
     """
-    journal, store = _found(place, identity)
-    with _locked(place, f"{journal.operation.kind}, finished") as lock:
-        for other in store.all():
-            if other.open:
-                raise unfinished(other)
+    with _taken(place, identity, "finished") as (journal, store, lock):
+        _alone(store)
         if journal.state is not State.DONE or journal.sealed():
             raise RefusedError(
                 f"{title(journal.operation)} ({journal.id}) cannot be finished: it is "
@@ -111,10 +114,12 @@ def undo(place: Site, identity: str = "") -> Journal:
 
     Raises:
         RefusedError: it has come to a step after which there is no undoing.
-        UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
+        UsageError: there is none. LockedError: somebody else is at it, or another operation is not
+        over. Otherwise as its actions do.
     """
-    journal, store = _found(place, identity)
-    with _locked(place, f"{journal.operation.kind}, undone") as lock:
+    with _taken(place, identity, "undone") as (journal, store, lock):
+        if not journal.open:
+            _alone(store)
         return _carrier(place, journal, store, lock).back(journal)
 
 
@@ -166,20 +171,44 @@ def _found(place: Site, identity: str) -> tuple[Journal, Store]:
         return find(swarm, identity), swarm
 
 
+@contextmanager
+def _taken(
+    place: Site, identity: str, how: str
+) -> Iterator[tuple[Journal, Store, FleetLock | None]]:
+    """An operation, read under the lock: whoever had it before may have gone on with it."""
+    seen, store = _found(place, identity)
+    with _locked(place, f"{seen.operation.kind}, {how}") as lock:
+        yield find(store, seen.id), store, lock
+
+
+def _alone(store: Store) -> None:
+    """Raises LockedError where an operation is not over."""
+    for other in store.all():
+        if other.open:
+            raise unfinished(other)
+
+
 def _store(place: Site, kind: str) -> Store:
     return place.in_files() if kind in WITHOUT_SWARM else place.in_swarm()
 
 
 def _locked(place: Site, what: str) -> AbstractContextManager[FleetLock | None]:
-    """The fleet's lock; none where the operation is what brings a swarm back."""
+    """The fleet's lock; this machine's, where the operation is what brings a swarm back."""
     if what.partition(",")[0] in WITHOUT_SWARM:
-        return nullcontext()
+        return _on_this_machine(place)
     settings = Settings(say=place.report.note)
     # Of whichever manager answers: the one that is asked first may be demoted on the way.
     place.client()
     return hold(
         lambda: place.connections.manager().client, what=f"quorate {what}", settings=settings
     )
+
+
+@contextmanager
+def _on_this_machine(place: Site) -> Iterator[None]:
+    path = journal_directory(place.fleet.name) / "lock"
+    with filelock.hold(path, what=f"recovering {place.fleet.name}", timeout=0):
+        yield
 
 
 def _carrier(place: Site, journal: Journal, store: Store, lock: FleetLock | None) -> Carrier:

@@ -102,7 +102,8 @@ def troubles(one: Log) -> Iterator[Trouble]:
     """What is wrong with a log, the worst first."""
     if one.state != State.STREAMING:
         yield Trouble(
-            what=f"the log is not received: {one.why or one.state}", todo=TODO.get(one.state, LOOK)
+            what=f"the log is not received: {one.why or one.state}",
+            todo=ADVICE.get(one.state, LOOK),
         )
     elif one.why:
         yield Trouble(what=one.why, todo=LOOK)
@@ -140,9 +141,9 @@ def _lag(one: Log) -> Iterator[Trouble]:
 
 
 LOOK = "`docker service logs` of its receiver says more"
-TODO = {
+ADVICE = {
     GONE: "`quorate up` starts it again",
-    SILENT: "`quorate status` shows its server; `docker service logs` of its receiver says more",
+    SILENT: f"`quorate status` shows its server; {LOOK}",
     NOWHERE: "name a server: `wal: {server: …}` of the source under `backup.sources`",
     State.UNREACHABLE: "see whether the database runs (`quorate status`), and what is said here",
     State.FOREIGN: "move the log's directory away where the other Postgres is meant",

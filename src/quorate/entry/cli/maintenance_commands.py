@@ -148,36 +148,10 @@ def _carry(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Decide, show, ask, carry out, and say what came of it."""
-    from quorate import operating, workflows
-    from quorate.entry.cli.confirm import agreed
-    from quorate.entry.cli.operation_view import render_journal, render_operation
-    from quorate.entry.cli.output import console, print_json
-    from quorate.entry.cli.progress import reporter
-    from quorate.recover.carrying import title
+    from quorate.entry.cli.operation_run import run
 
-    opened = workflows.open_fleet(fleet, lab=lab)
-    with reporter() as report, operating.site(opened, report) as place:
-        report.phase("looking at the swarm")
-        operation = choose(opened, place)
-        report.pause()
-        if not as_json:
-            render_operation(operation, console())
-        if dry_run or not operation.steps:
-            if as_json:
-                print_json(operation)
-            elif not operation.steps:
-                console().print("nothing to do: it is so already")
-            return
-
-        def confirm(what: Operation) -> bool:
-            return agreed(f"{title(what).capitalize()}?", yes=yes)
-
-        journal = operating.carry_out(place, operation, confirm=confirm)
-    if as_json:
-        print_json(journal)
-    else:
-        render_journal(journal, console())
+    journal = run(choose, fleet, lab=lab, dry_run=dry_run, yes=yes, as_json=as_json)
+    if journal is not None and not as_json:
         _gaps(journal)
 
 

@@ -28,6 +28,9 @@ def render_operation(operation: Operation, console: Console) -> None:
     """Its steps in order, what each takes, what could be lost."""
     from rich.table import Table
 
+    if not operation.steps:
+        console.print(f"{title(operation)}: nothing to do, it is so already")
+        return
     console.print(f"{title(operation)}: {len(operation.steps)} steps", style="bold")
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right")

@@ -172,30 +172,6 @@ def _labels(given: list[str] | tuple[()]) -> dict[str, str]:
 def _carry_out(
     choose: Choose, fleet: Path, *, lab: bool, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    from quorate import operating, workflows
-    from quorate.entry.cli.confirm import agreed
-    from quorate.entry.cli.operation_view import render_journal, render_operation
-    from quorate.entry.cli.output import console, print_json
-    from quorate.entry.cli.progress import reporter
+    from quorate.entry.cli.operation_run import run
 
-    opened = workflows.open_fleet(fleet, lab=lab)
-    with reporter() as report, operating.site(opened, report) as place:
-        report.phase("looking at the servers")
-        operation = choose(place)
-        report.pause()
-        if dry_run:
-            if as_json:
-                print_json(operation)
-            else:
-                render_operation(operation, console())
-            return
-
-        def confirm(what: Operation) -> bool:
-            render_operation(what, console(stderr=True))
-            return agreed("Do this?", yes=yes)
-
-        journal = operating.carry_out(place, operation, confirm=confirm)
-    if as_json:
-        print_json(journal)
-    else:
-        render_journal(journal, console())
+    run(lambda _, place: choose(place), fleet, lab=lab, dry_run=dry_run, yes=yes, as_json=as_json)

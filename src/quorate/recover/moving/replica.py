@@ -5,7 +5,6 @@ Whatever speaks against it, or fails, its files are copied and compared as any o
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +73,12 @@ def give_up(movers: Movers, followed: dict[str, Any]) -> None:
 
 
 def dismiss(movers: Movers) -> None:
-    """Nobody is admitted at the primary any more; nothing to do where it does not answer."""
+    """Nobody is admitted at the primary any more; where it does not answer, that is said."""
     pair, told = _of(movers)
-    with suppress(QuorateError):
+    try:
         movers.ask(pair, WAIT, "dismiss", told)
+    except QuorateError as error:
+        movers.place.report.note(f"the replica's role may still be at the primary: {error.what}")
 
 
 def below_mount(data: str, mount: str) -> str:
