@@ -179,9 +179,14 @@ def summary(text: str) -> Summary | None:
 
 
 def progress(line: str, seconds: float) -> Progress | None:
-    """A status line as progress; None if it is none."""
+    """A status line as progress, and the summary as its end; None if it is neither."""
     said = whole(line) if line.startswith("{") else None
-    if not isinstance(said, dict) or said.get("message_type") != "status":
+    if not isinstance(said, dict):
+        return None
+    if said.get("message_type") == "summary":
+        read = number(said, "total_bytes_processed") or number(said, "total_bytes")
+        return Progress(done=read, total=read, seconds=seconds) if read else None
+    if said.get("message_type") != "status":
         return None
     done = number(said, "bytes_done") or number(said, "bytes_restored")
     return Progress(done=done, total=number(said, "total_bytes"), seconds=seconds)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,26 @@ class Sshd:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(timeout=20)
         self.process = None
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """SIGKILL to it and all it started, as a server that loses power does; they are gone then.
+
+    Only when the last of them is gone may another restic call its lock stale.
+    """
+    every = [*below(process.pid), process.pid]
+    for pid in every:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 20
+    while any(map(_runs, every)):
+        assert time.monotonic() < deadline, "a process outlives its SIGKILL"
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def below(pid: int) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -48,9 +47,7 @@ def begin(directory: Path, until: str) -> subprocess.Popen[bytes]:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to it and all it started, as a server that loses power does."""
-    for pid in [*ground.below(process.pid), process.pid]:
-        os.kill(pid, signal.SIGKILL)
-    process.wait(timeout=20)
+    ground.kill(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()

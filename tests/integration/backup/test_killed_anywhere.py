@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -122,8 +120,7 @@ def killed_at(stage: Stage, told: Job, stop: int) -> bool:
             return False
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    for pid in [process.pid, *ground.below(process.pid)]:
-        os.kill(pid, signal.SIGKILL)
+    ground.kill(process)
     process.communicate(timeout=60)
     return True
 

@@ -51,8 +51,7 @@ def until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL to it and all it started, as where a server loses its power."""
-    for pid in [process.pid, *ground.below(process.pid)]:
-        os.kill(pid, signal.SIGKILL)
+    ground.kill(process)
     process.communicate(timeout=60)
 
 

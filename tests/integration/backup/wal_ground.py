@@ -114,11 +114,7 @@ class Primary:
     def cut_power(self) -> None:
         """Kill every process of it at once."""
         if self.process is not None:
-            every = [self.process.pid, *ground.below(self.process.pid)]
-            for pid in every:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            self.process.wait()
+            ground.kill(self.process)
             self.process = None
 
     def destroy(self) -> None:

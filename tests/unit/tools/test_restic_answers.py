@@ -70,6 +70,9 @@ def test_progress_has_a_rate() -> None:
     assert found is not None and (found.done, found.total, found.rate) == (20, 40, 5.0)
     assert restic_answers.progress("no json", 1.0) is None
     assert restic_answers.progress('{"message_type":"summary"}', 1.0) is None
+    whole = '{"message_type":"summary","total_bytes_processed":7}'
+    ended = restic_answers.progress(whole, 1.0)
+    assert ended is not None and (ended.done, ended.total) == (7, 7)  # a short run tells only this
     started = restic_answers.progress('{"message_type":"status"}', 0.0)
     assert started is not None and started.rate == 0.0
 
