@@ -74,7 +74,7 @@ def wait_until(
 def test_killed_while_data_is_written(tmp_path: Path, near: Repository) -> None:
     """Nothing counts, its lock is found stale and broken, and the next run is whole."""
     spool = tmp_path / "spool"
-    ground.tree(spool, size=20_000_000)
+    ground.tree(spool, size=120_000_000)  # many packs: it has not ended by itself
     process = begin(tmp_path, "its-end")
     packs = tmp_path / "near" / "data"
     wait_until(lambda: any(file.is_file() for file in packs.rglob("*")), process)
