@@ -6,7 +6,7 @@ one, or when asked to, the repositories are read from this machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,10 +21,11 @@ from quorate.backup.jobs.running import Ground
 from quorate.backup.jobs.watching import Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Snapshot
-from quorate.backup.policy.coverage import coverage
+from quorate.backup.policy.coverage import Row, coverage
 from quorate.backup.policy.estimate import estimate
 from quorate.backup.policy.grid import BackupStatus, Evidence, UnaskedServer, backup_status
 from quorate.backup.policy.holding import held, takes
+from quorate.backup.policy.rehearsals import History
 from quorate.backup.policy.report import BackupEstimate, backup_estimate
 from quorate.backup.policy.sources import planned, unprotected
 from quorate.backup.policy.strays import Stored, found_unprotected
@@ -40,7 +41,7 @@ from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.serving import reading
-from quorate.serving.memory import recalled
+from quorate.serving.memory import Memory, recalled
 from quorate.serving.swarm import Swarm, SwarmNotes
 from quorate.tools import clock
 from quorate.workflows import Opened
@@ -90,14 +91,9 @@ def asked_of_the_swarm(opened: Opened, watcher: Watcher) -> BackupStatus:
     """
     fleet = opened.fleet
     with looking(opened, watcher) as seen:
-        since = _since(seen)
         listed = list_copies(seen.ground)
         now = clock.now()
-        homes = where_now(fleet, seen.ground.scene.snapshot)
-        zone = time_zone(fleet.backup.timezone)
-        rows = coverage(
-            fleet, planned(fleet, homes), listed.snapshots, zone=zone, now=now, since=since
-        )
+        rows = rows_of(seen, listed.snapshots, now)
         evidence = Evidence(
             snapshots=listed.snapshots,
             holds=listed.holds,
@@ -223,12 +219,26 @@ def without_password(fleet: Fleet) -> dict[str, str]:
     return unread
 
 
-def _since(seen: Seen) -> datetime | None:
-    """When a controller of this fleet began to look, as its notes say; None: none ever did."""
+def rows_of(seen: Seen, copies: Iterable[Snapshot], now: datetime) -> tuple[Row, ...]:
+    """The coverage grid of a live fleet, with what its controller remembers."""
+    fleet, notes = seen.ground.scene.fleet, _notes(seen)
+    return coverage(
+        fleet,
+        planned(fleet, where_now(fleet, seen.ground.scene.snapshot)),
+        copies,
+        zone=time_zone(fleet.backup.timezone),
+        now=now,
+        since=notes.since if notes else None,
+        rehearsals=notes.history if notes else History(),
+    )
+
+
+def _notes(seen: Seen) -> Memory | None:
+    """What a controller of this fleet has noted; None: none ever did."""
     manager = seen.connections.manager().client
     swarm = Swarm(fleet=seen.ground.scene.fleet, manager=lambda: manager, say=lambda text: None)
     try:
         said = SwarmNotes(swarm).load()
     except QuorateError:
         return None
-    return recalled(said, clock.now()).since if said else None
+    return recalled(said, clock.now()) if said else None

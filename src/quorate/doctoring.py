@@ -291,6 +291,7 @@ def _of_repositories(seen: Seen, notes: _Notes, read: str) -> None:
     for outcome in came.outcomes:
         _of_check(outcome, notes)
     notes.findings += _rooms(seen, came.outcomes)
+    notes.findings += _of_rehearsals(seen, came.outcomes)
 
 
 def _of_check(outcome: Outcome, notes: _Notes) -> None:
@@ -305,6 +306,16 @@ def _of_check(outcome: Outcome, notes: _Notes) -> None:
         return
     todo = error.todo or "see the log of the check"
     notes.findings.append(Finding(check=Check.REPOSITORY, where=name, what=what, todo=todo))
+
+
+def _of_rehearsals(seen: Seen, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
+    """Recoveries that are to be rehearsed, by the controller's notes and the copies there are."""
+    answers = [one.answer for one in outcomes if one.answer is not None]
+    copies = [snapshot_of(copy) for one in answers for copy in one.copies]
+    rows = assessing.rows_of(seen, copies, clock.now())
+    return doctor.of_rehearsals(
+        [(row.planned.source.id, row.rehearsed) for row in rows if row.rehearsed is not None]
+    )
 
 
 def _rooms(seen: Seen, outcomes: Sequence[Outcome]) -> Iterator[Finding]:

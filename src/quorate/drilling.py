@@ -28,6 +28,7 @@ from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan
 from quorate.plan.solve import make_plan
+from quorate.recover.unfinished import refuse_unfinished
 from quorate.tools import clock, filelock
 from quorate.workflows import Opened, UpOptions
 
@@ -69,8 +70,8 @@ def drill(
 
     Raises:
         LabError, MachineError: the lab or a server would not; LockedError: another drill is
-        under way. UsageError: the drill names what is not there. RefusedError: not confirmed,
-        or real servers need a word that was not given.
+        under way, or an operation is not over. UsageError: the drill names what is not there.
+        RefusedError: not confirmed, or real servers need a word that was not given.
     """
     ground = ground_of(opened)
     with filelock.hold(ground.lock, what=f"a drill in {where(ground)}", timeout=LOCK_SECONDS):
@@ -163,8 +164,9 @@ def look(opened: Opened, ground: Ground) -> Snapshot:
 
     Raises:
         LabError, MachineError: something of a former drill is left.
-        UnreachableError, EngineError: no manager.
+        LockedError: an operation is not over. UnreachableError, EngineError: no manager.
     """
+    refuse_unfinished(opened.fleet, opened.lab)
     left = ground.leftovers()
     if left and ground.lab:
         raise LabError(
@@ -179,7 +181,9 @@ def look(opened: Opened, ground: Ground) -> Snapshot:
             todo=f"wait for its lease's end, or `quorate drill undo {opened.fleet.path} --servers`",
         )
     with Connections(opened.fleet) as connections:
-        return observe(connections.manager().client)
+        client = connections.manager().client
+        refuse_unfinished(opened.fleet, opened.lab, client)
+        return observe(client)
 
 
 def as_it_is(opened: Opened, *, time_limit: float | None = None) -> tuple[Plan, str]:

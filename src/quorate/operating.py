@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from quorate.deploy.lock import Settings, hold
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.observe.connect import Connections
-from quorate.recover.carrying import Action, Carrier, begin, find, title, unfinished
+from quorate.recover.carrying import Action, Carrier, begin, find, refuse_open, title
+from quorate.recover.journal import FileStore
 from quorate.recover.model import State
 from quorate.recover.site import Site
 from quorate.recover.site import journals as journal_directory
@@ -69,6 +70,7 @@ def carry_out(place: Site, operation: Operation, *, confirm: Confirm) -> Journal
         raise RefusedError("not confirmed; nothing was changed")
     with _locked(place, operation.kind) as lock:
         store = _store(place, operation.kind)
+        _alone(place, store)
         journal = begin(store, operation)
         return _carrier(place, journal, store, lock).forward(journal)
 
@@ -98,7 +100,7 @@ def further(place: Site, identity: str, steps: Sequence[Step]) -> Journal:
         over. Otherwise as its actions do.
     """
     with _taken(place, identity, "finished") as (journal, store, lock):
-        _alone(store)
+        _alone(place, store)
         if journal.state is not State.DONE or journal.sealed():
             raise RefusedError(
                 f"{title(journal.operation)} ({journal.id}) cannot be finished: it is "
@@ -119,7 +121,7 @@ def undo(place: Site, identity: str = "") -> Journal:
     """
     with _taken(place, identity, "undone") as (journal, store, lock):
         if not journal.open:
-            _alone(store)
+            _alone(place, store)
         return _carrier(place, journal, store, lock).back(journal)
 
 
@@ -178,14 +180,20 @@ def _taken(
     """An operation, read under the lock: whoever had it before may have gone on with it."""
     seen, store = _found(place, identity)
     with _locked(place, f"{seen.operation.kind}, {how}") as lock:
+        if not isinstance(store, FileStore):
+            refuse_open(place.in_files())
         yield find(store, seen.id), store, lock
 
 
-def _alone(store: Store) -> None:
-    """Raises LockedError where an operation is not over."""
-    for other in store.all():
-        if other.open:
-            raise unfinished(other)
+def _alone(place: Site, store: Store) -> None:
+    """Raises LockedError where an operation is not over.
+
+    What brings a swarm back (its journal is a file) may begin beside one that is kept in that
+    swarm: that one may be what was going on when the swarm was lost, and has to wait.
+    """
+    refuse_open(place.in_files())
+    if not isinstance(store, FileStore):
+        refuse_open(store)
 
 
 def _store(place: Site, kind: str) -> Store:
@@ -206,7 +214,7 @@ def _locked(place: Site, what: str) -> AbstractContextManager[FleetLock | None]:
 
 @contextmanager
 def _on_this_machine(place: Site) -> Iterator[None]:
-    path = journal_directory(place.fleet.name) / "lock"
+    path = journal_directory(place.fleet.name, place.lab) / "lock"
     with filelock.hold(path, what=f"recovering {place.fleet.name}", timeout=0):
         yield
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quorate.backup.services.deploying import deploy as deploy_own
 from quorate.backup.services.foresee import Own
@@ -27,27 +27,25 @@ from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import SwarmState
 from quorate.deploy.swarm_steps import steps as setup_steps
 from quorate.deploy.unfilled import refuse_unfilled
-from quorate.errors import EngineError, LabError, RefusedError, StalePlanError
+from quorate.errors import RefusedError, StalePlanError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
 from quorate.fleet.read import read_fleet
 from quorate.observe.connect import Connections, Manager
-from quorate.observe.recovery import affected_by, noticed, running_again
 from quorate.observe.snapshot import observe
 from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan, snapshot_of
 from quorate.plan.solve import make_plan
 from quorate.recover.adopt.guard import refuse_beside
+from quorate.recover.unfinished import refuse_unfinished
 from quorate.stacks.model import Rendered
 from quorate.stacks.render import render
-from quorate.tools import clock
 
 if TYPE_CHECKING:
     from quorate.lab.derive import Difference
     from quorate.lab.state import Lab
     from quorate.tools.docker import DockerClient
 
-LOSS_POLL_SECONDS = 0.25
 # Where services live hardly changes how their files differ: any placement will do.
 DERIVE_SECONDS = 1.0
 
@@ -123,11 +121,14 @@ def up(
 
     Raises:
         RefusedError: not confirmed, or a container runs for a service that would be started.
-        LockedError: somebody else is at it. CheckError: a value that was left open still is.
+        LockedError: somebody else is at it, or an operation is not over.
+        CheckError: a value that was left open still is.
         StalePlanError: the plan was made from other files.
         UnreachableError, EngineError, CommandError: a server or an engine.
     """
     fleet = opened.fleet
+    # What brings a lost quorum back is known here; the servers would only say that it is lost.
+    _refuse_unfinished(opened, options)
     with Connections(fleet) as connections:
         report.phase("looking at the servers")
         state = _look(opened, connections, report)
@@ -148,6 +149,7 @@ def up(
         if options.dry_run or seen.nothing_to_do:
             outcome = "dry-run" if options.dry_run else "unchanged"
             return result_of(outcome, seen, scene.snapshot, started)
+        _refuse_unfinished(opened, options, scene.client)
         refuse_unfilled(rendered)
         refuse_beside(fleet, connections, scene.snapshot)
         if not confirm(seen):
@@ -156,6 +158,7 @@ def up(
         execute(fleet, connections, setup_steps(fleet, state), state, report.note)
         manager = connections.manager()
         with _held(manager, options, report) as lock:
+            _refuse_unfinished(opened, options, manager.client)
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
             if seen.stacks_as_wanted:
                 result = result_of("healthy", seen, scene.snapshot, started)
@@ -167,6 +170,14 @@ def up(
             lock.check()
             found = deploy_own(scene, own, report)
             return replace(result, findings=(*own.beside.findings, *found))
+
+
+def _refuse_unfinished(
+    opened: Opened, options: UpOptions, client: DockerClient | None = None
+) -> None:
+    """Raises LockedError where an operation is not over, unless it is one that calls."""
+    if not options.dry_run and not options.locked:
+        refuse_unfinished(opened.fleet, opened.lab, client)
 
 
 def _held(
@@ -351,6 +362,7 @@ def rollback(
         manager = connections.manager()
         settings = Settings(say=report.note)
         with hold(manager.client, what="quorate rollback", settings=settings) as lock:
+            refuse_unfinished(fleet, opened.lab, manager.client)
             entry = choose(record.history(manager.client, fleet=fleet.name), number)
             content = record.read(manager.client, entry)
             plan = Plan.model_validate(content.plan)
@@ -388,6 +400,7 @@ def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:
     with Connections(fleet) as connections:
         manager = connections.manager()
         with hold(manager.client, what="quorate down", settings=Settings(say=report.note)):
+            refuse_unfinished(fleet, opened.lab, manager.client)
             for name in remove_all(Door(lambda: manager.client, report.note), fleet.name):
                 report.note(f"removed {name}")
             present = stacks_of(observe(manager.client), fleet.name)
@@ -405,96 +418,3 @@ def working_manager(opened: Opened) -> Iterator[Manager]:
     """A manager of the fleet, for verbs that only look."""
     with Connections(opened.fleet) as connections:
         yield connections.manager()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loss:
-    """What the loss of a server did, in seconds since its power went.
-
-    `recovered` maps each service that may move to when it ran again elsewhere; `missing` are those
-    that did not within the time; `stayed` cannot move (their data is on that server, or every other
-    one holds a replica already); `noticed` is when Swarm marked the server as down, None if it did
-    not. `late` took longer than their recovery target; `target` is that of services without one.
-    """
-
-    server: str
-    leader: bool
-    noticed: float | None
-    recovered: dict[str, float]
-    missing: tuple[str, ...]
-    stayed: tuple[str, ...]
-    target: float
-    late: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(self).items()}
-
-
-def lose_power(opened: Opened, server: str, *, limit: float, report: Reporter) -> Loss:
-    """Cut a lab server's power and watch until every service that may move runs elsewhere.
-
-    Args:
-        limit: seconds to watch at most.
-
-    Raises:
-        LabError: no such server. UnreachableError, EngineError: no other manager answers.
-    """
-    from quorate.lab import faults
-
-    if opened.lab is None:
-        raise LabError("only a lab's server can lose power on command", todo="add --lab")
-    survivors = opened.fleet.model_copy(
-        update={"servers": tuple(s for s in opened.fleet.servers if s.name != server)}
-    )
-    with Connections(survivors) as connections:
-        client = connections.manager().client
-        before = observe(client)
-        affected = affected_by(server, before)
-        leader = any(node.hostname == server and node.leader for node in before.nodes)
-        report.phase(f"{server} loses power")
-        faults.power_off(opened.lab, server)
-        started = clock.monotonic()
-        movable = {item.swarm_name: item for item in affected if item.may_move}
-        report.phase(f"waiting until its {len(movable)} movable services run elsewhere")
-        recovered: dict[str, float] = {}
-        seen_down: float | None = None
-        while clock.monotonic() - started < limit:
-            now = _observe_or_none(client)
-            elapsed = round(clock.monotonic() - started, 1)
-            if now is not None:
-                if seen_down is None and noticed(server, now):
-                    seen_down = elapsed
-                    report.note(f"{elapsed:.1f} s: Swarm marks {server} as down")
-                for name, item in movable.items():
-                    if name not in recovered and running_again(item, now, server):
-                        recovered[name] = elapsed
-                        report.progress(len(recovered), len(movable), f"{name} {elapsed:.1f} s")
-            if seen_down is not None and len(recovered) == len(movable):
-                break
-            clock.sleep(LOSS_POLL_SECONDS)
-    return Loss(
-        server=server,
-        leader=leader,
-        noticed=seen_down,
-        recovered=recovered,
-        missing=tuple(sorted(set(movable) - set(recovered))),
-        stayed=tuple(item.swarm_name for item in affected if not item.may_move),
-        target=opened.fleet.policy.recovery_target,
-        late=late(opened.fleet, recovered),
-    )
-
-
-def late(fleet: Fleet, recovered: Mapping[str, float]) -> tuple[str, ...]:
-    """The services (swarm names) that took longer than their recovery target. Pure."""
-    targets = {s.swarm_name: s.recovery_target for s in fleet.swarm_services()}
-    general = fleet.policy.recovery_target
-    return tuple(sorted(n for n, took in recovered.items() if took > (targets.get(n) or general)))
-
-
-def _observe_or_none(client: DockerClient) -> Snapshot | None:
-    """A snapshot; None while the managers elect a new leader and cannot answer."""
-    try:
-        return observe(client)
-    except EngineError:
-        return None

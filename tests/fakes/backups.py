@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate.fleet.backup import Backup, Repository
+from quorate.fleet.backup import Backup, Rehearsing, Repository
 from quorate.fleet.model import Disk, Fleet, SecretSource
 from tests.fakes.fleets import make_fleet, make_server
 
@@ -50,5 +50,9 @@ def make_backed_up(*repositories: Repository, exclude: tuple[str, ...] = QUIET) 
             "cache": {"state": "redis", "pins": ("a",)},
         },
     )
-    backup = Backup(repositories=repositories or (NAS, OFFSITE), exclude=exclude)
+    backup = Backup(
+        repositories=repositories or (NAS, OFFSITE),
+        exclude=exclude,
+        rehearsing=Rehearsing(on=True),
+    )
     return fleet.model_copy(update={"backup": backup})

@@ -1,7 +1,8 @@
-"""A fake of an engine's API for Swarm configs: what the fleet's locks and the notes need."""
+"""A fake of an engine's API for Swarm configs: what locks, notes and journals need."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -42,7 +43,13 @@ class FakeConfigs:
         self.now += timedelta(seconds=seconds)
 
     def configs(self, filters: Mapping[str, str]) -> list[dict[str, Any]]:
-        return [one for one in self.kept.values() if filters["name"] in one["Spec"]["Name"]]
+        name, label = filters.get("name", ""), filters.get("label")
+        specs = {key: one["Spec"] for key, one in self.kept.items()}
+        return [
+            one
+            for key, one in self.kept.items()
+            if name in specs[key]["Name"] and (label is None or label in specs[key]["Labels"])
+        ]
 
     def create_config(self, name: str, data: bytes, labels: Mapping[str, str]) -> None:
         if any(one["Spec"]["Name"] == name for one in self.kept.values()):
@@ -52,7 +59,11 @@ class FakeConfigs:
             "ID": f"id-{self.number}",
             "Version": {"Index": 1},
             "UpdatedAt": self.now.isoformat(),
-            "Spec": {"Name": name, "Labels": dict(labels)},
+            "Spec": {
+                "Name": name,
+                "Labels": dict(labels),
+                "Data": base64.b64encode(data).decode(),
+            },
         }
 
     def inspect_config(self, identity: str) -> dict[str, Any]:

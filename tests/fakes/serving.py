@@ -143,7 +143,7 @@ class FakeStarter:
                     for (repository, _), one in there.items()
                     if repository == item.origin and one.id not in known
                 )
-            case Work.PROVE:
+            case Work.PROVE | Work.REHEARSE:
                 copy = there[item.repository, item.snapshot]
                 proof = {"proven": True, "proven_at": now, "proof_seconds": 40.0}
                 return (copy.model_copy(update=proof),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from quorate.recover.journal import FileStore
 from quorate.recover.model import Facts, Journal, Operation, State, Step
 from quorate.recover.site import Site
 from tests.fakes.fleets import make_fleet, make_server
+from tests.unit.recover.test_carrying import InMemory
 
 
 @pytest.fixture
@@ -83,3 +84,59 @@ def test_a_journal_is_read_again_under_the_lock(
     monkeypatch.setattr(operating, "_locked", after_another)
     with pytest.raises(UsageError, match="is over: done"):
         operating.resume(place, begun.id)
+
+
+@pytest.fixture
+def apart(place: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
+    """A site whose journals in the swarm are others than those on this machine."""
+    del place
+
+    def swarm(self: Site) -> InMemory:
+        del self
+        return kept
+
+    kept = InMemory()
+    monkeypatch.setattr(Site, "in_swarm", swarm)
+    fleet: Fleet = make_fleet({"shop": {"services": {"web": {}}}}, servers=[make_server("one")])
+    return Site(fleet=fleet, connections=Connections(fleet), report=Silent())
+
+
+def bringing_back(subject: str = "") -> Operation:
+    step = Step(id="a", says="look")
+    return Operation(kind="recover quorum", subject=subject, fleet="office", steps=(step,))
+
+
+def test_nothing_begins_in_the_swarm_beside_what_brings_it_back(apart: Site) -> None:
+    open_one = begin(apart.in_files(), bringing_back())
+    done = begin(apart.in_swarm(), operation("cache"))
+    apart.in_swarm().save(done.ended(State.DONE))
+    changes: list[Callable[[], Journal]] = [
+        lambda: operating.carry_out(apart, operation("db"), confirm=lambda _: True),
+        lambda: operating.undo(apart, done.id),
+        lambda: operating.further(apart, done.id, [Step(id="b", says="let go")]),
+    ]
+    for change in changes:
+        with pytest.raises(LockedError, match="recover quorum") as caught:
+            change()
+        assert open_one.id in (caught.value.todo or "")
+
+
+def test_what_was_going_on_when_the_swarm_was_lost_waits_until_it_is_back(apart: Site) -> None:
+    stopped = begin(apart.in_swarm(), operation("db"))
+    first = begin(apart.in_files(), bringing_back())
+    for change in (operating.resume, operating.undo):
+        with pytest.raises(LockedError, match="recover quorum"):
+            change(apart, stopped.id)
+    assert operating.resume(apart, first.id).state is State.DONE
+    assert operating.resume(apart, stopped.id).state is State.DONE
+
+
+def test_what_brings_the_swarm_back_may_begin_while_one_of_its_operations_is_open(
+    apart: Site,
+) -> None:
+    begin(apart.in_swarm(), operation("db"))
+    made = operating.carry_out(apart, bringing_back(), confirm=lambda _: True)
+    assert made.state is State.DONE
+    begin(apart.in_files(), bringing_back())
+    with pytest.raises(LockedError, match="recover quorum"):
+        operating.carry_out(apart, bringing_back(), confirm=lambda _: True)

@@ -105,6 +105,31 @@ RTO_TARGET = Metric(
     help="How long a restore may take (`restore_within`).",
     labels=("source",),
 )
+RPO_TARGET = Metric(
+    name="quorate_backup_rpo_target_seconds",
+    help="How much work a recovery may lose (`lose_at_most`), where the fleet file says.",
+    labels=("source",),
+)
+REHEARSED = Metric(
+    name="quorate_backup_rehearsed_timestamp_seconds",
+    help="When its recovery was last rehearsed and went well, in Unix time; 0: it never was.",
+    labels=("source",),
+)
+REHEARSAL_OK = Metric(
+    name="quorate_backup_rehearsal_ok",
+    help="1 when the last rehearsal of its recovery went well, else 0.",
+    labels=("source",),
+)
+REHEARSAL_RTO = Metric(
+    name="quorate_backup_rehearsal_rto_seconds",
+    help="How long the last rehearsed recovery that went well took.",
+    labels=("source",),
+)
+REHEARSAL_RPO = Metric(
+    name="quorate_backup_rehearsal_rpo_seconds",
+    help="How much work a loss would have cost at the last rehearsal that went well.",
+    labels=("source",),
+)
 POISONED = Metric(
     name="quorate_backup_poisoned_copies",
     help="Copies whose time cannot be right.",
@@ -152,7 +177,8 @@ HEARTBEAT = Metric(
 
 BACKUP_METRICS = (
     *(LAST_SUCCESS, LAST_EXIT_CODE, STATE, COPIES, SIZE, USUAL_SIZE, ADDED, DURATION, PEAK_MEMORY),
-    *(RUNNING, NEXT_RUN, PROVEN_COPY, LAST_PROOF, PROOF_OK, RPO, RTO, RTO_TARGET, POISONED),
+    *(RUNNING, NEXT_RUN, PROVEN_COPY, LAST_PROOF, PROOF_OK, RPO, RTO, RTO_TARGET, RPO_TARGET),
+    *(REHEARSED, REHEARSAL_OK, REHEARSAL_RTO, REHEARSAL_RPO, POISONED),
     *(UNPROTECTED, REPOSITORY_READ, REPOSITORY_CHECKED, REPOSITORY_OK),
     *(REPOSITORY_STORED, REPOSITORY_FREE, REPOSITORY_ROOM, HEARTBEAT),
 )

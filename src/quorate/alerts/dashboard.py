@@ -199,15 +199,29 @@ def _over_time(scope: Scope) -> Iterator[Panel]:
         named,
         limits={1: RED},
     )
-    yield lines("RPO: what a loss would have cost", _of(scope, metrics.RPO), "s")
+    yield Panel(
+        title="RPO: what a loss would have cost",
+        type="timeseries", unit="s",
+        queries=[
+            Query(expr=_of(scope, metrics.RPO), legend="{{source}}"),
+            Query(expr=_of(scope, metrics.REHEARSAL_RPO), legend="{{source}} as rehearsed"),
+            Query(expr=_of(scope, metrics.RPO_TARGET), legend="{{source}} may lose"),
+        ],
+    )  # fmt: skip
     yield Panel(
         title="RTO: how long a restore took, and may take",
         type="timeseries", unit="s",
         queries=[
             Query(expr=_of(scope, metrics.RTO), legend="{{source}}"),
+            Query(expr=_of(scope, metrics.REHEARSAL_RTO), legend="{{source}} as rehearsed"),
             Query(expr=_of(scope, metrics.RTO_TARGET), legend="{{source}} may take"),
         ],
     )  # fmt: skip
+    yield lines(
+        "Age of the last rehearsal that went well",
+        f"time() - {_of(scope, metrics.REHEARSED)}",
+        "s",
+    )
 
 
 def _repositories(scope: Scope) -> Iterator[Panel]:

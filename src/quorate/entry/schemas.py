@@ -170,7 +170,7 @@ MODELS = {
     "backup-list": "quorate.backup.jobs.report:CopiesReport",
     "lab-up": "quorate.lab.status:LabStatus",
     "lab-status": "quorate.lab.status:LabStatus",
-    "lab-power-off": "quorate.workflows:Loss",
+    "lab-power-off": "quorate.losing:Loss",
 }
 """Verb → `module:class` of what its `--json` prints."""
 

@@ -77,7 +77,8 @@ class SourcePolicy(Model):
     `to`: the repositories it may go to; it goes to the first that is on another server. `sqlite`:
     SQLite files in a volume, copied through SQLite. `quiesce`: what keeps a volume still while
     it is read. `deadline`: seconds after which a run counts as dead. `restore_within`: seconds a
-    restore may take. `wal`: what is done with the write-ahead log, of Postgres.
+    restore may take; `lose_at_most`: seconds of work that may be lost by one (None: nobody says).
+    `wal`: what is done with the write-ahead log, of Postgres.
     """
 
     schedule: Schedule
@@ -88,6 +89,7 @@ class SourcePolicy(Model):
     quiesce: Quiesce = "none"
     deadline: float = 6 * 3600.0
     restore_within: float = 1800.0
+    lose_at_most: float | None = None
     wal: Wal = Wal()
 
 
@@ -102,6 +104,7 @@ class Override(Model):
     quiesce: Quiesce | None = None
     deadline: float | None = None
     restore_within: float | None = None
+    lose_at_most: float | None = None
     wal: Wal | None = None
     location: Location = Location(file="")
 
@@ -161,6 +164,19 @@ class Proving(Model):
     """Restores that prove copies. `servers`: where; empty: any but the source's."""
 
     schedule: Schedule = Schedule(at="06:00")
+    servers: tuple[str, ...] = ()
+
+
+class Rehearsing(Model):
+    """Recoveries that are rehearsed: restored beside what is in place, compared, timed.
+
+    `sources`: which, by their ids or services; empty: every database, GitLab and volume.
+    `servers`: where; empty: any but the source's.
+    """
+
+    on: bool = False
+    schedule: Schedule = Schedule(every="weekly", day="sunday", at="10:00")
+    sources: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
 
 
@@ -243,6 +259,7 @@ class Backup(Model):
     to: tuple[str, ...] = ()
     copying: Copying = Copying()
     proving: Proving = Proving()
+    rehearsing: Rehearsing = Rehearsing()
     kinds: dict[str, Override] = Field(default_factory=dict)
     sources: dict[str, Override] = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from quorate.fleet.backup import (
     Notify,
     Proving,
     Quiesce,
+    Rehearsing,
     Wal,
 )
 from quorate.fleet.entries import Duration, Size, SourceEntry, Strict, Text, Words, http_url
@@ -95,6 +96,9 @@ class KindEntry(WhenEntry):
     )
     restore_within: Duration | None = Field(
         None, gt=0, description="How long a restore may take; `30m` when not given."
+    )
+    lose_at_most: Duration | None = Field(
+        None, gt=0, description="How much work a recovery may lose, as rehearsals measure it."
     )
 
 
@@ -280,6 +284,26 @@ class ProveEntry(WhenEntry):
     )
 
 
+class RehearseEntry(WhenEntry):
+    """Recoveries rehearsed beside what is in place: Sundays at 10:00 unless said otherwise."""
+
+    base = Rehearsing().schedule
+
+    enabled: bool = Field(True, description="`rehearse: true` says the same as `enabled: true`.")
+    sources: Words = Field(
+        (),
+        description="Which, by id or service; every database, GitLab and volume when not given.",
+    )
+    servers: Words = Field(
+        (), description="Servers to restore on; any but the source's own when not given."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
 class SpoolEntry(Strict):
     """Where dumps lie on a server until they are in the repository."""
 
@@ -398,6 +422,14 @@ class BackupEntry(Strict):
     prove: ProveEntry = Field(
         default_factory=ProveEntry, description="Restores that prove the copies."
     )
+    rehearse: Annotated[
+        RehearseEntry | None,
+        Field(
+            description="Rehearse recoveries and measure what they would take and lose: `true`, "
+            "`false`, or how; `false` when not given.",
+            json_schema_extra=_or_switch,
+        ),
+    ] = None
     kinds: KindsEntry = Field(
         default_factory=KindsEntry, description="What differs for a kind of source."
     )

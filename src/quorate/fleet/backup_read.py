@@ -16,6 +16,7 @@ from quorate.fleet.backup import (
     Notify,
     Override,
     Proving,
+    Rehearsing,
     Repository,
     Spool,
     Wal,
@@ -25,6 +26,7 @@ from quorate.fleet.backup_file import (
     BundleEntry,
     KindEntry,
     NotifyEntry,
+    RehearseEntry,
     RepositoryEntry,
     WalEntry,
 )
@@ -54,6 +56,7 @@ def read_backup(
         proving=Proving(
             servers=entry.prove.servers, schedule=Proving().schedule.changed(entry.prove.when())
         ),
+        rehearsing=_rehearsing(entry.rehearse),
         kinds={
             kind: _override(one, location("backup", "kinds", kind))
             for kind in KINDS
@@ -70,6 +73,17 @@ def read_backup(
         heartbeat=secret(entry.heartbeat) if entry.heartbeat else None,
         pushgateway=entry.pushgateway.rstrip("/") if entry.pushgateway else None,
         controller=Controller(on=entry.controller.enabled, networks=entry.controller.networks),
+    )
+
+
+def _rehearsing(entry: RehearseEntry | None) -> Rehearsing:
+    if entry is None:
+        return Rehearsing()
+    return Rehearsing(
+        on=entry.enabled,
+        schedule=Rehearsing().schedule.changed(entry.when()),
+        sources=entry.sources,
+        servers=entry.servers,
     )
 
 

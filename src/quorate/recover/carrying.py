@@ -111,9 +111,7 @@ def begin(store: Store, operation: Operation) -> Journal:
     names = [step.id for step in operation.steps]
     if len(set(names)) != len(names):
         raise UsageError(f"{title(operation)}: two steps have one name")
-    for other in store.all():
-        if other.open:
-            raise unfinished(other)
+    refuse_open(store)
     now = clock.now()
     journal = Journal(
         id=_identity(f"{now:%y%m%d-%H%M%S}-{operation.subject or operation.kind}"),
@@ -131,13 +129,21 @@ def _identity(words: str) -> str:
     return re.sub(r"[^a-zA-Z0-9-]+", "-", words)[:40].rstrip("-")
 
 
+def refuse_open(store: Store) -> None:
+    """Raises LockedError where an operation that is kept there is not over."""
+    for journal in store.all():
+        if journal.open:
+            raise unfinished(journal)
+
+
 def unfinished(journal: Journal) -> LockedError:
     """The error for who meets an operation that is not over."""
     step = journal.next_back() if journal.back else journal.next_forward()
     return LockedError(
         f"{title(journal.operation)} (begun {journal.started[:19]} by {journal.who}) is not over",
         cause=journal.trouble or (f"it was stopped at: {step.says}" if step else None),
-        todo="go on with `quorate operations resume`, or back with `quorate operations undo`",
+        todo=f"go on with `quorate operations resume {journal.id}`, or back with "
+        f"`quorate operations undo {journal.id}`",
     )
 
 

@@ -20,7 +20,6 @@ from quorate.fleet.quantities import show_duration
 from quorate.recover.model import Facts, Operation, Step
 
 KIND = "recover database"
-KINDS = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB, Kind.VOLUME)
 STOP, RESTORE, START, VERIFY = "stop", "restore", "start", "verify"
 STOPPED_SECONDS, STARTED_SECONDS = 10.0, 15.0
 """What stopping and starting services took at most in a lab, where they end when they are told."""
@@ -100,7 +99,7 @@ def choose(
         untried = [one for one in until if one.proof is None]
         raise _untried(source, untried[-1]) if untried else _failed(source, until[-1])
     newest = good[-1]
-    found = [one for one in _same(until, newest) if one in good]
+    found = [one for one in choices.same_copies(until, newest) if one in good]
     newer = [one for one in until if one.taken > newest.taken]
     return _chosen(found, close, (*dark, *_risks(found), *_newer(newer), *_moment(log)))
 
@@ -223,18 +222,8 @@ def _needing(fleet: Fleet, services: Iterable[Service]) -> tuple[Service, ...]:
 
 
 def _chosen(found: Sequence[Snapshot], close: frozenset[str], warnings: tuple[str, ...]) -> Chosen:
-    def worse(one: Snapshot) -> tuple[bool, bool, bool, str]:
-        far = one.repository not in close
-        return not one.proven, far, one.original is not None, one.repository
-
-    ranked = tuple(sorted(found, key=worse))
+    ranked = tuple(choices.ranked(found, close))
     return Chosen(copies=ranked, until=ranked[0].taken, warnings=warnings)
-
-
-def _same(copies: Iterable[Snapshot], one: Snapshot) -> list[Snapshot]:
-    """The same copy, in whichever repository."""
-    same = one.original or one.id
-    return [each for each in copies if (each.original or each.id) == same]
 
 
 def _allowed(found: list[Snapshot], source: str, *, unproven: bool) -> list[Snapshot]:

@@ -26,6 +26,7 @@ from quorate.backup.jobs.watching import Outcome
 from quorate.backup.jobs.whereabouts import server_of
 from quorate.backup.model import Kind, Snapshot, Source
 from quorate.backup.policy import choices
+from quorate.backup.policy.rehearsals import KINDS
 from quorate.errors import MachineError, QuorateError, RepositoryError, UsageError
 from quorate.recover import choose_database as choose
 from quorate.recover.carrying import Action
@@ -60,7 +61,7 @@ def ready(place: Site, name: str, asked: Asked) -> Ready:
     """
     there = ground(place)
     source = decide_restore.source_named(there.scene, Known(), name)
-    if source.kind not in choose.KINDS:
+    if source.kind not in KINDS:
         raise UsageError(
             f"{source.id} is no database and no volume",
             todo="`quorate backup restore` brings it back into a directory",

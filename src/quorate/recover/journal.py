@@ -76,7 +76,14 @@ class SwarmStore:
         newest: dict[str, Mapping[str, Any]] = {}
         for raw in sorted(self._listed(self._client()), key=_turn):
             newest[_label(raw, OPERATION)] = raw
-        found = (_read(base64.b64decode(raw["Spec"]["Data"]), id) for id, raw in newest.items())
+        found = (
+            _read(
+                base64.b64decode(raw["Spec"]["Data"]),
+                identity,
+                f"on a manager `docker config rm {raw['Spec']['Name']}`",
+            )
+            for identity, raw in newest.items()
+        )
         return tuple(sorted(found, key=lambda one: one.started))
 
     def _listed(self, client: DockerClient) -> list[Mapping[str, Any]]:
@@ -126,18 +133,19 @@ class FileStore:
             QuorateError: one was written by a version of Quorate that this one cannot read.
         """
         files = sorted(self._directory.glob("*.journal"))
-        found = (_read(file.read_bytes(), file.stem) for file in files)
+        found = (_read(file.read_bytes(), file.stem, f"`rm {file}`") for file in files)
         return tuple(sorted(found, key=lambda one: one.started))
 
 
-def _read(data: bytes, identity: str) -> Journal:
+def _read(data: bytes, identity: str, dropped: str) -> Journal:
     try:
         return Journal.model_validate_json(zlib.decompress(data))
     except (zlib.error, ValidationError) as error:
         raise QuorateError(
             f"the journal of operation {identity} cannot be read",
             cause="it is damaged, or another version of Quorate wrote it",
-            todo="use the version of Quorate that began the operation",
+            todo="use the version of Quorate that began the operation; where it is damaged, see "
+            f"that nothing is left half done (`quorate status --deep`), then drop it: {dropped}",
         ) from error
 
 

@@ -55,9 +55,12 @@ class Site:
 
     def in_files(self) -> FileStore:
         """Journals kept on this machine."""
-        return FileStore(journals(self.fleet.name))
+        return FileStore(journals(self.fleet.name, self.lab))
 
 
-def journals(fleet: str) -> Path:
-    """Where the journals of a fleet are on this machine: `$XDG_STATE_HOME/quorate/operations/…`."""
-    return labs_directory().parent / "operations" / fleet
+def journals(fleet: str, lab: Lab | None) -> Path:
+    """Where the journals of a fleet are on this machine: `$XDG_STATE_HOME/quorate/operations/…`.
+
+    Those of a lab are among its own files: they say nothing of the servers, and go with it.
+    """
+    return lab.directory / "operations" if lab else labs_directory().parent / "operations" / fleet

@@ -59,6 +59,7 @@ class Controller:
         now = self.parts.now()
         memory = self._recall(now)
         memory.look(self.parts.sight.look())
+        memory.rehearsing(on=self.fleet.backup.rehearsing.on, now=now)
         changed = self._take_in(memory, now)
         self._do_chores(memory)
         made = self._begin(memory, now)
@@ -149,6 +150,7 @@ class Controller:
             running=memory.running,
             attempts=memory.attempts,
             kept=memory.kept,
+            rehearsed=memory.rehearsed,
         )
 
     def _assess(self, memory: Memory, now: datetime, changed: bool) -> None:
@@ -164,6 +166,7 @@ class Controller:
                 zone=self.zone,
                 now=now,
                 since=memory.since,
+                rehearsals=memory.history,
             )
             self.unprotected = unprotected(self.fleet, memory.seen.volumes)
             self._assessed = now

@@ -1,7 +1,7 @@
 """What the controller knows between two rounds, and how it changes. No I/O.
 
-All but `kept`, `since`, `digest` and `told` comes from repositories and from Swarm, and is found
-there again by whoever begins anew; those four are its notes, which lie in Swarm.
+All but `kept`, `since`, `digest`, `told` and `rehearsed` comes from repositories and from Swarm,
+and is found there again by whoever begins anew; those five are its notes, which lie in Swarm.
 """
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ from quorate.backup.jobs.copies import snapshot_of
 from quorate.backup.jobs.model import Answer, Holds, Work
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.agenda import ALONE, Doing
+from quorate.backup.policy.rehearsals import History, Rehearsal, read, with_one_more, written
 from quorate.backup.policy.runs import Attempt, after
 from quorate.serving.parts import Ended, Seen
 
+REHEARSED, REHEARSING = "rehearsed:", "rehearsals:since"
+"""Names of notes: of a source's rehearsals, and of when the policy first asked for any."""
+WHY = 300
+"""Characters of a reason that are remembered."""
+
 REMEMBERED = timedelta(days=40)
 """A run that ended longer ago is never asked for again: months have 31 days."""
+OUTDATED = timedelta(days=400)
+"""A source that was rehearsed last so long ago is none any more, or is to be rehearsed no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +75,19 @@ class Memory:
     troubles: dict[str, str] = field(default_factory=dict)
     seen: Seen = field(default_factory=lambda: Seen(up=frozenset()))
     lag: float = 0.0
+    rehearsed: dict[str, tuple[Rehearsal, ...]] = field(default_factory=dict)
+
+    @property
+    def history(self) -> History:
+        """What is remembered of rehearsals."""
+        return History(of=self.rehearsed, since=self.kept.get(REHEARSING))
+
+    def rehearsing(self, *, on: bool, now: datetime) -> None:
+        """Take in whether recoveries are to be rehearsed."""
+        if on:
+            self.kept.setdefault(REHEARSING, now)
+        else:
+            self.kept.pop(REHEARSING, None)
 
     def look(self, seen: Seen) -> None:
         """Take in what is seen; a service that runs nowhere now is where it was last."""
@@ -93,11 +114,21 @@ class Memory:
             self.stale[doing.repository] = now  # what is there now nobody has said
         if doing.work in (Work.BACKUP, Work.COPY):
             self._result(one, now)
+        if doing.work is Work.REHEARSE:
+            former = self.rehearsed.get(doing.source, ())
+            self.rehearsed[doing.source] = with_one_more(former, _rehearsal(one, now))
+            if ok:  # the one that failed may have been from another repository
+                mine = f"{doing.work.value} {doing.source} "
+                for task in [task for task in self.failing if task.startswith(mine)]:
+                    del self.failing[task]
 
     def forget_old(self, now: datetime) -> None:
-        """Drop runs that are not asked for again."""
+        """Drop runs that are not asked for again, and rehearsals of what is no more."""
         for run in [run for run, one in self.attempts.items() if now - one.ended > REMEMBERED]:
             del self.attempts[run]
+        for name, found in list(self.rehearsed.items()):
+            if now - found[0].at > OUTDATED:
+                del self.rehearsed[name]
 
     def notes(self) -> dict[str, str]:
         """What has to outlast the controller."""
@@ -106,6 +137,9 @@ class Memory:
             "digest": self.digest.isoformat(),
             "told": json.dumps(self.told, sort_keys=True),
             **{name: moment.isoformat() for name, moment in sorted(self.kept.items())},
+            **{
+                f"{REHEARSED}{name}": written(all_) for name, all_ in self.rehearsed.items() if all_
+            },
         }
 
     def _answered(self, doing: Doing, answer: Answer, now: datetime) -> None:
@@ -174,6 +208,31 @@ def recalled(said: Mapping[str, str], now: datetime) -> Memory:
         digest=_moment(said.get("digest", "")) or now,
         told=told,
         kept=kept,
+        rehearsed={
+            name.removeprefix(REHEARSED): found
+            for name, text in said.items()
+            if name.startswith(REHEARSED) and (found := read(text))
+        },
+    )
+
+
+def _rehearsal(one: Ended, now: datetime) -> Rehearsal:
+    """What a rehearsal came to: as it was followed, or else by what the job says of itself."""
+    doing, answer = one.doing, one.answer
+    copy = answer.copies[0] if answer and answer.copies else None
+    if one.error is not None or answer is None or copy is None:
+        why = "; ".join(one.error.lines()[:2]) if one.error else "it gave no answer"
+        return Rehearsal(
+            at=now, ok=False, repository=doing.repository, server=doing.server, why=why[:WHY]
+        )
+    return Rehearsal(
+        at=now,
+        ok=True,
+        rto=round(one.seconds if one.seconds is not None else answer.seconds, 1),
+        rpo=round(max(0.0, (doing.began - copy.taken).total_seconds()), 1),
+        copy_id=copy.id[:12],
+        repository=copy.repository,
+        server=doing.server,
     )
 
 

@@ -22,6 +22,9 @@ LISTED = 20
 UNREAD_TRIES = 3
 """A list of copies that could not be read is news after so many tries: the next may do."""
 
+LATE = (State.LATE, State.NEVER)
+"""Of rehearsals: how one failed is among the problems."""
+
 SAID = {
     State.LATE: "is late",
     State.NEVER: "was never done",
@@ -125,6 +128,8 @@ def _of_row(row: Row) -> dict[str, str]:
         for question, state in questions.items()
         if state in SAID and not (state is State.NOWHERE and question == "copy off-site")
     }
+    if row.rehearsed is not None and (state := State(row.rehearsed.state)) in LATE:
+        found[f"{state} {source} rehearsal"] = f"{source}: its rehearsal {SAID[state]}"
     if row.problems:
         found[f"problem {source}"] = f"{source}: {'; '.join(row.problems)}"
     if row.poisoned:

@@ -15,11 +15,15 @@ from quorate.fleet.datasets import Homes
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A job that is over. It went well when there is no error, which may be its answer's own."""
+    """A job that is over. It went well when there is no error, which may be its answer's own.
+
+    `seconds`: from when it was begun until it was known to be over; None: nobody followed it.
+    """
 
     doing: Doing
     answer: Answer | None = None
     error: QuorateError | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

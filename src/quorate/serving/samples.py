@@ -11,8 +11,9 @@ from quorate.alerts import controller_metrics as own
 from quorate.alerts.metrics import Metric, Sample
 from quorate.backup.jobs.model import Work
 from quorate.backup.model import Snapshot
-from quorate.backup.policy.coverage import Copy, Row
+from quorate.backup.policy.coverage import Copy, Row, State
 from quorate.backup.policy.holding import held
+from quorate.backup.policy.rehearsals import Standing
 from quorate.backup.policy.sources import Unprotected
 from quorate.fleet.backup import Repository
 from quorate.serving.memory import Memory
@@ -95,12 +96,29 @@ class _Said:
         yield self.sample(metrics.RUNNING, source.id, value=bool(runs))
         yield self.sample(metrics.RTO_TARGET, source.id, value=policy.restore_within)
         yield self.sample(metrics.POISONED, source.id, value=len(row.poisoned))
+        if row.rehearsed is not None:
+            yield from self.of_rehearsals(source.id, row.rehearsed)
         if row.next is not None:
             yield self.sample(metrics.NEXT_RUN, source.id, value=row.next.timestamp())
         if row.rpo is not None:
             yield self.sample(metrics.RPO, source.id, value=row.rpo)
         if row.rto is not None:
             yield self.sample(metrics.RTO, source.id, value=row.rto)
+
+    def of_rehearsals(self, source: str, how: Standing) -> Iterator[Sample]:
+        good = next((one for one in self.memory.rehearsed.get(source, ()) if one.ok), None)
+        # Where there is none yet and none is late, nothing is said: no alert counts from 1970.
+        if good is not None or how.state in (State.LATE, State.NEVER):
+            when = good.at.timestamp() if good is not None else 0.0
+            yield self.sample(metrics.REHEARSED, source, value=when)
+        if how.rpo_target is not None:
+            yield self.sample(metrics.RPO_TARGET, source, value=how.rpo_target)
+        if how.last is not None:
+            yield self.sample(metrics.REHEARSAL_OK, source, value=how.last.ok)
+        if good is not None and good.rto is not None:
+            yield self.sample(metrics.REHEARSAL_RTO, source, value=good.rto)
+        if good is not None and good.rpo is not None:
+            yield self.sample(metrics.REHEARSAL_RPO, source, value=good.rpo)
 
     def of_copy(self, row: Row, copy: Copy) -> Iterator[Sample]:
         source = row.planned.source.id

@@ -1,6 +1,6 @@
 """Items of the agenda as jobs to start. Pure.
 
-They are made as the commands' are: `quorate backup run`, `copy`, `prove`, `prune`.
+They are made as the commands' are: `quorate backup run`, `copy`, `prove`, `prune`, `recover`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def start_for(scene: Scene, item: Item) -> Start:
             start = _only(decide.catalogues(scene, [item.repository], due=item.due))
         case Work.COPY:
             return orders.copy_start(scene, item.origin, item.repository, server=where, run=run)
-        case Work.PROVE:
+        case Work.PROVE | Work.REHEARSE:
             return _proof(scene, item)
         case _:
             return orders.upkeep_start(scene, item.work, item.repository, server=where, run=run)
@@ -55,4 +55,5 @@ def _proof(scene: Scene, item: Item) -> Start:
         kind=one.source.kind,
         snapshot=item.snapshot,
         deadline=orders.deadline_of(scene, item.source),
+        work=item.work,
     )

@@ -34,7 +34,7 @@ from quorate.observe.whereabouts import where_now
 from quorate.serving.loop import Check, Hold, Say
 from quorate.serving.parts import Ended, Looked, Seen
 from quorate.serving.starts import start_for
-from quorate.tools import docker
+from quorate.tools import clock, docker
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -157,6 +157,8 @@ class SwarmStarter:
 
     def _follow(self, ground: Ground, jobs: Sequence[tuple[Start, Doing]]) -> None:
         doings = [doing for _, doing in jobs]
+        # Of several, one is done after the other: what each took is then not known.
+        began = clock.monotonic() if len(jobs) == 1 else None
         try:
             came = running.run(ground, Decision(starts=tuple(start for start, _ in jobs)))
         except QuorateError as error:
@@ -172,7 +174,10 @@ class SwarmStarter:
             self._ended.put(Ended(doing=_among(doings, refused.what), error=refused.error))
         for outcome in came.outcomes:
             doing = _among(doings, outcome.job.source)
-            self._ended.put(Ended(doing=doing, answer=outcome.answer, error=outcome.error))
+            took = clock.monotonic() - began if began is not None else None
+            self._ended.put(
+                Ended(doing=doing, answer=outcome.answer, error=outcome.error, seconds=took)
+            )
         for earlier in came.earlier:
             self._ended.put(_ended(earlier))
 

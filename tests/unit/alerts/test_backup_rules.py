@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -17,13 +18,15 @@ from quorate.alerts.backup_limits import (
     repository_mounts,
 )
 from quorate.alerts.backup_metrics import BACKUP_METRICS, FOREIGN
+from quorate.alerts.backup_rehearsal_rules import OVERDUE_SECONDS
 from quorate.alerts.backup_rules import HALF
 from quorate.alerts.metrics import FLEET
 from quorate.alerts.model import Rule
 from quorate.alerts.rules import rules
 from quorate.backup.policy import coverage
+from quorate.backup.policy.rehearsals import GRACE
 from quorate.backup.policy.times import period
-from quorate.fleet.backup import Override
+from quorate.fleet.backup import Override, Rehearsing
 from quorate.fleet.cron import longest_rest, parse_cron
 from quorate.fleet.schedules import Schedule, When
 from quorate.fleet.zones import time_zone
@@ -113,6 +116,18 @@ def test_the_disk_of_a_repository_is_asked_for_and_never_the_root() -> None:
 
 def test_the_half_is_that_of_the_grid() -> None:
     assert HALF == coverage.SIZE_DROP
+
+
+def test_rehearsals_are_overdue_when_the_grid_says_so() -> None:
+    assert timedelta(seconds=OVERDUE_SECONDS) == GRACE
+
+
+def test_where_nothing_is_rehearsed_nothing_is_said_of_it() -> None:
+    fleet = make_backed_up()
+    quiet = fleet.backup.model_copy(update={"rehearsing": Rehearsing()})
+    found = rules(fleet.model_copy(update={"backup": quiet}))["backups"]
+    assert not any(rule.alert.startswith("Rehearsal") for rule in found)
+    assert any(rule.alert.startswith("Rehearsal") for rule in made())
 
 
 @pytest.mark.parametrize(

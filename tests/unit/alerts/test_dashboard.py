@@ -22,6 +22,7 @@ TARGETS = [target for panel in PANELS for target in panel["targets"]]
 SHOWN_BY_RULES_ONLY = {
     "quorate_backup_usual_size_bytes",
     "quorate_backup_poisoned_copies",
+    "quorate_backup_rehearsal_ok",
 }
 
 

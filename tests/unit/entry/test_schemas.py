@@ -15,9 +15,9 @@ from quorate.deploy.preview import Preview
 from quorate.deploy.record import RecordEntry
 from quorate.deploy.run import UpResult
 from quorate.entry.schemas import schema
+from quorate.losing import Loss
 from quorate.plan.model import Placement, Plan
 from quorate.stacks.model import Rendered
-from quorate.workflows import Loss
 
 CHANGES = Changes(
     added=("web_front",),

@@ -111,6 +111,36 @@ backup:
     assert backup.timezone == "America/New_York"
 
 
+@pytest.mark.parametrize(
+    ("said", "on", "words"),
+    [
+        ("", False, "Sundays at 10:00"),
+        ("  rehearse: true\n", True, "Sundays at 10:00"),
+        ("  rehearse: false\n", False, "Sundays at 10:00"),
+        ("  rehearse: {day: monday, at: '11:30'}\n", True, "Mondays at 11:30"),
+        ("  rehearse: {every: monthly}\n", True, "day 1 of the month at 00:00"),
+        ("  rehearse: {enabled: false, day: monday}\n", False, "Mondays at 10:00"),
+    ],
+)
+def test_rehearsals(tmp_path: Path, said: str, on: bool, words: str) -> None:
+    wish = sound(tmp_path, SOUND + said).backup.rehearsing
+    assert (wish.on, wish.schedule.words, wish.sources, wish.servers) == (on, words, (), ())
+
+
+def test_which_are_rehearsed_where_and_how_much_may_be_lost(tmp_path: Path) -> None:
+    more = """\
+  rehearse: {sources: [db], servers: [two]}
+  kinds: {postgres: {lose_at_most: 2h}}
+  sources: {db: {lose_at_most: 30m}}
+"""
+    fleet = sound(tmp_path, SOUND + more)
+    wish, backup = fleet.backup.rehearsing, fleet.backup
+    assert (wish.sources, wish.servers) == (("db",), ("two",))
+    assert backup.of_kind("postgres").lose_at_most == 7200
+    assert backup.of_kind("redis").lose_at_most is None
+    assert policies(backup, data_sets(fleet))["db"].lose_at_most == 1800
+
+
 def test_a_server_says_what_its_repository_lies_on_and_where(tmp_path: Path) -> None:
     disks = "[{name: a, size: 1T}, {name: b, size: 4T, kind: hdd, mount: /mnt/data}]"
     text = FLEET.replace("labels: {disk: fast}", f"zone: left, disks: {disks}")
@@ -223,6 +253,11 @@ def codes(report: Report) -> set[tuple[int, str]]:
         ("  kinds: {redis: {to: nowhere}}\n", (17, "Q705"), "`nowhere`"),
         ("  sources: {db: {to: nowhere}}\n", (17, "Q705"), "`nowhere`"),
         ("  prove: {servers: [oen]}\n", (17, "Q706"), "did you mean `one`"),
+        ("  rehearse: {servers: [oen]}\n", (17, "Q706"), "did you mean `one`"),
+        ("  rehearse: {sources: [dbb]}\n", (17, "Q704"), "did you mean `db`"),
+        ("  rehearse: {sources: [db, swarm]}\n", (17, "Q714"), "`rehearse` of `swarm`"),
+        ("  rehearse: {every: nightly}\n", (17, "Q103"), "not hourly, daily"),
+        ("  sources: {db: {lose_at_most: 0s}}\n", (17, "Q103"), "0"),
         ("  kinds: {redis: {keep: {hourly: 0}}}\n", (17, "Q708"), "keeps no copy"),
         ("  sources: {db: {keep: {}}}\n", (17, "Q708"), "keeps no copy"),
         ("  sources: {db: {keep: {daily: -1}}}\n", (17, "Q103"), "`-1`"),

@@ -35,8 +35,9 @@ def test_a_damaged_journal_is_an_error_and_so_is_a_directory_that_cannot_be_made
     tmp_path: Path,
 ) -> None:
     (tmp_path / "x.journal").write_bytes(b"rubbish")
-    with pytest.raises(QuorateError, match="cannot be read"):
+    with pytest.raises(QuorateError, match="cannot be read") as caught:
         FileStore(tmp_path).all()
+    assert f"`rm {tmp_path / 'x.journal'}`" in (caught.value.todo or "")
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="cannot be written"):
         begin(FileStore(tmp_path / "file" / "below"), operation())

@@ -244,6 +244,61 @@ def test_data_that_nobody_backs_up_is_shown_and_told(tmp_path: Path) -> None:
     assert "unprotected: db: /nameless" in play.swarm.told[0].body
 
 
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The same fleet, whose recoveries are rehearsed daily."""
+    directory: Path = tmp_path_factory.mktemp("rehearsed")
+    more = '  rehearse: {every: daily, at: "10:00"}\n  kinds: {postgres: {lose_at_most: 1h}}\n'
+    return fleet_of(directory, {"fleet.yaml": FLEET + SECTION + more, "compose.yaml": COMPOSE})
+
+
+def test_recoveries_are_rehearsed_once_a_day_whoever_decides(rehearsed: Fleet) -> None:
+    play = Play(rehearsed).until(20)  # a proof at 06:00, and with it the first rehearsal
+    for hours in (24, 30, 36, 42, 48):
+        play = Play(rehearsed, play.swarm).until(hours)
+    begun = [item for item in play.swarm.started if item.work is Work.REHEARSE]
+    # For the last time that was missed, as soon as a copy is proven; then at each day's.
+    assert [f"{item.due:%d %H}" for item in begun] == ["28 10", "29 10", "30 10"]
+    assert play.shown["quorate_backup_rehearsal_ok", "db"] == 1
+    assert play.shown["quorate_backup_rehearsal_rto_seconds", "db"] == 12  # as the job says
+    assert play.shown["quorate_backup_rehearsal_rpo_seconds", "db"] > 3600
+    assert play.shown["quorate_backup_rpo_target_seconds", "db"] == 3600
+    said = "\n".join(message.body for message in play.swarm.told)
+    assert said.count("db: its rehearsed recovery would have lost") >= 1
+
+
+def test_a_rehearsal_that_fails_is_told_shown_and_over_when_one_goes_well(rehearsed: Fleet) -> None:
+    play = Play(rehearsed)
+    play.swarm.errors["rehearsal of db from near"] = RepositoryError(
+        "a pack is damaged", reason="damaged"
+    )
+    play.until(20)
+    assert play.shown["quorate_backup_rehearsal_ok", "db"] == 0
+    assert ("quorate_backup_rehearsed_timestamp_seconds", "db") not in play.shown
+    assert play.shown["quorate_backup_failing", "rehearse db near"] == 1
+    bodies = "\n".join(message.body for message in play.swarm.told)
+    assert "db: its rehearsal failed: a pack is damaged" in bodies
+    play.swarm.errors.clear()
+    play.until(48)
+    assert play.shown["quorate_backup_rehearsal_ok", "db"] == 1
+    assert ("quorate_backup_failing", "rehearse db near") not in play.shown
+
+
+def test_a_rehearsal_that_never_came_is_late_and_not_before_it_was_asked_for(
+    fleet: Fleet, rehearsed: Fleet
+) -> None:
+    play = Play(fleet).until(30)
+    play = Play(rehearsed, play.swarm)
+    for name in ("near", "far"):  # no server has time for it
+        play.swarm.errors[f"rehearsal of db from {name}"] = MachineError("no room")
+    play.rounds(2)
+    assert ("quorate_backup_rehearsed_timestamp_seconds", "db") not in play.shown
+    assert play.controller.memory is not None
+    play.controller.memory.rehearsed.clear()
+    (row,) = [one for one in play.controller.rows if one.planned.source.id == "db"]
+    assert row.rehearsed is not None and row.rehearsed.state in ("waiting", "failed")
+
+
 GROUP = """\
 services:
   db: {image: postgres, volumes: ["d:/var/lib/postgresql"],

@@ -80,6 +80,13 @@ def test_a_proof_names_its_copy_and_reaches_a_store_from_elsewhere(scene: Scene)
     assert job.deadline == 6 * 3600
 
 
+def test_a_rehearsal_is_a_proof_with_a_name_of_its_own(scene: Scene) -> None:
+    start = start_for(scene, item(Work.REHEARSE, "one", source="db", snapshot="abc"))
+    job = start.job
+    assert (job.work, job.run, job.source, job.snapshot) == (Work.REHEARSE, "the-key", "db", "abc")
+    assert job.repository.place == "rest" and job.deadline == 6 * 3600
+
+
 def test_retention_has_every_policy_of_what_is_backed_up(scene: Scene) -> None:
     start = start_for(scene, item(Work.FORGET))
     assert set(start.job.keeps) == {"db", "configs"}

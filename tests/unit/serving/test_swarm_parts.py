@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
+from quorate.backup.jobs.model import Answer, Copied, Work
+from quorate.backup.model import Kind
+from quorate.backup.policy.agenda import Doing
+from quorate.backup.policy.rehearsals import Rehearsal
 from quorate.deploy import lock
-from quorate.errors import LockedError
+from quorate.errors import LockedError, MachineError
 from quorate.fleet.own import LOCK, NOTES
 from quorate.serving.memory import recalled
+from quorate.serving.parts import Ended
 from quorate.serving.swarm import LASTS_SECONDS, Swarm, SwarmNotes, holding
 from quorate.tools import clock, process
 from tests.fakes.configs import FakeConfigs
@@ -101,3 +107,42 @@ def test_notes_outlast_the_lock(engine: FakeConfigs) -> None:
 def test_notes_that_cannot_be_read_are_as_at_first(engine: FakeConfigs) -> None:
     memory = recalled({"since": "x", "told": "[1]", "check:nas": "never"}, engine.now)
     assert (memory.since, memory.told, memory.kept) == (engine.now, {}, {})
+
+
+def test_rehearsals_are_among_the_notes_and_rubbish_there_is_none(engine: FakeConfigs) -> None:
+    swarm = Swarm(fleet=cast(Any, None), manager=lambda: cast(Any, engine), say=print)
+    notes = SwarmNotes(swarm)
+    memory = recalled({}, engine.now)
+    memory.rehearsing(on=True, now=engine.now)
+    memory.rehearsed["volume/a"] = (Rehearsal(at=engine.now, ok=True, rto=4.5, rpo=60.0),)
+    notes.save(memory.notes())
+    again = recalled({**notes.load(), "rehearsed:db": "{"}, engine.now.replace(year=2030))
+    assert again.history == memory.history and again.history.since == engine.now
+    again.rehearsing(on=False, now=engine.now)
+    assert again.history.since is None and again.kept == {}
+    again.forget_old(engine.now.replace(year=2030))
+    assert again.rehearsed == {}
+
+
+def test_what_a_rehearsal_came_to(engine: FakeConfigs) -> None:
+    memory, now = recalled({}, engine.now), engine.now
+    doing = Doing(
+        work=Work.REHEARSE, run="r", server="two", repository="nas", source="db", began=now
+    )
+    copy = Copied(
+        id="0123456789abcdef",
+        source="db",
+        kind=Kind.POSTGRES,
+        repository="nas",
+        taken=now - timedelta(hours=3),
+        received=now,
+        complete=True,
+    )
+    answer = Answer(work=Work.REHEARSE, run="r", source="db", copies=(copy,), seconds=40.0)
+    memory.ended(Ended(doing=doing, answer=answer, seconds=52.34), now + timedelta(minutes=1))
+    memory.ended(Ended(doing=doing, answer=answer), now + timedelta(minutes=2))  # nobody followed
+    memory.ended(Ended(doing=doing, answer=answer, error=MachineError("x", cause="y")), now)
+    failed, swept, followed = memory.rehearsed["db"]
+    assert (followed.ok, followed.rto, followed.rpo) == (True, 52.3, 3 * 3600)
+    assert (swept.rto, swept.copy_id, swept.server) == (40.0, "0123456789ab", "two")
+    assert (failed.ok, failed.rto, failed.why) == (False, None, "x; likely cause: y")

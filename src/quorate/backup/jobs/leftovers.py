@@ -18,7 +18,7 @@ from quorate.tools import clock
 ORPHAN_SECONDS = 60.0
 """A job that has ended this long ago, and is still there, has nobody who follows it."""
 
-BY_KEY = (Work.COPY, Work.PROVE, Work.RESTORE, Work.BACK)
+BY_KEY = (Work.COPY, Work.PROVE, Work.REHEARSE, Work.RESTORE, Work.BACK)
 LOOKING = (Work.CATALOGUE, Work.CHECK)
 """Nothing is done twice by looking twice: each who asks has a job and an answer of their own."""
 

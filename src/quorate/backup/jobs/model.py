@@ -36,16 +36,18 @@ class Work(StrEnum):
 
     `backup`: dump or read a source, store it, verify it. `copy`: bring all complete copies of
     `Job.sources` (all when empty) from `source repository` to another one. `prove`: restore a
-    copy and compare. `restore`: restore a copy somewhere else, or over its source. `forget`:
-    apply retention; `prune`: give back the room. `catalogue`: list the copies. `check`: look
-    for stale locks and damage. `create`: make the repository, with the chunks of `origin` where
-    that is given; one that is there stays. `prepare`: make a Postgres ready for its write-ahead
-    log to be received, or undo that. `back`: put back what a restore in place has kept aside.
+    copy and compare. `rehearse`: the same, of the copy that a recovery would take. `restore`:
+    restore a copy somewhere else, or over its source. `forget`: apply retention; `prune`: give
+    back the room. `catalogue`: list the copies. `check`: look for stale locks and damage.
+    `create`: make the repository, with the chunks of `origin` where that is given; one that is
+    there stays. `prepare`: make a Postgres ready for its write-ahead log to be received, or undo
+    that. `back`: put back what a restore in place has kept aside.
     """
 
     BACKUP = "backup"
     COPY = "copy"
     PROVE = "prove"
+    REHEARSE = "rehearse"
     RESTORE = "restore"
     FORGET = "forget"
     PRUNE = "prune"

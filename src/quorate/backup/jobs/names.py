@@ -39,6 +39,11 @@ def proof_task(repository: str, copy: str) -> str:
     return f"prove:{repository}:{copy[:16]}"
 
 
+def rehearsal_task(source: str) -> str:
+    """What is done when the recovery of a source is rehearsed: of a run's key."""
+    return f"rehearse:{source}"
+
+
 def task_of(run: str) -> str:
     """What a run does, whenever that was due."""
     return run.rpartition("@")[0]

@@ -43,14 +43,15 @@ def proof_start(
     kind: Kind,
     snapshot: str,
     deadline: float = LONG_SECONDS,
+    work: Work = Work.PROVE,
 ) -> Start:
-    """Prove one copy.
+    """Prove one copy, or (`work`) rehearse a recovery with it, which is timed as a whole.
 
     Raises:
         QuorateError: the server can be given no work.
     """
     said = {"source": source, "kind": kind, "snapshot": snapshot, "deadline": deadline}
-    return _start(scene, Work.PROVE, repository, server, run, said)
+    return _start(scene, work, repository, server, run, said)
 
 
 def restore_start(

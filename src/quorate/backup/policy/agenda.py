@@ -19,6 +19,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from quorate.backup.jobs.model import Work
 from quorate.backup.model import Snapshot
+from quorate.backup.policy.rehearsals import Rehearsals
 from quorate.backup.policy.runs import TRIES, Attempt, rests
 from quorate.backup.policy.sources import Planned
 from quorate.fleet.model import Fleet
@@ -32,7 +33,7 @@ ALONE = (Work.FORGET, Work.PRUNE, Work.CHECK)
 SHOWN = (Work.BACKUP, Work.COPY, Work.PROVE)
 """What repositories show of work that was done."""
 
-OF_ONE_SOURCE = (Work.BACKUP, Work.PROVE, Work.RESTORE, Work.BACK)
+OF_ONE_SOURCE = (Work.BACKUP, Work.PROVE, Work.REHEARSE, Work.RESTORE, Work.BACK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ class Item:
                 return f"backup of {self.source}"
             case Work.PROVE:
                 return f"proof of {self.source} in {self.repository}"
+            case Work.REHEARSE:
+                return f"rehearsal of {self.source} from {self.repository}"
         return f"{self.work} of {self.repository}"
 
 
@@ -88,8 +91,8 @@ class Known:
 
     `snapshots`: every copy in the repositories in `listed`, which says when reading each began;
     `stale` are to be read again. `attempts` by run. `kept`: when each repository was last checked
-    and pruned, by `check:NAME` and `prune:NAME`. `up`: servers that take jobs. `since`: when
-    whoever decides began to look.
+    and pruned, by `check:NAME` and `prune:NAME`. `rehearsed`: rehearsals by source, the newest
+    first. `up`: servers that take jobs. `since`: when whoever decides began to look.
     """
 
     fleet: Fleet
@@ -104,6 +107,7 @@ class Known:
     running: tuple[Doing, ...] = ()
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     kept: Mapping[str, datetime] = field(default_factory=dict)
+    rehearsed: Rehearsals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ Whoever starts such work, on schedule or by hand, chooses by these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from quorate.backup.model import Snapshot, Source
@@ -27,6 +27,32 @@ def sound_copies(snapshots: Iterable[Snapshot], now: datetime) -> Sound:
         if one.complete and not wrong_time(one, now, originals):
             found.setdefault(one.source, []).append(one)
     return found
+
+
+def recovery_copies(every: Iterable[Snapshot], near: Collection[str]) -> list[Snapshot]:
+    """The newest proven copy of one source, in each repository that has it, the best first.
+
+    Args:
+        every: its sound copies, the oldest first.
+        near: repositories on the server it goes to.
+    """
+    good = [one for one in every if one.proven]
+    return ranked(same_copies(good, good[-1]), near) if good else []
+
+
+def same_copies(copies: Iterable[Snapshot], one: Snapshot) -> list[Snapshot]:
+    """The same copy, in whichever repository."""
+    same = one.original or one.id
+    return [each for each in copies if (each.original or each.id) == same]
+
+
+def ranked(same: Iterable[Snapshot], near: Collection[str]) -> list[Snapshot]:
+    """The same copy in several repositories: a proven one first, then the nearest."""
+
+    def worse(one: Snapshot) -> tuple[bool, bool, bool, str]:
+        return not one.proven, one.repository not in near, one.original is not None, one.repository
+
+    return sorted(same, key=worse)
 
 
 def in_repository(sound: Sound, source: str, repository: str) -> list[Snapshot]:
@@ -68,7 +94,14 @@ def copying_servers(fleet: Fleet, origin: Repository, target: Repository) -> tup
 
 def proving_servers(fleet: Fleet, copy: Snapshot, source: Source) -> tuple[str, ...]:
     """Where a copy may be proven: on another server than the source's, where there is one."""
-    allowed = fleet.backup.proving.servers or tuple(server.name for server in fleet.servers)
+    return trying_servers(fleet, fleet.backup.proving.servers, copy, source)
+
+
+def trying_servers(
+    fleet: Fleet, named: tuple[str, ...], copy: Snapshot, source: Source
+) -> tuple[str, ...]:
+    """Where a copy may be restored beside what is in place, of those that are named."""
+    allowed = named or tuple(server.name for server in fleet.servers)
     own = {copy.server, *source.servers[:1]}
     return tuple(name for name in allowed if name not in own) or allowed
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from statistics import median
 
 from quorate.backup.model import Snapshot
+from quorate.backup.policy.rehearsals import History, Standing, rehearsed_sources, stands
 from quorate.backup.policy.retention import CLOCK_SKEW, wrong_time
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.three import missing
@@ -66,6 +67,7 @@ class Row:
     between two copies that are there, or since the last one: what a loss would have cost at worst.
     `rto`: seconds the last restore took. `next`: when it is backed up next. `missing`: what lacks
     of 3-2-1 with the copies that are there; `poisoned`: copies whose time cannot be right.
+    `rehearsed`: how it stands with rehearsals; None: there are to be none, or nobody knows of any.
     """
 
     planned: Planned
@@ -81,11 +83,14 @@ class Row:
     missing: tuple[str, ...] = ()
     poisoned: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    rehearsed: Standing | None = None
 
     @property
     def good(self) -> bool:
         """Whether everything about it is as it should be."""
-        states = (self.backed_up, self.offsite, self.proven)
+        states = [self.backed_up, self.offsite, self.proven]
+        if self.rehearsed is not None:
+            states.append(State(self.rehearsed.state))
         return all(state.good for state in states) and not self.problems and not self.poisoned
 
 
@@ -97,6 +102,7 @@ def coverage(
     zone: tzinfo,
     now: datetime,
     since: datetime | None = None,
+    rehearsals: History | None = None,
 ) -> tuple[Row, ...]:
     """A row for every source.
 
@@ -105,12 +111,22 @@ def coverage(
         snapshots: every copy in every repository.
         zone: of the policy's times.
         since: when the policy began to hold: what was to be run before is not held against it.
+        rehearsals: what the controller remembers; None: nobody was asked.
     """
     by_source: dict[str, list[Snapshot]] = {}
     for one in snapshots:
         by_source.setdefault(one.source, []).append(one)
-    grid = _Grid(fleet=fleet, zone=zone, now=now, since=since)
-    return tuple(grid.row(one, by_source.get(one.source.id, [])) for one in sources)
+    every = tuple(sources)
+    rehearsed = rehearsed_sources(fleet, every) if rehearsals is not None else ()
+    grid = _Grid(
+        fleet=fleet,
+        zone=zone,
+        now=now,
+        since=since,
+        rehearsals=rehearsals,
+        rehearsed=frozenset(one.source.id for one in rehearsed),
+    )
+    return tuple(grid.row(one, by_source.get(one.source.id, [])) for one in every)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +135,8 @@ class _Grid:
     zone: tzinfo
     now: datetime
     since: datetime | None
+    rehearsals: History | None = None
+    rehearsed: frozenset[str] = frozenset()
 
     def row(self, planned: Planned, snapshots: Sequence[Snapshot]) -> Row:
         policy = planned.policy
@@ -138,6 +156,7 @@ class _Grid:
         newest = sound[-1] if sound else None
         names = {one.repository for one in sound}
         there = [one for one in self.fleet.backup.repositories if one.name in names]
+        rehearsed = self._rehearsed(planned, sound)
         return Row(
             planned=planned,
             backed_up=backed_up,
@@ -151,8 +170,17 @@ class _Grid:
             rto=_rto(sound),
             missing=missing(self.fleet, planned.source, there),
             poisoned=tuple(f"{key}: {why}" for key, why in wrong.items()),
-            problems=tuple(_problems(policy, copies, sound)),
+            problems=(
+                *_problems(policy, copies, sound),
+                *(rehearsed.problems if rehearsed else ()),
+            ),
+            rehearsed=rehearsed,
         )
+
+    def _rehearsed(self, planned: Planned, sound: Sequence[Snapshot]) -> Standing | None:
+        if self.rehearsals is None or planned.source.id not in self.rehearsed:
+            return None
+        return stands(self.fleet, planned, self.rehearsals, sound, zone=self.zone, now=self.now)
 
     def _backed_up(self, planned: Planned, sound: Sequence[Snapshot]) -> State:
         """Of all repositories together: where a source moves, its repository may change."""

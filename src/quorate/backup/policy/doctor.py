@@ -14,6 +14,7 @@ from pydantic import Field
 from quorate.backup.policy.estimate import Room
 from quorate.backup.policy.holding import Held
 from quorate.backup.policy.quiesce import Stale
+from quorate.backup.policy.rehearsals import Standing as Rehearsed
 from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.base import Model
 from quorate.fleet.quantities import show_size
@@ -39,6 +40,7 @@ class Check(StrEnum):
     SERVER = "server"
     SOURCE = "source"
     LOG = "write-ahead log"
+    REHEARSAL = "rehearsal"
 
 
 class Finding(Model):
@@ -134,6 +136,18 @@ def of_logs(found: Iterable[Log]) -> Iterator[Finding]:
     for one in found:
         for trouble in troubles(one):
             yield Finding(check=Check.LOG, where=one.source, what=trouble.what, todo=trouble.todo)
+
+
+def of_rehearsals(found: Iterable[tuple[str, Rehearsed]]) -> Iterator[Finding]:
+    """Sources whose recovery was not rehearsed as it should be, or costs more than it may."""
+    said = {
+        "late": "its recovery was not rehearsed when it should have been",
+        "never": "its recovery was never rehearsed",
+    }
+    for source, one in found:
+        todo = f"`quorate recover database {source} --rehearse` does it now and says what is wrong"
+        for what in (*filter(None, [said.get(one.state)]), *one.problems):
+            yield Finding(check=Check.REHEARSAL, where=source, what=what, todo=todo)
 
 
 def of_images(image: str, why: str, having: Mapping[str, bool]) -> Iterator[Finding]:

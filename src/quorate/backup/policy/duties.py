@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from quorate.backup.jobs.model import Work
-from quorate.backup.jobs.names import copy_task, proof_task, run_key
+from quorate.backup.jobs.names import copy_task, proof_task, rehearsal_task, run_key
 from quorate.backup.model import Snapshot
 from quorate.backup.policy import choices
 from quorate.backup.policy.agenda import Agenda, Item, Known, arrange, lateness
 from quorate.backup.policy.groups import batches, users_of
+from quorate.backup.policy.rehearsals import done_since, rehearsed_sources
 from quorate.backup.policy.runs import due_of, expected
 from quorate.backup.policy.sources import Planned
 from quorate.backup.policy.times import Due, due, last_until
@@ -44,6 +45,7 @@ def duties(known: Known) -> tuple[Item, ...]:
         *look.backups(),
         *look.copies(),
         *proving,
+        *look.rehearsals(),
         *look.upkeep(proving),
     )
 
@@ -135,6 +137,31 @@ class _Look:
                     times = [one.proof.at.timestamp() for one in mine if one.proof]
                     item = self._proof(planned, there[-1], repository, moment)
                     yield (max(times, default=0.0), item.run), item
+
+    def rehearsals(self) -> Iterator[Item]:
+        """Recoveries to be rehearsed, each with the copy that a recovery would take now."""
+        wish, known = self.backup.rehearsing, self.known
+        moment = self._last_until(wish.schedule)
+        if moment is None:
+            return
+        for planned in rehearsed_sources(known.fleet, known.planned):
+            source = planned.source
+            if done_since(known.rehearsed.get(source.id, ()), moment, known.now):
+                continue
+            home = source.servers[:1]
+            near = [one.name for one in self.backup.repositories if choices.beside(one) == home]
+            found = choices.recovery_copies(self.sound.get(source.id, ()), near)
+            if found and found[0].repository in known.listed:
+                copy = found[0]
+                yield self._item(
+                    Work.REHEARSE,
+                    rehearsal_task(source.id),
+                    moment,
+                    self.backup.repository(copy.repository),
+                    source=source.id,
+                    snapshot=copy.id,
+                    servers=choices.trying_servers(known.fleet, wish.servers, copy, source),
+                )
 
     def upkeep(self, proofs: Sequence[Item]) -> Iterator[Item]:
         """Checks, retention and pruning, each after what has to be before it."""

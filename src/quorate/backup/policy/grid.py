@@ -12,6 +12,7 @@ from quorate.backup.jobs.model import Holds
 from quorate.backup.model import Kind, Proof, Snapshot
 from quorate.backup.policy.coverage import Copy, Row, State
 from quorate.backup.policy.holding import held
+from quorate.backup.policy.rehearsals import Standing
 from quorate.backup.policy.report import UnprotectedData
 from quorate.backup.policy.sources import Unprotected
 from quorate.backup.wal.standing import Log
@@ -55,6 +56,9 @@ class CoveredSource(Model):
     )
     rto: float | None = Field(description="How long the last restore took.")
     rto_target: float | None = Field(description="How long it may take.")
+    rehearsed: Standing | None = Field(
+        None, description="Of its rehearsed recoveries; null where none are to be, or none known."
+    )
     copies: tuple[CoveredCopy, ...]
     missing: tuple[str, ...] = Field(description="What it lacks of 3-2-1, with the copies there.")
     problems: tuple[str, ...] = Field(description="What else is wrong, in words.")
@@ -225,6 +229,7 @@ def _source(row: Row) -> CoveredSource:
         rpo=row.rpo,
         rto=row.rto,
         rto_target=policy.restore_within if policy else None,
+        rehearsed=row.rehearsed,
         copies=tuple(_copy(copy) for copy in row.copies),
         missing=row.missing,
         problems=(*row.problems, *(f"wrong time: {text}" for text in row.poisoned)),

@@ -124,6 +124,7 @@ WORKS: Mapping[Work, Doing] = {
     Work.BACKUP: _backup,
     Work.COPY: _copy,
     Work.PROVE: lambda setting, there, _, outcome: prove(setting, there, outcome),
+    Work.REHEARSE: lambda setting, there, _, outcome: prove(setting, there, outcome),
     Work.RESTORE: lambda setting, there, _, outcome: restore(setting, there, outcome),
     Work.FORGET: keeping.forget,
     Work.PRUNE: lambda setting, there, _, outcome: keeping.prune(setting, there, outcome),

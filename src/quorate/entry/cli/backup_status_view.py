@@ -42,6 +42,9 @@ def render_status(made: BackupStatus, zone: tzinfo, console: Console) -> None:
     if made.logs:
         console.print(_logs(made.logs))
         console.print()
+    if any(one.rehearsed for one in made.sources):
+        console.print(_rehearsals(made.sources, zone))
+        console.print()
     for line in _sum(made):
         console.print(line, soft_wrap=True)
 
@@ -128,6 +131,28 @@ def _logs(found: tuple[Log, ...]) -> Table:
             behind if one.at else "",
             room,
             f"{one.restorable_from:%Y-%m-%d %H:%M} UTC" if one.restorable_from else "nothing",
+        )
+    return table
+
+
+def _rehearsals(found: tuple[CoveredSource, ...], zone: tzinfo) -> Table:
+    table = _table("rehearsed recovery", "", "last", "on", ">RTO", ">may take", ">RPO", ">may lose")
+    for one in found:
+        how = one.rehearsed
+        if how is None:
+            continue
+        last = how.last
+        slow = last is not None and (last.rto or 0) > (one.rto_target or float("inf"))
+        dear = last is not None and (last.rpo or 0) > (how.rpo_target or float("inf"))
+        table.add_row(
+            Text(one.id, "" if is_good(how.state) and not how.problems else RED),
+            _state(how.state, wide=True),
+            f"{last.at.astimezone(zone):%Y-%m-%d %H:%M}" if last else "",
+            last.server if last else "",
+            Text(_span(last.rto if last else None, wide=True), RED if slow else ""),
+            _span(one.rto_target, wide=True),
+            Text(_span(last.rpo if last else None, wide=True), RED if dear else ""),
+            _span(how.rpo_target, wide=True),
         )
     return table
 

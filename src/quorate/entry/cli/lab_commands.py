@@ -157,7 +157,7 @@ def power_off(
 
         _fault(faults.power_off, server, fleet, "has no power")
         return
-    from quorate import workflows
+    from quorate import losing, workflows
     from quorate.entry.cli.lab_show import show_loss
     from quorate.entry.cli.output import print_json
     from quorate.entry.cli.progress import reporter
@@ -166,7 +166,7 @@ def power_off(
     lab.node(server)
     opened = workflows.open_fleet(lab.fleet_path, lab=True)
     with reporter() as report:
-        loss = workflows.lose_power(opened, server, limit=limit, report=report)
+        loss = losing.lose_power(opened, server, limit=limit, report=report)
     if as_json:
         print_json(loss.as_json())
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quorate.lab.derive import Difference
     from quorate.lab.state import Lab
     from quorate.lab.status import LabStatus, NodeStatus, OutsideStatus
-    from quorate.workflows import Loss
+    from quorate.losing import Loss
 
 GIBIBYTE = 1024**3
 NAMES_SHOWN = 4  # of the services that differ in the same way

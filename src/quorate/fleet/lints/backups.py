@@ -13,6 +13,9 @@ from quorate.fleet.positions import Map
 from quorate.fleet.problems import did_you_mean
 from quorate.fleet.zones import known_zones, time_zone
 
+SETTINGS = ("configs", "swarm", "system")
+"""Kinds that are restored into a directory only."""
+
 
 def lint(context: Context) -> None:
     """Report a policy that cannot be kept, or that leaves data without a copy."""
@@ -126,10 +129,14 @@ def _named_repositories(context: Context, backup: Backup) -> None:
             mark = context.parts.mark("backup", "copy", "to")
             context.problems.add("Q715", mark, f"`{name}` is copied from, and to")
     servers = [server.name for server in context.fleet.servers]
-    for name in backup.proving.servers:
-        if name not in servers:
-            what = f"unknown server `{name}`{did_you_mean(name, servers)}"
-            context.problems.add("Q706", context.parts.mark("backup", "prove", "servers"), what)
+    for key, there in (
+        ("prove", backup.proving.servers),
+        ("rehearse", backup.rehearsing.servers),
+    ):
+        for name in there:
+            if name not in servers:
+                what = f"unknown server `{name}`{did_you_mean(name, servers)}"
+                context.problems.add("Q706", context.parts.mark("backup", key, "servers"), what)
 
 
 def _named_sources(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
@@ -137,11 +144,19 @@ def _named_sources(context: Context, backup: Backup, sets: Sequence[DataSet]) ->
     named: list[tuple[tuple[str | int, ...], str]] = [
         *((("backup", "sources", name), name) for name in backup.sources),
         *((("backup", "exclude", number), name) for number, name in enumerate(backup.exclude)),
+        *((("backup", "rehearse", "sources"), name) for name in backup.rehearsing.sources),
     ]
     for path, name in named:
         if name not in known:
             what = f"`{name}` is no source of this fleet{did_you_mean(name, known)}"
             context.problems.add("Q704", context.parts.mark(*path), what)
+    kinds = {one.id: one.kind for one in sets}
+    for name in backup.rehearsing.sources:
+        for one in known.get(name, ()):
+            if kinds[one] in SETTINGS:
+                mark = context.parts.mark("backup", "rehearse", "sources")
+                what = f"`rehearse` of `{one}`, which no recovery brings back in place"
+                context.problems.add("Q714", mark, what)
     both = excluded(backup, sets) & overrides(backup, sets).keys()
     for name in sorted(both):
         mark = context.parts.mark("backup", "exclude")

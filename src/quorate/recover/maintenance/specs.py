@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quorate.backup.policy.quiesce import labels_of, replicas_of
+from quorate.errors import MachineError
 
 STEERED = "quorate.steered"
 STOPPED_FOR = "quorate.drained"
@@ -43,19 +44,32 @@ class Record:
 
 
 def record_of(spec: Spec) -> Record | None:
-    """The record of a steered service; None where it is not steered, or nobody can read it."""
+    """The record of a steered service; None where it is not steered.
+
+    Raises:
+        MachineError: nobody can read it, so nobody knows what to give back.
+    """
     text = labels_of(spec).get(STEERED)
+    if text is None:
+        return None
     try:
-        raw = json.loads(text) if text else None
-        if raw is None:
-            return None
+        raw = json.loads(text)
         return Record(
             constraints=tuple(str(one) for one in raw["constraints"]),
             update=raw["update"],
             replicas=int(raw["replicas"]),
         )
-    except (ValueError, KeyError, TypeError):
-        return None
+    except (ValueError, KeyError, TypeError) as error:
+        name = str(spec.get("Name") or "SERVICE")
+        raise MachineError(
+            f"{name}: its label {STEERED} cannot be read, and with it what the service was like "
+            "before it was steered",
+            cause="somebody changed the label, or another version of Quorate wrote it",
+            todo=f"see its constraints, update settings and replicas: `docker service inspect "
+            f"--pretty {name}`; put back by hand what is not as the fleet file has it, and remove "
+            f"the label: `docker service update --detach --label-rm {STEERED} --constraint-rm … "
+            f"{name}`; then `quorate operations resume`",
+        ) from error
 
 
 def steered(spec: Spec, constraints: Iterable[str], *, start_first: bool) -> dict[str, Any]:
@@ -90,14 +104,15 @@ def crowded(spec: Spec, more: int) -> dict[str, Any]:
 
 
 def released(spec: Spec) -> dict[str, Any]:
-    """The spec as it was before it was steered; as it is where it is not."""
-    labels = labels_of(spec)
-    if STEERED not in labels:
-        return dict(spec)
-    record = record_of(spec)
-    out: dict[str, Any] = {**spec, "Labels": {k: v for k, v in labels.items() if k != STEERED}}
+    """The spec as it was before it was steered; as it is where it is not.
+
+    Raises:
+        MachineError: its record cannot be read.
+    """
+    labels, record = labels_of(spec), record_of(spec)
     if record is None:
-        return out
+        return dict(spec)
+    out: dict[str, Any] = {**spec, "Labels": {k: v for k, v in labels.items() if k != STEERED}}
     out = _constrained(out, [one for one in _constraints(out) if one not in record.constraints])
     out.pop("UpdateConfig", None)
     if record.update is not None:

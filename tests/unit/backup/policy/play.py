@@ -10,6 +10,7 @@ from quorate.backup.jobs.model import Work
 from quorate.backup.model import Kind, Proof, Snapshot
 from quorate.backup.policy.agenda import Doing, Item, Known
 from quorate.backup.policy.duties import agenda
+from quorate.backup.policy.rehearsals import Rehearsal, with_one_more
 from quorate.backup.policy.runs import Attempt, after
 from quorate.backup.policy.sources import planned
 from quorate.fleet.model import Fleet
@@ -39,6 +40,7 @@ class FakeFleet:
     begun: list[tuple[datetime, Item]] = field(default_factory=list)
     done: list[tuple[datetime, Item, bool]] = field(default_factory=list)
     down: frozenset[str] = frozenset()
+    rehearsed: dict[str, tuple[Rehearsal, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.since = self.now
@@ -58,6 +60,7 @@ class FakeFleet:
             running=tuple(self._doing(item, began) for item, began, *_ in self.running.values()),
             attempts=self.attempts,
             kept=self.kept,
+            rehearsed=self.rehearsed,
         )
 
     def step(self, span: timedelta) -> None:
@@ -79,7 +82,10 @@ class FakeFleet:
         return self
 
     def restart(self) -> None:
-        """Whoever decides is replaced: it knows what lies in the swarm and in repositories."""
+        """Whoever decides is replaced: it knows what lies in the swarm and in repositories.
+
+        What runs goes on, and notes (`kept`, `rehearsed`) are there.
+        """
         self.attempts, self.listed, self.since = {}, {}, self.now
 
     def runs(self, work: Work, source: str = "") -> list[str]:
@@ -106,6 +112,8 @@ class FakeFleet:
         former = self.attempts.get(item.run)
         self.attempts[item.run] = after(former, ok=ok, ended=when)
         if not ok:
+            if item.work is Work.REHEARSE:
+                self._rehearsed(item, Rehearsal(at=when, ok=False, why="it failed"))
             return
         match item.work:
             case Work.CATALOGUE:
@@ -120,8 +128,13 @@ class FakeFleet:
                 self.copies[item.repository, item.snapshot] = replace(copy, proof=proof)
             case Work.CHECK | Work.PRUNE:
                 self.kept[f"{item.work}:{item.repository}"] = when
+            case Work.REHEARSE:
+                self._rehearsed(item, Rehearsal(at=when, ok=True, copy_id=item.snapshot))
             case _:
                 pass
+
+    def _rehearsed(self, item: Item, one: Rehearsal) -> None:
+        self.rehearsed[item.source] = with_one_more(self.rehearsed.get(item.source, ()), one)
 
     def _store(self, item: Item, when: datetime) -> None:
         self.number += 1

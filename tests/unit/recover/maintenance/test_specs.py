@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quorate.errors import MachineError
 from quorate.recover.maintenance import specs
 from tests.unit.recover.maintenance.small_swarm import spec
 
@@ -28,12 +29,20 @@ def test_what_is_steered_is_given_back(constraints: tuple[str, ...], update: Any
         assert specs.released(one) == before
 
 
-def test_a_record_that_nobody_can_read_is_only_taken_off() -> None:
+@pytest.mark.parametrize("text", ["", "{", '"x"', "{}", "null", '{"constraints": 1}'])
+def test_a_record_that_nobody_can_read_is_an_error_that_says_what_to_do(text: str) -> None:
     before = spec("app_web", 2)
-    for text in ("{", '"x"', "{}"):
-        odd = {**before, "Labels": {**before["Labels"], specs.STEERED: text}}
-        assert specs.record_of(odd) is None
-        assert specs.released(odd) == before
+    odd = {**before, "Labels": {**before["Labels"], specs.STEERED: text}}
+    changes = (
+        specs.record_of,
+        specs.released,
+        lambda one: specs.crowded(one, 1),
+        lambda one: specs.steered(one, ["node.hostname!=a"], start_first=True),
+    )
+    for change in changes:
+        with pytest.raises(MachineError, match=r"app_web: its label quorate\.steered") as caught:
+            change(odd)
+        assert f"--label-rm {specs.STEERED}" in (caught.value.todo or "")
 
 
 def test_what_is_stopped_starts_with_as_many_as_before() -> None:

@@ -1,8 +1,8 @@
-"""What the verbs decide by themselves, without a server."""
+"""Which services came back later than they may."""
 
 from __future__ import annotations
 
-from quorate.workflows import late
+from quorate.losing import late
 from tests.fakes.fleets import make_fleet
 
 
