@@ -1,17 +1,30 @@
 """Which integration tests may run beside each other, where there is more than one process.
 
 Those that use the machine's container engine, or what only one can have, run one after another
-in one process. The others, with programs and databases of their own, run file by file beside them.
+in one process. So do those that use the compiled search, which the first of them compiles and
+keeps (half a minute of one core, the first time on a machine). The others, with programs and
+databases of their own, run file by file beside them.
 """
 
 from __future__ import annotations
 
+import compileall
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-TOGETHER = ("deploy", "drill", "entry", "lab", "stacks", "tools")
+GROUPS = dict.fromkeys(("deploy", "drill", "entry", "lab", "stacks", "tools"), "engine")
+GROUPS |= dict.fromkeys(("plan", "roadef"), "compiled")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the product once, and not in each of hundreds of processes.
+
+    Python does so itself, but not where PYTHONDONTWRITEBYTECODE is set.
+    """
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(HERE.parents[1] / "src", quiet=2)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,5 +32,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             where = item.path.relative_to(HERE)
-            group = "engine" if where.parts[0] in TOGETHER else str(where)
+            group = GROUPS.get(where.parts[0], str(where))
             item.add_marker(pytest.mark.xdist_group(group))

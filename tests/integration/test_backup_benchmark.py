@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import backups
-from tests.integration.backup import ground
+from quorate.tools.restic import Restic
+from tests.integration.backup import ground, light
 from tests.real_databases import need, never_started, place
 
 
@@ -23,6 +24,13 @@ def test_everything_is_measured(
     monkeypatch.setenv("QUORATE_BACKUP_MIB", "48")
     monkeypatch.setenv("QUORATE_BACKUP_VOLUME_MIB", "8")
     monkeypatch.setenv("QUORATE_BACKUP_ROUNDS", "1")
+
+    def init(made: Restic) -> None:
+        make(made)
+        light.lighten(Path(made.access.url), made.access.password_file.read_text())
+
+    make = Restic.init
+    monkeypatch.setattr(Restic, "init", init)  # else much of it is the trying of passwords
     with place() as room:
         backups.write(tmp_path, room)
     found = json.loads((tmp_path / "backups.json").read_text())

@@ -23,6 +23,7 @@ from quorate.backup.sources.redis import Redis
 from quorate.tools import pg
 from tests import real_databases
 from tests.integration.backup import ground
+from tests.integration.backup.servers import AT_ONCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.drill]
 STAND_IN = ground.ROOT / "src/quorate/lab/assets/gitlab_standin.py"
@@ -86,7 +87,7 @@ def test_mariadb(place: Path) -> None:
 
 def test_redis(place: Path) -> None:
     real_databases.need("redis-server")
-    with scratch.redis(place=place) as server:
+    with scratch.redis(place=place, settings=AT_ONCE) as server:
         client = f"redis-cli -s {server.host}"
         made = office_data.redis(door(), "cache", TINY.keys, client=client)
         assert made.counts == {"keys": TINY.keys}

@@ -17,6 +17,8 @@ CONNECT_SECONDS = 10
 # A far side that falls silent is given up after a minute; by itself, ssh waits for hours.
 ALIVE_SECONDS = 15
 ALIVE_COUNT = 4
+PATIENCE = 60.0
+"""Seconds for which a repository that is locked is tried again."""
 REGION = "AWS_DEFAULT_REGION"
 """As restic knows a store's region: a credential beside the keys."""
 
@@ -67,18 +69,19 @@ class Repository:
         return self.place.name
 
 
-def opened(place: Place, *, program: str = "restic", patience: float = 60.0) -> Repository:
+def opened(place: Place, *, program: str = "restic", patience: float | None = None) -> Repository:
     """The repository at `place`: credentials are read now, nothing is asked of it yet.
 
     Args:
         place: where it is.
         program: restic, by name or path.
-        patience: seconds for which it is tried again while it is locked.
+        patience: seconds for which it is tried again while it is locked; None: `PATIENCE`.
 
     Raises:
         RepositoryError: a credential's file cannot be read.
     """
-    door = Restic(name=place.name, access=access(place), program=program, patience=patience)
+    seconds = PATIENCE if patience is None else patience
+    door = Restic(name=place.name, access=access(place), program=program, patience=seconds)
     return Repository(place=place, restic=door)
 
 

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -117,7 +118,8 @@ class Restic:
     ) -> Summary:
         """Back up `paths` below `cwd`, all but the absolute paths in `exclude`.
 
-        `live`: files that vanish while restic reads are no error.
+        `live`: files that vanish while restic reads are no error. A restic that crashes without
+        a word of why is run once more: its second run counts.
 
         Only a `parent` that is given spares the reading of files: restic by itself
         takes the last snapshot of the same host and paths, which in containers, all
@@ -126,11 +128,16 @@ class Restic:
         known = ["--parent", parent] if parent else ["--force"]
         known += [f"--exclude={_literally(path)}" for path in exclude]
         argv = ["backup", "--json", *_tagged(tags, host), *known, "--", *paths]
-        said = self._follow(
-            "back up to", argv, watch, timeout=timeout, cwd=cwd,
+        follow = partial(
+            self._follow, "back up to", argv, watch, timeout=timeout, cwd=cwd,
             bearable=lambda done: live and _only_vanished(done),
         )  # fmt: skip
-        return self._summary(said)
+        try:
+            return self._summary(follow())
+        except RepositoryError as error:
+            if error.reason != Reason.CRASHED:
+                raise
+        return self._summary(follow())
 
     def backup_stream(
         self,

@@ -30,10 +30,16 @@ class Reason(StrEnum):
     SOURCE = "source"
     FORBIDDEN = "forbidden"
     TOO_OLD = "too-old"
+    CRASHED = "crashed"
     OTHER = "other"
 
 
 CODES = {10: Reason.MISSING, 11: Reason.LOCKED, 12: Reason.PASSWORD}
+
+# Go's words of a program that crashed. Of 0.14 one crash is known: where an upload fails, as on a
+# full disk, it may stop its workers while one of them still saves a directory.
+CRASHED = r"^(?:panic: |fatal error: )"
+STACK = r"^goroutine \d+ \["
 
 # A store that refuses the keys, or has another authority, is asked for the repository's
 # configuration first: restic then asks whether there is a repository at all.
@@ -75,6 +81,7 @@ WORDS = (
         r"|unable to open config file",
     ),
     (Reason.FORBIDDEN, r"permission denied|read-only file system|append-only|\b403\b"),
+    (Reason.CRASHED, rf"{CRASHED}|{STACK}"),
 )
 
 ADVICE = {
@@ -119,6 +126,10 @@ ADVICE = {
         "the far side refuses it: rights, a read-only disk, or an append-only server",
         "check the rights there; forget and prune where the repository itself lies",
     ),
+    Reason.CRASHED: (
+        "a fault of restic's own, or the machine had no memory left",
+        "run again; what was begun is not counted; if it crashes again, install a newer restic",
+    ),
 }
 
 
@@ -127,7 +138,7 @@ def reason_of(code: int, text: str) -> Reason:
     if code in CODES:
         return CODES[code]
     for reason, pattern in WORDS:
-        if re.search(pattern, text, re.IGNORECASE):
+        if re.search(pattern, text, re.IGNORECASE | re.MULTILINE):
             return reason
     return Reason.OTHER
 
@@ -141,7 +152,7 @@ def explained(what: str, repository: str, code: int, stderr: str) -> RepositoryE
         code: its exit code.
         stderr: its words, as JSON lines or plain, secrets masked.
     """
-    said = plain(stderr)
+    said = _readable(plain(stderr))
     reason = reason_of(code, said)
     if code == 3 and what.startswith("back up") and reason != Reason.FULL:
         reason = Reason.SOURCE  # whatever the file's own trouble was; reading fills no disk
@@ -157,6 +168,18 @@ def explained(what: str, repository: str, code: int, stderr: str) -> RepositoryE
     )
 
 
+def _readable(said: str) -> str:
+    """What it said; of a crash the first line only, as its stack holds numbers like codes."""
+    kept: list[str] = []
+    inside = False
+    for line in said.splitlines():
+        begins = bool(re.match(STACK, line))
+        inside = begins or (inside and bool(line.strip()))
+        if (begins and not any(re.match(CRASHED, known) for known in kept)) or not inside:
+            kept.append(line)
+    return "\n".join(line for line in kept if not line.startswith("[signal "))
+
+
 _WORD = {
     Reason.MISSING: "there is none at its place",
     Reason.PASSWORD: "it refuses the password",
@@ -169,6 +192,7 @@ _WORD = {
     Reason.SOURCE: "not all of the source could be read",
     Reason.FORBIDDEN: "not allowed",
     Reason.TOO_OLD: "restic is too old",
+    Reason.CRASHED: "restic crashed",
     Reason.OTHER: "restic failed",
 }
 

@@ -17,6 +17,8 @@ from tests import real_databases
 from tests.integration.backup import working
 
 PASSWORD = "pass:w'ö\"rd"
+AT_ONCE = {"repl-diskless-sync-delay": "0"}
+"""A Redis waits five seconds for more replicas before it sends its data to one, or to a dump."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def maria(place: Path) -> Iterator[Source]:
 def redis(place: Path, *, within: Path | None = None) -> Iterator[Source]:
     """A Redis; its data lie in `within`, or in `place`."""
     real_databases.need("redis-server")
-    with scratch.redis(place=within or place) as server:
+    with scratch.redis(place=within or place, settings=AT_ONCE) as server:
         script = "".join(f"SET key:{number} {number}\n" for number in range(3000))
         command.run(server.argv(), input=script)
         red.ask(server, "CONFIG", "SET", "requirepass", PASSWORD)

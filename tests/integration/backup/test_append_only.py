@@ -56,10 +56,19 @@ def test_everything_but_removing_works(
         ("direct", True, True),
         ("run-1", True, False),
     ]
+    assert kept.restic.locks() == ()
+
+
+@pytest.mark.drill  # restic tries to remove ten times, for a minute
+def test_nothing_is_removed(rest: Place, tmp_path: Path, spool: Path) -> None:
+    kept = ground.repository(rest)
+    kept.restic.init()
+    ground.lighten(kept, tmp_path / "served")
+    direct = repository.store(kept, ground.payload(spool, "direct"))
     with pytest.raises(RepositoryError, match="forg"):
         pruning.forget(kept, [direct.id])
-    assert len(catalogue.read(kept)) == 2
-    assert kept.restic.locks() == ()
+    (left,) = catalogue.read(kept)
+    assert left.complete and kept.restic.locks() == ()
 
 
 def test_where_it_lies_it_is_a_local_repository(tmp_path: Path, rest: Place, spool: Path) -> None:

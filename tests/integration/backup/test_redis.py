@@ -18,6 +18,7 @@ from quorate.errors import MachineError, QuorateError, RefusedError
 from quorate.tools import command
 from quorate.tools import redis as red
 from tests import real_databases
+from tests.integration.backup.servers import AT_ONCE
 
 DATA = Path(__file__).parent / "redis_data.txt"
 PASSWORD = "p'w\"d ü"
@@ -33,7 +34,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[red.Server]:
     """The source, with a password."""
-    with scratch.redis(place=place) as opened:
+    with scratch.redis(place=place, settings=AT_ONCE) as opened:
         said = command.run(opened.argv(), input=DATA.read_text()).stdout
         assert "ERR" not in said, said
         red.ask(opened, "CONFIG", "SET", "requirepass", PASSWORD)
@@ -108,7 +109,7 @@ def test_how_redis_keeps_a_value_does_not_matter(server: red.Server, place: Path
     )
     made = []
     for settings in ({}, small):
-        with scratch.redis(place=place, settings=settings) as other:
+        with scratch.redis(place=place, settings=AT_ONCE | settings) as other:
             command.run(other.argv(), input=script)
             spool = place / f"kept-{len(settings)}"
             made.append(Redis(server=other, place=place).dump(spool).parts)
@@ -131,7 +132,7 @@ def test_how_redis_keeps_a_value_does_not_matter(server: red.Server, place: Path
 def test_any_change_is_found_and_named(
     dumped: Path, place: Path, change: str, changed: list[str]
 ) -> None:
-    with scratch.redis(dumped / "dump.rdb", place) as other:
+    with scratch.redis(dumped / "dump.rdb", place, AT_ONCE) as other:
         red.ask(other, "REPLICAOF", "NO", "ONE")
         red.ask(other, *change.split())
         parts = Redis(server=other, place=place).dump(place / f"changed by {change}").parts
@@ -179,7 +180,7 @@ def test_a_dump_that_was_cut_and_exits_with_0_does_not_count(
 def test_a_whole_dump_of_something_else_does_not_count(
     server: red.Server, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with scratch.redis(place=place) as other:
+    with scratch.redis(place=place, settings=AT_ONCE) as other:
         red.dump(other, place / "nothing.rdb", timeout=30)
     fakes(monkeypatch, place, redis_cli=f'cp {place}/nothing.rdb "$into"')
     error = fails(Redis(server=server, place=place), place / "else")
@@ -215,7 +216,7 @@ def test_a_full_spool_is_said_and_emptied(server: red.Server, place: Path) -> No
     seen="an error; the spool is empty",
 )
 def test_a_server_that_vanishes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with scratch.redis(place=place) as server:
+    with scratch.redis(place=place, settings=AT_ONCE) as server:
         red.ask(server, "SET", "a", "1")
         stop = f"$REAL -s {server.host} DEBUG SEGFAULT; $REAL -s {server.host} SHUTDOWN NOSAVE"
         fakes(monkeypatch, place, redis_cli=f'{stop} >/dev/null 2>&1\n$REAL "$@"')

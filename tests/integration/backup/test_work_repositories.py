@@ -76,7 +76,7 @@ def test_a_lock_of_another_host_is_stale_by_its_age(tmp_path: Path, near: Reposi
     assert finding.startswith("stale lock: exclusive, of process 7 on gone, since ")
     assert len(near.restic.locks()) == 1, "who only looks changes nothing"
     young = light.write_lock(place, ground.PASSWORD, host="busy", since=now)
-    held = working.run(working.job("check", at), spool)
+    held = working.end(working.begin(working.job("check", at), spool, command=working.IMPATIENT))
     assert held.answer.trouble is not None and held.answer.trouble.reason == "locked"
     assert [text.partition(" lock: ")[0].split(":")[0] for text in held.answer.findings] == [
         "removed a stale",

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from quorate.backup.model import Kind
 from quorate.backup.place import Place
 from tests.integration.backup import ground
 
-COMMAND = [
-    *(sys.executable, "-c", "from quorate.entry.cli.main import main; main()"),
+START = "from quorate.entry.cli.main import main; main()"
+COMMAND = [sys.executable, "-c", START, "backup", "job"]
+IMPATIENT = [
+    *(sys.executable, "-c", f"from quorate.backup import place; place.PATIENCE = 1.0; {START}"),
     *("backup", "job"),
 ]
+"""It waits a second for who holds a lock, not a minute."""
 SECONDS = 1500
 """A busy machine runs a restic in half a minute."""
 
@@ -59,11 +62,13 @@ def job(work: str, repository: At, **more: Any) -> Job:
     return Job.model_validate({**said, **about, "repository": repository, **more})
 
 
-def begin(told: Job, spool: Path, path: Path | None = None) -> subprocess.Popen[str]:
+def begin(
+    told: Job, spool: Path, path: Path | None = None, *, command: Sequence[str] = COMMAND
+) -> subprocess.Popen[str]:
     """Start a job. `path`: a directory of programs that are taken before the system's."""
     ground.restic_program()
     return subprocess.Popen(
-        [*COMMAND, "--spool", str(spool)],
+        [*command, "--spool", str(spool)],
         env=environment(told, path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

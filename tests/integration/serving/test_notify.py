@@ -80,7 +80,8 @@ def mail() -> Iterator[tuple[list[Any], str]]:
             return "250 taken"
 
     def authenticator(server: Any, session: Any, envelope: Any, how: str, data: Any) -> Any:
-        return AuthResult(success=data.password == PASSWORD.encode())
+        # Not handled: what was wrong, the server itself says.
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     box = Box()
     controller = aiosmtpd.Controller(

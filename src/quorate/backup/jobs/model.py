@@ -29,6 +29,8 @@ ENGINE = "/var/run/docker.sock"
 """The server's engine, in jobs that must reach into a container (GitLab, hooks)."""
 HOST = "/host"
 """The server's whole file system, in restores into a directory of it."""
+STALE = "stale lock: "
+"""What the finding of a check that only looks begins with."""
 
 
 class Work(StrEnum):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from quorate.backup.jobs.model import STALE
 from quorate.backup.policy.estimate import Room
 from quorate.backup.policy.holding import Held
 from quorate.backup.policy.quiesce import Stale
@@ -19,8 +20,6 @@ from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.base import Model
 from quorate.fleet.quantities import show_size
 
-STALE = "stale lock: "
-"""What the finding of a check that only looks begins with."""
 LEAST_FREE = 0.1
 """Of a repository's room: the document's BackupDiskFull."""
 

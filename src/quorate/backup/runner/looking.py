@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from quorate.backup import catalogue
-from quorate.backup.jobs.model import Holds, Trouble
+from quorate.backup.jobs.model import STALE, Holds, Trouble
 from quorate.backup.model import Snapshot
 from quorate.backup.place import PlaceType, Repository
-from quorate.backup.policy.doctor import STALE
 from quorate.backup.policy.retention import wrong_time
 from quorate.backup.runner.saying import log, size_of
 from quorate.backup.runner.setting import Outcome, Setting
