@@ -133,6 +133,7 @@ def up(
         report.phase("looking at the servers")
         state = _look(opened, connections, report)
         scene = _scene(fleet, connections, state)
+        _refuse_unfinished(opened, options, scene.client)
         report.phase("planning")
         plan = options.plan or make_plan(
             fleet,
@@ -149,7 +150,6 @@ def up(
         if options.dry_run or seen.nothing_to_do:
             outcome = "dry-run" if options.dry_run else "unchanged"
             return result_of(outcome, seen, scene.snapshot, started)
-        _refuse_unfinished(opened, options, scene.client)
         refuse_unfilled(rendered)
         refuse_beside(fleet, connections, scene.snapshot)
         if not confirm(seen):

@@ -21,7 +21,7 @@ from tests.scenarios import live, steps
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
-REFUSED, KILLED = 8, -9
+REFUSED, LOCKED, KILLED = 8, 7, -9
 RESTART = "/lab/engine stop && /lab/engine start"
 """What stands for an upgrade: the engine ends, and is there again."""
 
@@ -245,3 +245,28 @@ def test_services_of_one_replica_move_and_their_gaps_are_said(shop: Office) -> N
     steps.then_all_at_home(shop)
     then_nothing_is_marked(shop)
     assert act(shop, "rebalance")["steps"] == []
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(480)
+def test_nothing_else_changes_the_fleet_while_a_drain_is_not_over(shop: Office) -> None:
+    """Killed in the middle; `up`, `down` and `rollback` would undo half of it."""
+    steps.given_deployed(shop)
+    verb = ("--fleet", str(shop.fleet), "--lab", "--yes", "--stop-pinned", "--unproven")
+    process = shop.start("drain", "four", *verb)
+    steps.when_it_says(process, "step 2 of")
+    process.kill()
+    assert steps.its_end(process)[0] == KILLED
+    fleet = str(shop.fleet)
+    for command in (
+        ("up", fleet, "--lab", "--yes"),
+        ("down", fleet, "--lab", "--yes"),
+        ("rollback", "--fleet", fleet, "--lab", "--yes"),
+    ):
+        refused = shop.quorate(*command, code=LOCKED, timeout=120)
+        assert "drain four" in refused.stderr and "operations resume" in refused.stderr
+    assert shop.quorate("up", fleet, "--lab", "--dry-run", timeout=120).returncode == 0
+    act(shop, "operations", "undo")
+    steps.then_all_at_home(shop)
+    then_nothing_is_marked(shop)
+    steps.up(shop)

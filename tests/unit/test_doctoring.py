@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from quorate import doctoring
+from quorate import assessing, doctoring
 from quorate.backup.jobs.model import Trouble, Work
 from quorate.backup.jobs.names import service_name
 from quorate.backup.jobs.spec import LABEL_FLEET, LABEL_STORE, labels
@@ -16,7 +16,9 @@ from quorate.backup.jobs.watching import Silent
 from quorate.backup.policy import quiesce
 from quorate.backup.policy.doctor import Check, Diagnosis
 from quorate.backup.policy.quiesce import Record
+from quorate.backup.policy.rehearsals import Rehearsal, written
 from quorate.backup.wal.model import Health, State
+from quorate.serving.swarm import SwarmNotes
 from quorate.tools import docker
 from quorate.tools.restic_errors import Reason
 from tests.unit.backup.jobs import made
@@ -172,3 +174,27 @@ def test_the_receiver_of_a_log_is_asked_on_its_server(
     del fleet.stored["two"]
     fleet.unasked["two"] = "it does not answer"
     assert Check.LOG not in {one.check for one in look(fleet).findings}, "it is told already"
+
+
+def test_rehearsals_are_judged_by_what_the_controller_has_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = live(tmp_path, monkeypatch, SECTION + "  rehearse: {sources: [db]}\n")
+    fleet.engines.create_secret("pw-v3", b"")
+    now = datetime.now(UTC)
+    bad = Rehearsal(at=now, ok=False, why="rows differ")
+    said = {
+        "since": (now - timedelta(days=90)).isoformat(),
+        "rehearsals:since": (now - timedelta(days=90)).isoformat(),
+        "rehearsed:db": written([bad]),
+    }
+    monkeypatch.setattr(SwarmNotes, "load", lambda self: said)
+    diagnosis = look(fleet)
+    mine = [one for one in diagnosis.findings if one.check is Check.REHEARSAL]
+    assert [(one.where, one.what) for one in mine] == [("db", "its rehearsal failed: rows differ")]
+    status = assessing.asked_of_the_swarm(fleet.opened, Silent())
+    (db,) = [one for one in status.sources if one.rehearsed is not None]
+    assert db.id == "db" and db.rehearsed is not None and db.rehearsed.last == bad
+    assert not db.good and "its rehearsal failed: rows differ" in db.problems
+    monkeypatch.setattr(SwarmNotes, "load", lambda self: {})
+    assert not any(one.check is Check.REHEARSAL for one in look(fleet).findings)

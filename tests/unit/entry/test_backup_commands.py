@@ -64,6 +64,13 @@ def test_the_plan_fits_its_schema_and_says_it_all(shop: str) -> None:
     assert [one["what"] for one in made["unprotected"]] == ["files: /nameless"]
 
 
+def test_the_plan_says_when_recoveries_are_rehearsed(tmp_path: Path) -> None:
+    files = {"fleet.yaml": FLEET + SECTION + "  rehearse: true\n", "compose.yaml": COMPOSE}
+    path = str(written(tmp_path, files))
+    assert "rehearsed Sundays at 10:00" in " ".join(run("plan", path).stdout.split())
+    assert as_json("plan", path)["rehearsing"] == "Sundays at 10:00"
+
+
 def test_the_plan_as_a_table(shop: str) -> None:
     text = run("plan", shop).stdout
     assert "copied off-site daily at 04:00, proven daily at 06:00; times of Europe/Berlin" in text

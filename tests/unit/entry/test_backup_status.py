@@ -19,6 +19,7 @@ from quorate.backup.jobs.model import Holds
 from quorate.backup.model import Kind, Snapshot
 from quorate.backup.policy.coverage import coverage
 from quorate.backup.policy.grid import BackupStatus, Evidence, backup_status
+from quorate.backup.policy.rehearsals import History, Rehearsal
 from quorate.backup.policy.sources import Unprotected, planned
 from quorate.backup.wal.standing import Log
 from quorate.entry.cli.backup_status_view import render_status
@@ -255,3 +256,25 @@ def test_without_a_manager_servers_count_as_not_asked(fleet: str) -> None:
     made = assessing.nobody_asked(live(fleet), read, "no manager answers")
     assert not made.good
     assert {one.name for one in made.unasked} == {"one", "two", "three"}
+
+
+def test_rehearsed_recoveries_have_a_table_of_their_own(tmp_path: Path) -> None:
+    more = "  rehearse: true\n  kinds: {postgres: {lose_at_most: 1h}}\n"
+    path = written(tmp_path, {"fleet.yaml": FLEET + SECTION + more, "compose.yaml": COMPOSE})
+    read, found = read_fleet(path), copies()
+    done = Rehearsal(at=NOW - DAY, ok=True, rto=95.0, rpo=7200.0, server="three")
+    history = History(of={"db": (done,)}, since=NOW - 90 * DAY)
+    rows = coverage(
+        read, planned(read, {"db": ("one",)}), found, zone=UTC, now=NOW, rehearsals=history
+    )
+    made = backup_status(read, rows, (), Evidence(snapshots=found), now=NOW)
+    jsonschema.validate(made.model_dump(mode="json"), schema("backup-status"))
+    out = io.StringIO()
+    render_status(made, UTC, Console(file=out, force_terminal=False, width=160))
+    (line,) = [one for one in out.getvalue().splitlines() if "three" in one and "db" in one]
+    assert line.split() == [
+        *("db", "ok", f"{NOW - DAY:%Y-%m-%d}", "12:00", "three"),
+        *("1", "min", "35", "s", "30", "min", "2", "h", "1", "h"),
+    ]
+    said = "db: its rehearsed recovery would have lost 2 h, and may lose 1 h"
+    assert said in out.getvalue() and not made.good

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,3 +106,39 @@ def test_up_and_drills_are_refused_before_any_server_is_asked() -> None:
         )
     with pytest.raises(LockedError, match="recover quorum db"):
         drilling.look(opened, drilling.ground_of(opened))
+
+
+class PlanningError(Exception):
+    """Planning began: nothing was refused before it."""
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (UpOptions(), True),
+        (UpOptions(dry_run=True), False),
+        (UpOptions(locked=True), False),
+    ],
+    ids=["alone", "only looks", "a step of an operation"],
+)
+def test_up_is_refused_by_what_the_swarm_keeps_before_it_plans(
+    swarm: Any, monkeypatch: pytest.MonkeyPatch, options: UpOptions, refused: bool
+) -> None:
+    begun(in_swarm(swarm))
+
+    def plans(*given: object, **more: object) -> None:
+        raise PlanningError
+
+    monkeypatch.setattr(workflows, "Connections", lambda fleet: nullcontext())
+    monkeypatch.setattr(workflows, "_look", lambda *given: None)
+    monkeypatch.setattr(workflows, "_scene", lambda *given: SimpleNamespace(client=swarm))
+    monkeypatch.setattr(workflows, "homes_now", lambda scene: {})
+    monkeypatch.setattr(workflows, "make_plan", plans)
+    with pytest.raises(LockedError if refused else PlanningError):
+        workflows.up(
+            Opened(fleet=FLEET),
+            options,
+            report=Silent(),
+            confirm=lambda preview: True,
+            started=clock.now(),
+        )

@@ -50,6 +50,7 @@ class BackupPlan(Model):
     sources: tuple[PlannedSource, ...]
     copying: str = Field(description="When copies are made off-site, in words.")
     proving: str = Field(description="When copies are proven, in words.")
+    rehearsing: str = Field("", description="When recoveries are rehearsed; empty: they are not.")
     unprotected: tuple[UnprotectedData, ...]
 
 
@@ -93,6 +94,7 @@ def backup_plan(fleet: Fleet, *, homes: Homes | None, zone: tzinfo, now: datetim
         sources=tuple(_source(fleet, one, zone, now) for one in planned(fleet, homes)),
         copying=fleet.backup.copying.schedule.words,
         proving=fleet.backup.proving.schedule.words,
+        rehearsing=fleet.backup.rehearsing.schedule.words if fleet.backup.rehearsing.on else "",
         unprotected=tuple(
             UnprotectedData(what=one.what, why=one.why) for one in unprotected(fleet)
         ),

@@ -28,8 +28,10 @@ def render_plan(made: BackupPlan, zone: tzinfo, console: Console) -> None:
         table.add_row(one.id, one.schedule, one.keep, goes, ", ".join(one.copies), coming)
     console.print(table)
     console.print()
+    rehearsed = f", rehearsed {made.rehearsing}" if made.rehearsing else ""
     console.print(
-        f"copied off-site {made.copying}, proven {made.proving}; times of {made.timezone}",
+        f"copied off-site {made.copying}, proven {made.proving}{rehearsed}; times of "
+        f"{made.timezone}",
         markup=False,
     )
     for group, sources in _groups(made.sources):

@@ -49,10 +49,17 @@ def _backup(backup: Backup, name: str, target: str) -> Backup:
         one.model_copy(update={"server": target}) if one.server == name else one
         for one in backup.repositories
     )
-    proving = backup.proving.model_copy(
-        update={"servers": tuple(one for one in backup.proving.servers if one != name)}
+
+    def without(servers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        return {"servers": tuple(one for one in servers if one != name)}
+
+    return backup.model_copy(
+        update={
+            "repositories": repositories,
+            "proving": backup.proving.model_copy(update=without(backup.proving.servers)),
+            "rehearsing": backup.rehearsing.model_copy(update=without(backup.rehearsing.servers)),
+        }
     )
-    return backup.model_copy(update={"repositories": repositories, "proving": proving})
 
 
 def _other(pin: str, name: str, target: str) -> str:

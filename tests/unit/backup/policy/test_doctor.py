@@ -7,6 +7,7 @@ from quorate.backup.policy.doctor import Check
 from quorate.backup.policy.estimate import Room
 from quorate.backup.policy.holding import Held
 from quorate.backup.policy.quiesce import Stale
+from quorate.backup.policy.rehearsals import Standing
 
 GIB = 2**30
 
@@ -54,4 +55,23 @@ def test_clocks_that_differ_by_more_than_is_borne() -> None:
     assert [(one.where, one.what) for one in found] == [
         ("three", "its clock is 3.0 s ahead of the others'"),
         ("two", "its clock is 1.5 s behind the others'"),
+    ]
+
+
+def test_a_rehearsal_that_did_not_come_or_costs_too_much_is_found() -> None:
+    said = ("its rehearsed recovery took 40 min, and may take 30 min",)
+    found = doctor.of_rehearsals(
+        [
+            ("db", Standing(state="ok")),
+            ("new", Standing(state="waiting")),
+            ("old", Standing(state="late", problems=said)),
+            ("odd", Standing(state="never")),
+            ("bad", Standing(state="failed", problems=("its rehearsal failed: x",))),
+        ]
+    )
+    assert [(one.check, one.where, one.what, one.mends) for one in found] == [
+        (Check.REHEARSAL, "old", "its recovery was not rehearsed when it should have been", False),
+        (Check.REHEARSAL, "old", said[0], False),
+        (Check.REHEARSAL, "odd", "its recovery was never rehearsed", False),
+        (Check.REHEARSAL, "bad", "its rehearsal failed: x", False),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,8 +195,9 @@ def test_it_runs_on_another_server_than_the_sources_or_where_it_is_said(due: Fak
     assert item.servers == ("three",)
 
 
-def far(one: Snapshot, **more: object) -> Snapshot:
-    return replace(one, **{"id": f"f{one.id}", "original": one.id, "repository": "far", **more})
+def far(one: Snapshot, **more: Any) -> Snapshot:
+    given: dict[str, Any] = {"id": f"f{one.id}", "original": one.id, "repository": "far"}
+    return replace(one, **(given | more))
 
 
 @pytest.mark.parametrize(("near", "first"), [((), "near"), (("far",), "far"), (("near",), "near")])

@@ -270,6 +270,18 @@ def test_another_server_takes_the_pins_and_repositories(office: Fleet) -> None:
     assert any("2 managers are left" in text for text in made.warnings)
 
 
+def test_nothing_is_proven_or_rehearsed_on_a_server_that_is_gone(office: Fleet) -> None:
+    backup = office.backup
+    named = backup.model_copy(
+        update={
+            "proving": backup.proving.model_copy(update={"servers": ("one", "three")}),
+            "rehearsing": backup.rehearsing.model_copy(update={"servers": ("three", "one")}),
+        }
+    )
+    found = remapped(office.model_copy(update={"backup": named}), "one", "two").backup
+    assert found.proving.servers == found.rehearsing.servers == ("three",)
+
+
 def test_a_worker_is_removed_without_being_demoted(office: Fleet) -> None:
     nodes = (node("one", ready=False, role="worker", reachability=None), node("two"), node("three"))
     made = steps(sight(office, nodes=nodes), *ALL)
