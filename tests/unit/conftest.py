@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-import typer.testing
+from typer.main import get_command
 
 FORBIDDEN = {
     "subprocess.Popen": "starts a program",
@@ -61,7 +61,7 @@ sys.addaudithook(_guard.hook)
 def commands_once() -> Iterator[None]:
     """Have Typer make click's commands of an application once: there are eighty of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(typer.testing, "_get_command", cache(typer.testing._get_command))
+        patch.setattr("typer.testing._get_command", cache(get_command))
         yield
 
 

@@ -150,11 +150,15 @@ class Verified:
         services = {}
         for one in self.problem.fleet.services:
             if one.id in self.plan.services:
-                where = {
-                    "homes": self._named(there.homes(one)),
-                    "pool": self._named(chosen[one.id].hosts),
+                homes = self._named(there.homes(one))
+                pool = self._named(chosen[one.id].hosts)
+                update = {
+                    "home": homes[0] if homes else self.names[chosen[one.id].hosts[0]],
+                    "homes": homes,
+                    "pool": pool,
+                    "movable": chosen[one.id].movable,
                 }
-                services[one.id] = self.plan.services[one.id].model_copy(update=where)
+                services[one.id] = self.plan.services[one.id].model_copy(update=update)
         plan = self.plan.model_copy(update={"services": services})
         return not violations(self.problem.fleet, plan)
 
