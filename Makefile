@@ -11,6 +11,8 @@ READY := .venv/.ready
 FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
 JOBS := 2
+# Most integration tests wait for other programs: a lock to end, a rule to fire, a server to start.
+WAITING_JOBS := 4
 SLOWEST := --durations=25 --durations-min=10
 
 .PHONY: help
@@ -45,7 +47,7 @@ engine: $(READY)
 test: lint lab-packages engine ## Check the code and run every test: unit, integration, scenarios (up to 40 minutes)
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
-	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
+	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(WAITING_JOBS) --dist loadgroup --no-loadscope-reorder $(SLOWEST)
 	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
 	@$(PYTEST) tests/integration tests/scenarios -m "steady and not drill" $(SLOWEST)
 

@@ -16,6 +16,12 @@ import pytest
 HERE = Path(__file__).parent
 GROUPS = dict.fromkeys(("deploy", "drill", "entry", "lab", "stacks", "tools"), "engine")
 GROUPS |= dict.fromkeys(("plan", "roadef"), "compiled")
+LONG = (
+    *("engine", "compiled", "backup/test_wal.py", "backup/test_work_databases.py"),
+    *("backup/test_fault_jobs.py", "backup/test_nothing_secret.py", "alerts/test_firing.py"),
+    *("serving/test_serve_command.py", "backup/test_work_aside.py"),
+)
+"""What takes longest begins first, so that nobody waits for it in the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,5 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             where = item.path.relative_to(HERE)
-            group = GROUPS.get(where.parts[0], str(where))
-            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.xdist_group(group_of(where)))
+    items.sort(key=_rank)
+
+
+def group_of(where: Path) -> str:
+    """Which tests a file runs with, one after another."""
+    return GROUPS.get(where.parts[0], str(where))
+
+
+def _rank(item: pytest.Item) -> int:
+    group = group_of(item.path.relative_to(HERE)) if HERE in item.path.parents else ""
+    return LONG.index(group) if group in LONG else len(LONG)

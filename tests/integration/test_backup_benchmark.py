@@ -13,7 +13,7 @@ from tests.integration.backup import ground, light
 from tests.real_databases import need, never_started, place
 
 
-@pytest.mark.slow
+@pytest.mark.drill  # a minute of one core; nothing else depends on it
 @pytest.mark.timeout(3000)
 def test_everything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
+from typer.main import get_command
 
 FORBIDDEN = {
     "subprocess.Popen": "starts a program",
@@ -53,6 +55,14 @@ class Guard:
 
 _guard = Guard()
 sys.addaudithook(_guard.hook)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_once() -> Iterator[None]:
+    """Have Typer make click's commands of an application once: there are eighty of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)

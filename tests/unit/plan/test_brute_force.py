@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -25,6 +26,8 @@ from quorate.fleet.model import (
 )
 from quorate.plan.assemble import assemble
 from quorate.plan.cost import costs, evaluate
+from quorate.plan.occupancy import Occupancy
+from quorate.plan.pool import pools
 from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.solve import Solution, make_plan, solve
 from quorate.plan.verify import violations
@@ -132,10 +135,35 @@ def every_answer(problem: Problem) -> list[Counts]:
     return [[list(row) for row in rows] for rows in product(*per_item)]
 
 
-def keeps_all_rules(problem: Problem, counts: Counts) -> bool:
-    """By the independent verifier."""
-    answer = Solution(status="optimal", counts=counts, objective=0, bound=0, seconds=0)
-    return not violations(problem.fleet, assemble(problem, answer))
+class Verified:
+    """The independent verifier, of plans that differ in nothing but where things run."""
+
+    def __init__(self, problem: Problem, counts: Counts) -> None:
+        self.problem = problem
+        self.names = [host.server.name for host in problem.hosts]
+        answer = Solution(status="optimal", counts=counts, objective=0, bound=0, seconds=0)
+        self.plan = assemble(problem, answer)
+
+    def keeps_all_rules(self, counts: Counts) -> bool:
+        there = Occupancy(self.problem, counts)
+        chosen = pools(there)
+        services = {}
+        for one in self.problem.fleet.services:
+            if one.id in self.plan.services:
+                homes = self._named(there.homes(one))
+                pool = self._named(chosen[one.id].hosts)
+                update = {
+                    "home": homes[0] if homes else self.names[chosen[one.id].hosts[0]],
+                    "homes": homes,
+                    "pool": pool,
+                    "movable": chosen[one.id].movable,
+                }
+                services[one.id] = self.plan.services[one.id].model_copy(update=update)
+        plan = self.plan.model_copy(update={"services": services})
+        return not violations(self.problem.fleet, plan)
+
+    def _named(self, hosts: Iterable[int]) -> tuple[str, ...]:
+        return tuple(sorted(self.names[host] for host in hosts))
 
 
 def cheapest(problem: Problem) -> int | None:
@@ -145,8 +173,10 @@ def cheapest(problem: Problem) -> int | None:
         ((evaluate(prices, counts).total(), counts) for counts in every_answer(problem)),
         key=lambda pair: pair[0],
     )
+    verified = Verified(problem, priced[0][1])
     for price, counts in priced:
-        if keeps_all_rules(problem, counts):
+        if verified.keeps_all_rules(counts):
+            assert not violations(problem.fleet, Verified(problem, counts).plan)
             return price
     return None
 

@@ -6,10 +6,11 @@ twice finds, by its key, what the first one stored.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-FORM = "%Y-%m-%dT%H:%M:%SZ"
+FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 FIRST_DELAY = timedelta(minutes=5)
 """After the first failure; each further one doubles it. Long enough for a server to restart."""
@@ -33,8 +34,10 @@ class Attempt:
 def due_of(run: str) -> datetime | None:
     """The due time in a run's key, as `jobs.names.run_key` makes it; None: it has none."""
     _, at, text = run.rpartition("@")
+    if not at or not FORM.fullmatch(text):
+        return None
     try:
-        return datetime.strptime(text, FORM).replace(tzinfo=UTC) if at else None
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
 

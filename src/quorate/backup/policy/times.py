@@ -51,7 +51,7 @@ def occurrences(
     day, last = start.astimezone(zone).date() - DAY, end.astimezone(zone).date() + DAY
     before = start - DAY
     while day <= last:
-        moments = _of_day(day, cron, zone) if cron.on(day) else []
+        moments = _of_day(day, cron, zone) if cron.on(day) else ()
         for moment in moments:
             # Of a day that was left out, one time may be the next day's: it counts once.
             if start <= moment <= end and moment > before:
@@ -126,9 +126,10 @@ def period(schedule: Schedule, zone: tzinfo, now: datetime) -> timedelta:
     return max(gaps, default=HORIZON)
 
 
-def _of_day(day: date, cron: Cron, zone: tzinfo) -> list[datetime]:
+@lru_cache(maxsize=4096)
+def _of_day(day: date, cron: Cron, zone: tzinfo) -> tuple[datetime, ...]:
     walls = (datetime.combine(day, time(h, m)) for h in cron.hours for m in cron.minutes)
-    return sorted({one for wall in walls for one in _moments(wall, cron.every_hour, zone)})
+    return tuple(sorted({one for wall in walls for one in _moments(wall, cron.every_hour, zone)}))
 
 
 def _moments(wall: datetime, every_hour: bool, zone: tzinfo) -> list[datetime]:

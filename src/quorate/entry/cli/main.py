@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import cache
 from importlib import import_module
 
 import typer
@@ -47,8 +48,9 @@ COMMAND_MODULES = (
 INTERRUPTED = 130
 
 
+@cache
 def build() -> typer.Typer:
-    """The application with every command."""
+    """The application with every command, made once in a process."""
     app = typer.Typer(
         name="quorate",
         help="Run a handful of servers as one dependable system.",

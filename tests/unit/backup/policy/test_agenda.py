@@ -425,11 +425,15 @@ def check_runs(play: FakeFleet, restarts: int) -> None:
     seen="each time is run once",
 )
 @pytest.mark.parametrize("start", ["2026-03-28T11:58", "2026-10-24T11:58"])
-@pytest.mark.parametrize("source", ["db", "cache"])
-def test_each_time_is_run_once_when_clocks_change(fleet: Fleet, start: str, source: str) -> None:
+def test_each_time_is_run_once_when_clocks_change(fleet: Fleet, start: str) -> None:
     """Berlin's clocks go forward on 29 March and back on 25 October 2026."""
     begin = datetime.fromisoformat(start).replace(tzinfo=UTC)
-    play = FakeFleet(fleet=fleet, now=begin).until(begin + 3 * DAY, 4 * MINUTE)
+    play = FakeFleet(fleet=fleet, now=begin).until(begin + 2 * DAY, 4 * MINUTE)
+    for source in ("db", "cache"):
+        each_time_is_run_once(play, source, begin)
+
+
+def each_time_is_run_once(play: FakeFleet, source: str, begin: datetime) -> None:
     schedule = Schedule(every="hourly") if source == "cache" else Schedule(at="00:00")
     due = list(occurrences(schedule, time_zone("Europe/Berlin"), begin, play.now - 5 * MINUTE))
     begun = [item for _, item in play.begun if (item.work, item.source) == (Work.BACKUP, source)]
