@@ -12,7 +12,7 @@ FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
 JOBS := 2
 # Most integration tests wait for other programs: a lock to end, a rule to fire, a server to start.
-WAITING_JOBS := 4
+WAITING_JOBS := 2
 SLOWEST := --durations=25 --durations-min=10
 
 .PHONY: help
