@@ -29,14 +29,19 @@ from tests.integration.backup.working import Said
 from tests.real_packages import programs
 
 FLEET = """\
+version: 1
 name: shop
 servers:
   one: {{address: one, role: manager, cpus: 4, memory: 8G}}
+  two: {{address: two, cpus: 4, memory: 8G}}
 stacks:
   app: {{files: [app.yaml]}}
 backup:
   repositories:
-    nas: {{local: {{server: one, path: /srv/q}}, password: {{file: password.txt}}}}
+    away:
+      sftp: {{host: away.example, path: /q}}
+      password: {{file: password.txt}}
+      offsite: true
   bundle: {{recipients: [{recipient}]}}
 """
 

@@ -135,7 +135,7 @@ def unpack(data: bytes) -> tuple[Record, dict[str, Held]]:
         raise ValueError(f"it holds no archive ({error})") from error
     if CONTENTS not in found:
         raise ValueError("it has no list of its contents")
-    record = _read(found[CONTENTS].data)
+    record = read_record(found[CONTENTS].data)
     for path, listed in record.files.items():
         if path not in found:
             raise ValueError(f"{path} is in its list and not in it")
@@ -168,7 +168,12 @@ def _written(record: Record) -> str:
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
 
 
-def _read(data: bytes) -> Record:
+def read_record(data: bytes) -> Record:
+    """The list, as a bundle holds it.
+
+    Raises:
+        ValueError: it cannot be read; in words.
+    """
     try:
         said = json.loads(data)
         if said["format"] != FORMAT:
@@ -183,5 +188,5 @@ def _read(data: bytes) -> Record:
             unknown=tuple(map(str, said["unknown"])),
             file=str(said.get("file", "")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError("the list of its contents cannot be read") from error

@@ -74,10 +74,20 @@ def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision
     return each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
 
 
-def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) -> Decision:
-    """What makes repositories: first the one whose chunks all others have."""
+def creations(
+    scene: Scene,
+    wanted: Collection[Repository],
+    *,
+    due: datetime,
+    like: Repository | None = None,
+) -> Decision:
+    """What makes repositories: first the one whose chunks all others have.
+
+    Args:
+        like: that one, where it is another than the first of those that are not off-site.
+    """
     every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
-    first = every[0]
+    first = like or every[0]
     ordered = sorted(wanted, key=lambda one: one.name != first.name)
     return each(
         ordered,
