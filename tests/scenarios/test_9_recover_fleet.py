@@ -39,7 +39,7 @@ SERVERS = ("one", "two", "three")
 RECOVERED_SECONDS = 480.0
 STEPS = (
     *("reach", "swarm", "image", "make:near", "restore:volume/data_pages", "databases"),
-    *("restore:cache", "restore:db", "services", "verify", "fill:near"),
+    *("restore:db", "restore:cache", "services", "verify", "fill:near"),
 )
 INSIDE = (
     *("step 1 of", "make a new swarm on one", "step 3 of", "create of near on three: started"),
