@@ -139,6 +139,7 @@ class _Work:
         self.lost = {one["source"]: Lost.model_validate(one) for one in facts["lost"]}
         self.begun = datetime.fromisoformat(facts["begun"])
         self.origin = str(facts["origin"])
+        self.go_on = f"then `quorate recover fleet --into {facts['directory']}` goes on"
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
         self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
 
@@ -189,8 +190,7 @@ class _Work:
             raise EngineError(
                 error.what,
                 cause=error.cause,
-                todo="`quorate backup image` says how servers come by it; then "
-                "`quorate operations resume`",
+                todo=f"`quorate backup image` says how servers come by it; {self.go_on}",
             ) from error
         pulled = images.pull(self.site.connections, {found[name].deployed: servers}, known)
         images.raise_failed(pulled.failed)
@@ -240,7 +240,7 @@ class _Work:
             raise DeployError(
                 f"{failure.swarm_name} did not become healthy",
                 cause="\n".join([failure.why, *failure.log]),
-                todo="see `quorate logs`, mend it, then `quorate operations resume`",
+                todo=f"see `quorate logs`, mend it; {self.go_on}",
             )
 
     def _bare(self, names: set[str]) -> tuple[Adopted, ...]:
@@ -286,7 +286,7 @@ class _Work:
             raise DeployError(
                 f"{', '.join(one.swarm_name for one in result.failures)} did not become healthy",
                 cause=result.failures[0].why,
-                todo="see `quorate logs`, mend it, then `quorate operations resume`",
+                todo=f"see `quorate logs`, mend it; {self.go_on}",
             )
         return {"services": clock.now().isoformat()}
 
@@ -304,7 +304,7 @@ class _Work:
             raise DeployError(
                 f"{len(wrong)} of the services are not as they should be",
                 cause="\n".join(wrong),
-                todo="see `quorate status --deep`, mend it, then `quorate operations resume`",
+                todo=f"see `quorate status --deep`, mend it; {self.go_on}",
             )
         return {"verified": clock.now().isoformat()}
 

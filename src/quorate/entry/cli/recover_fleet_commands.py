@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quorate.workflows import Opened
 
 INTO = Path("recovered")
+MEMORY = Path("/dev/shm")
 
 
 def add(group: typer.Typer) -> None:
@@ -113,7 +114,8 @@ def fleet(
         lab=lab,
     )
     if dry_run:
-        with tempfile.TemporaryDirectory(prefix="quorate-") as name:
+        memory = MEMORY if MEMORY.is_dir() else None  # so that no secret is on a disk
+        with tempfile.TemporaryDirectory(prefix="quorate-", dir=memory) as name:
             _shown(asked, into, Path(name) / "recovered", as_json=as_json)
         return
     _carried(asked, into, yes=yes, as_json=as_json)
@@ -191,9 +193,12 @@ def _gone_on_with(found: Laid, asked: _Asked, *, yes: bool) -> Journal | None:
     from quorate.entry.cli.progress import reporter
     from quorate.errors import RefusedError, UsageError
     from quorate.recover.carrying import title
+    from quorate.recover.fleet.choose import KIND
 
     with reporter() as report, operating.site(_fleet(found, lab=asked.lab), report) as site:
-        open_ones = [one for one in site.in_files().all() if one.open]
+        open_ones = [
+            one for one in site.in_files().all() if one.open and one.operation.kind == KIND
+        ]
         if not open_ones:
             if not asked.url:
                 raise UsageError(
