@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from quorate.backup.bundle.making import sealed_or_why
 from quorate.backup.jobs import decide, decide_copies, decide_restore, reading, running
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide import Decision, Refused
@@ -24,6 +25,7 @@ from quorate.backup.jobs.watching import Outcome, Watcher
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.deploy.registries import credentials
 from quorate.errors import QuorateError, RefusedError
+from quorate.fleet.datasets import BUNDLE
 from quorate.fleet.model import Server
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
@@ -53,7 +55,8 @@ def backup(opened: Opened, sources: Sequence[str], watcher: Watcher) -> Iterator
         UsageError: a name that is no source's, or one that is left out.
         UnreachableError, EngineError: no manager answers.
     """
-    with ground_of(opened, watcher, volumes=True, files=True) as ground:
+    bundle = not sources or BUNDLE in sources
+    with ground_of(opened, watcher, volumes=True, files=True, bundle=bundle) as ground:
         yield Decided(
             ground=ground, decision=decide.backups(ground.scene, sources, due=clock.now())
         )
@@ -306,9 +309,18 @@ def _keep(
 
 @contextmanager
 def ground_of(
-    opened: Opened, watcher: Watcher, *, volumes: bool = False, files: bool = False
+    opened: Opened,
+    watcher: Watcher,
+    *,
+    volumes: bool = False,
+    files: bool = False,
+    bundle: bool = False,
 ) -> Iterator[Ground]:
     """What backup work of a live fleet stands on, connected for as long as the block lasts.
+
+    Args:
+        volumes, files, bundle: whether servers are asked for their volumes, and the fleet's files
+            and its recovery bundle are made ready to be backed up.
 
     Raises:
         UnreachableError, EngineError: no manager answers.
@@ -326,6 +338,7 @@ def ground_of(
             snapshot=snapshot,
             volumes=_volumes(connections) if volumes else {},
             files=archive(fleet) if files else None,
+            bundle=sealed_or_why(fleet, made=clock.now()) if bundle else None,
         )
         # A lab's kernel may not be able to encrypt between its nodes.
         able = opened.lab is None or opened.lab.features.encrypted_overlay

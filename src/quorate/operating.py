@@ -34,6 +34,7 @@ ACTIONS: dict[str, str] = {
     "recover database": "quorate.recover.database",
     "recover service": "quorate.recover.service",
     "recover server": "quorate.rebuilding",
+    "recover fleet": "quorate.refounding",
     "recover quorum": "quorate.recover.quorum.steps",
     "server add": "quorate.recover.membership.steps",
     "server remove": "quorate.recover.membership.steps",

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quorate import backing, workflows
 from quorate.backup import quiesce
-from quorate.backup.jobs import decide, orders, ways
 from quorate.backup.jobs.copies import Known
-from quorate.backup.jobs.decide import Decision
-from quorate.backup.jobs.making import forget_note
-from quorate.backup.jobs.model import HOST
-from quorate.backup.jobs.names import run_key
-from quorate.backup.jobs.needs import Mount, Start
-from quorate.backup.jobs.running import Ground, Round, run
-from quorate.backup.jobs.whereabouts import Scene
-from quorate.backup.model import Kind, Source
+from quorate.backup.jobs.running import Ground
 from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.facts import gather_facts
@@ -27,13 +19,7 @@ from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
 from quorate.deploy.swarm_steps import steps as swarm_steps
-from quorate.errors import (
-    CommandError,
-    DeployError,
-    MachineError,
-    NoQuorumError,
-    RefusedError,
-)
+from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedError
 from quorate.fleet.model import Server
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
@@ -45,6 +31,7 @@ from quorate.recover.server.lost import Lost, chosen
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Machine, Sight
 from quorate.recover.telling import Telling
+from quorate.restoring import Restorer, directory
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -54,8 +41,6 @@ if TYPE_CHECKING:
     from quorate.recover.site import Site
     from quorate.tools.docker import DockerClient
 
-TARGET = "/target"
-"""Where the volume that is restored into is mounted in the job."""
 START_SECONDS = 300.0
 POLL_SECONDS = 0.5
 SSH_SECONDS = 20.0
@@ -152,6 +137,7 @@ class _Work:
         self.dead = frozenset(facts["dead"])
         self.fleet = remapped(site.fleet, self.name, self.target)
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
+        self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
 
     def hold(self, facts: Facts) -> None:
         """Nothing starts on the new machine, or writes into an empty database, before its time."""
@@ -194,25 +180,16 @@ class _Work:
     def make(self, repository: str, facts: Facts) -> None:
         """A repository's directory, and an empty repository in it."""
         del facts
-        found = self.fleet.backup.repository(repository)
-        _directory(self.fleet.server(self.target), found.path)
+        directory(self.fleet.server(self.target), self.fleet.backup.repository(repository).path)
         with self._ground() as ground:
-            forget_note(ground.door, self.site.fleet.backup.repository(repository))
-            decision = decide.creations(ground.scene, [found], due=self.begun)
-            _require(run(ground, decision))
+            self.restorer.make(ground, self.site.fleet.backup.repository(repository))
 
     def restore(self, source: str, facts: Facts) -> Facts:
         """One copy goes to where it lived; the job compares it with its manifest."""
         del facts
-        lost = self.lost[source]
         with self._ground() as ground:
             began = clock.monotonic()
-            if lost.kind is Kind.VOLUME:
-                _require(run(ground, _one(self._into_volumes(ground.scene, lost))))
-            elif lost.kind is Kind.GITLAB:
-                _require(run(ground, _one(self._into_gitlab(ground.scene, lost))))
-            else:
-                self._into_database(ground, lost)
+            self.restorer.restore(ground, self.lost[source], self.target)
             return {f"restored {source}": round(clock.monotonic() - began, 1)}
 
     def start(self, facts: Facts) -> None:
@@ -260,19 +237,7 @@ class _Work:
         """Copies that others have go into a repository that was made anew."""
         del facts
         with self._ground() as ground:
-            known = backing.read(ground)
-            counts = {
-                one.name: sum(c.repository == one.name and c.complete for c in known.snapshots)
-                for one in self.fleet.backup.repositories
-                if one.name != repository
-            }
-            origin = max(counts, key=lambda name: counts[name])
-            if not counts[origin]:
-                self.site.report.note(f"no other repository has a copy to fill {repository} with")
-                return
-            due = run_key(f"refill:{origin}>{repository}", self.begun)
-            start = orders.copy_start(ground.scene, origin, repository, server=self.target, run=due)
-            _require(run(ground, _one(start)))
+            self.restorer.fill(ground, repository, self.target)
 
     def _ground(self) -> AbstractContextManager[Ground]:
         return backing.ground_of(self.opened, Telling(self.site.report), volumes=True)
@@ -308,67 +273,6 @@ class _Work:
                 )
             clock.sleep(POLL_SECONDS)
 
-    def _told(self, lost: Lost) -> dict[str, Any]:
-        assert lost.copy_used is not None
-        return {"source": lost.source, "kind": lost.kind, "snapshot": lost.copy_used.id}
-
-    def _start(self, scene: Scene, lost: Lost, told: Mapping[str, Any], turn: str = "") -> Start:
-        assert lost.copy_used is not None
-        key = run_key(f"recover:{lost.source}{turn}>{self.target}", self.begun)
-        return orders.restore_start(
-            scene,
-            lost.copy_used.repository,
-            server=self.target,
-            run=key,
-            told={**self._told(lost), **told},
-        )
-
-    def _into_volumes(self, scene: Scene, lost: Lost) -> Start:
-        """Over what an earlier try has left: the machine had no such volume when it was chosen."""
-        (volume,) = lost.volumes
-        bind = volume.startswith("/")
-        path = f"{HOST}{volume}" if bind else TARGET
-        mount = Mount(
-            source="/" if bind else volume, target=HOST if bind else TARGET, volume=not bind
-        )
-        start = self._start(scene, lost, {"in_place": True, "target_path": path})
-        return _mounting(start, mount)
-
-    def _into_gitlab(self, scene: Scene, lost: Lost) -> Start:
-        told = {"in_place": True, "container": ways.pattern(self.fleet.service(lost.service))}
-        return ways.with_engine(self._start(scene, lost, told))
-
-    def _into_database(self, ground: Ground, lost: Lost) -> None:
-        """Into the empty server, roles and all; over what a killed try has left in it."""
-        source = Source(id=lost.source, kind=lost.kind, service=lost.service)
-        service = self.fleet.service(lost.service)
-        way = ways.into_database(ground.scene, source, service, self.target)
-        first = self._start(ground.scene, lost, {"target": way.opened.reach})
-        try:
-            _require(run(ground, _one(way.added_to(first))))
-        except RefusedError as error:
-            self.site.report.note(f"{lost.source}: {error.what}; restoring over it")
-            told = {"reach": way.opened.reach, "in_place": True}
-            again = self._start(ground.scene, lost, told, ":again")
-            _require(run(ground, _one(way.added_to(again))))
-
-
-def _one(start: Start) -> Decision:
-    return Decision(starts=(start,))
-
-
-def _mounting(start: Start, mount: Mount) -> Start:
-    return replace(start, mounts=(*start.mounts, mount))
-
-
-def _require(came: Round) -> None:
-    """Raises what stood in the way of a job, or what it ended with."""
-    for refused in came.refused:
-        raise refused.error
-    for outcome in came.outcomes:
-        if outcome.error is not None:
-            raise outcome.error
-
 
 def _copies(site: Site) -> Known:
     """The copies that the repositories which answer tell of; a fleet without any has none."""
@@ -401,21 +305,3 @@ def _ssh(server: Server) -> bool:
     except MachineError:
         return False
     return True
-
-
-def _directory(server: Server, path: str) -> None:
-    """See that a repository's directory is there, private to root.
-
-    Raises:
-        UnreachableError, CommandError: it cannot be made.
-    """
-    target = target_of(server)
-    script = 'test -d "$1" || mkdir -m 700 -p "$1" 2>/dev/null || sudo -n mkdir -m 700 -p "$1"'
-    try:
-        ssh.run(target, ["sh", "-c", script, "sh", path], timeout=SSH_SECONDS)
-    except CommandError as error:
-        raise MachineError(
-            f"the directory {path} could not be made on {server.name}",
-            cause=error.cause,
-            todo=f"make it there: `mkdir -m 700 -p {path}`, then `quorate operations resume`",
-        ) from error

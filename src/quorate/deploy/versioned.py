@@ -28,6 +28,7 @@ FLEET_LABEL = "quorate.fleet"
 NAME_LABEL = "quorate.name"
 VERSION_LABEL = "quorate.version"
 HASH_LABEL = "quorate.hash"
+SAME_LABEL = "quorate.same"
 
 MAX_BYTES = 500 * 1024
 """Swarm's limit for a secret, and for a config before Docker 25."""
@@ -48,16 +49,21 @@ class Value:
     """A value to deploy; its bytes never appear in its repr.
 
     `template` names Swarm's template driver (`golang`) that fills in a config's
-    placeholders per task; None deploys it as it is.
+    placeholders per task; None deploys it as it is. `same`: by what a secret is known
+    whose bytes are others each time it is made, as what is encrypted is.
     """
 
     data: bytes = field(repr=False)
     template: str | None = None
+    same: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One deployed version. `data` is known for configs only; `hash` for secrets only."""
+    """One deployed version. `data` is known for configs only; `hash` for secrets only.
+
+    `same`: a hash as `hash` is, of what the value is known by beside its bytes.
+    """
 
     id: str
     deployed: str
@@ -66,6 +72,7 @@ class Version:
     hash: str = ""
     data: bytes | None = None
     template: str | None = None
+    same: str = ""
 
     def holds(self, value: Value) -> bool:
         """Whether this version has that value."""
@@ -73,6 +80,8 @@ class Version:
             return False
         if self.data is not None:
             return self.data == value.data
+        if value.same is not None and self.same:
+            return verify(value.same, self.same)
         return verify(value.data, self.hash)
 
 
@@ -216,6 +225,8 @@ def _create(
     labels = {FLEET_LABEL: fleet, NAME_LABEL: name, VERSION_LABEL: str(number)}
     if kind is Kind.SECRET:
         labels[HASH_LABEL] = fingerprint(value.data)
+        if value.same is not None:
+            labels[SAME_LABEL] = fingerprint(value.same)
     with docker.translated(f"the {kind} {name} could not be made in the swarm"):
         if kind is Kind.SECRET:
             client.api.create_secret(deployed, value.data, labels=labels)
@@ -257,4 +268,5 @@ def _version(raw: Mapping[str, Any], kind: Kind) -> Version | None:
         hash=str(labels.get(HASH_LABEL) or ""),
         data=data,
         template=(spec.get("Templating") or {}).get("Name"),
+        same=str(labels.get(SAME_LABEL) or ""),
     )

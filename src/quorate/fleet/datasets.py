@@ -26,6 +26,9 @@ DATA_DIRECTORIES = {
 }
 """Where the images keep what the database's own backup holds."""
 
+BUNDLE = "bundle"
+"""The recovery bundle, as a source: what no server has, and bare servers need."""
+
 
 class DataSet(Model):
     """A set of data that is backed up as one.
@@ -60,6 +63,9 @@ def data_sets(fleet: Fleet, homes: Homes | None = None) -> tuple[DataSet, ...]:
     found = [*_databases(fleet, where), *_volumes(fleet, where)]
     if fleet.services:
         found.append(DataSet(id="configs", kind="configs"))
+    if fleet.backup.bundle is not None:
+        # Encrypted where the values are; kept as the configs are.
+        found.append(DataSet(id=BUNDLE, kind="configs"))
     if fleet.swarm_services():
         # On every manager alike: no single loss takes it, so it lies on none of them alone.
         found.append(DataSet(id="swarm", kind="swarm"))

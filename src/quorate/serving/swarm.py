@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from quorate.backup import quiesce
+from quorate.backup.bundle.archive import Sealed
 from quorate.backup.jobs import leftovers, running
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.door import Door
@@ -51,7 +52,8 @@ class Swarm:
     """What is seen of a fleet's swarm: a `Sight`.
 
     `manager` gives a manager that answers; `volumes` asks servers for theirs, where they can be.
-    `files`: an archive of the fleet's own files; None: they are not here.
+    `files`: an archive of the fleet's own files, `bundle`: its recovery bundle, encrypted; None:
+    they are not here.
     """
 
     fleet: Fleet
@@ -60,6 +62,7 @@ class Swarm:
     encrypt: bool = True
     volumes: Volumes = dict
     files: bytes | None = field(default=None, repr=False)
+    bundle: Sealed | QuorateError | None = field(default=None, repr=False)
     scene: Scene | None = field(default=None, init=False)
     begun: dict[str, Doing] = field(default_factory=dict, init=False)
 
@@ -67,7 +70,7 @@ class Swarm:
         """Servers, services and volumes as they are now."""
         snapshot = observe(self.manager())
         self.scene = Scene(fleet=self.fleet, snapshot=snapshot, volumes=self.volumes(),
-                           files=self.files)  # fmt: skip
+                           files=self.files, bundle=self.bundle)  # fmt: skip
         able = [one for one in snapshot.nodes if one.ready and one.availability == "active"]
         return Seen(
             up=frozenset(one.hostname for one in able),

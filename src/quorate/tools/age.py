@@ -74,6 +74,15 @@ def encrypt(data: bytes, into: Path, lock: Lock, *, timeout: float = SECONDS) ->
         draft.unlink(missing_ok=True)
 
 
+def sealed(data: bytes, lock: Lock, *, timeout: float = SECONDS) -> bytes:
+    """`data`, encrypted, in memory.
+
+    Raises:
+        CommandError: age is not installed, refuses a recipient, or failed.
+    """
+    return _encrypted(data, lock, timeout)
+
+
 def _encrypted(data: bytes, lock: Lock, timeout: float) -> bytes:
     if lock.recipients:
         argv = ["--encrypt", *(f"--recipient={one}" for one in lock.recipients)]

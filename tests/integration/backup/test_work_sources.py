@@ -10,17 +10,45 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quorate.backup import catalogue
+from quorate.backup.bundle import making
 from quorate.backup.jobs.model import Mounted
 from quorate.backup.model import Kind
 from quorate.backup.place import Repository
+from quorate.fleet.datasets import BUNDLE
+from quorate.fleet.read import read_fleet
+from quorate.tools.age import Key
 from tests.integration.backup import ground, working
 from tests.integration.backup.working import Said
+from tests.real_packages import programs
+
+FLEET = """\
+version: 1
+name: shop
+servers:
+  one: {{address: one, role: manager, cpus: 4, memory: 8G}}
+  two: {{address: two, cpus: 4, memory: 8G}}
+stacks:
+  app: {{files: [app.yaml]}}
+backup:
+  repositories:
+    away:
+      sftp: {{host: away.example, path: /q}}
+      password: {{file: password.txt}}
+      offsite: true
+  bundle: {{recipients: [{recipient}]}}
+"""
+
+
+@pytest.fixture(scope="session")
+def age(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    return programs("age", tmp_path_factory.mktemp("age"), "age", "age-keygen")
 
 
 @pytest.fixture
@@ -112,6 +140,34 @@ def test_the_fleets_files(near: Repository, spool: Path, tmp_path: Path) -> None
     target = tmp_path / "target"
     there_and_back(near, spool, target, about(Kind.CONFIGS, "configs", given=str(given)))
     assert (target / "tree/fleet.yaml").read_text() == "fleet: office\n"
+
+
+def test_the_recovery_bundle(
+    near: Repository, spool: Path, tmp_path: Path, age: tuple[Path, ...]
+) -> None:
+    """Sealed with the real age, stored and proven as jobs do it, restored, opened with the key."""
+    key, directory = tmp_path / "recovery.key", tmp_path / "fleet"
+    subprocess.run([str(age[1]), "-o", str(key)], check=True, capture_output=True)
+    recipient = key.read_text().partition("public key: ")[2].split()[0]
+    directory.mkdir()
+    (directory / "fleet.yaml").write_text(FLEET.format(recipient=recipient))
+    (directory / "app.yaml").write_text("services: {web: {image: nginx}}\n")
+    (directory / "password.txt").write_text("planted-7c1f\n")
+    fleet = read_fleet(directory / "fleet.yaml")
+    sealed = making.seal(fleet, made=datetime.now(UTC))
+    assert b"planted-7c1f" not in sealed.data and b"app.yaml" not in sealed.data
+    given, target = tmp_path / "given", tmp_path / "target"
+    given.write_bytes(sealed.data)
+    there_and_back(near, spool, target, about(Kind.CONFIGS, BUNDLE, given=str(given)))
+    (bundle,) = target.rglob("recovery-bundle.age")
+    record = making.restore(bundle, Key(identity=key), tmp_path / "opened")
+    assert record.file == "fleet/fleet.yaml"
+    assert (tmp_path / "opened/fleet/password.txt").read_text() == "planted-7c1f\n"
+    assert read_fleet(tmp_path / "opened" / record.file).digest == fleet.digest
+    again = making.seal(fleet, made=datetime.now(UTC))
+    assert again.data != sealed.data and again.same == sealed.same
+    (directory / "password.txt").write_text("another\n")
+    assert making.seal(fleet, made=datetime.now(UTC)).same != sealed.same
 
 
 def test_the_fleets_files_that_nobody_gave(near: Repository, spool: Path) -> None:

@@ -50,6 +50,18 @@ def test_the_newest_version_with_the_value_is_chosen() -> None:
     assert next_number("new", present) == 1
 
 
+def test_what_is_encrypted_anew_each_time_is_known_by_what_it_is_made_of() -> None:
+    there = Version(
+        id="1", deployed="n-v1", name="n", number=1,
+        hash=fingerprint(b"one"), same=fingerprint(b"mark"),
+    )  # fmt: skip
+    assert there.holds(Value(data=b"two", same=b"mark"))
+    assert not there.holds(Value(data=b"two", same=b"another"))
+    assert there.holds(Value(data=b"one")) and not there.holds(Value(data=b"two"))
+    plain = Version(id="1", deployed="n-v1", name="n", number=1, hash=fingerprint(b"one"))
+    assert not plain.holds(Value(data=b"two", same=b"mark"))
+
+
 def test_a_value_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(Value(data=b"hunter2"))
 

@@ -10,13 +10,15 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 FORMAT = 1
 CONTENTS, README = "contents.json", "README.txt"
+SEALED, OPENING = "recovery-bundle.age", "HOW-TO-OPEN.txt"
+"""The files of a bundle as it is stored."""
 PLAIN, RUNNABLE = 0o600, 0o700
 
 
@@ -30,6 +32,18 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A bundle as it is stored: an archive with the encrypted file and how it is opened.
+
+    `same`: by what a bundle of the same contents, for the same keys, is known, since each
+    encryption gives other bytes. It is secret, as it is made of the contents.
+    """
+
+    data: bytes = field(repr=False)
+    same: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listed:
     """A file by the list: the digest (SHA-256) of its bytes, and what it is for."""
 
@@ -39,12 +53,16 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """The list: of which fleet, made when, each file by its path, and secrets nobody knows."""
+    """The list: of which fleet, made when, each file by its path, and secrets nobody knows.
+
+    `file`: the fleet file's path in the bundle; empty in bundles of older versions.
+    """
 
     fleet: str
     made: datetime
     files: Mapping[str, Listed]
     unknown: tuple[str, ...] = ()
+    file: str = ""
 
 
 def digest(data: bytes) -> str:
@@ -53,26 +71,53 @@ def digest(data: bytes) -> str:
 
 
 def record_of(
-    fleet: str, made: datetime, files: Mapping[str, Held], unknown: tuple[str, ...] = ()
+    fleet: str,
+    made: datetime,
+    files: Mapping[str, Held],
+    unknown: tuple[str, ...] = (),
+    file: str = "",
 ) -> Record:
     """The list of these files."""
     listed = {
         path: Listed(digest=digest(held.data), uses=held.uses)
         for path, held in sorted(files.items())
     }
-    return Record(fleet=fleet, made=made, files=listed, unknown=unknown)
+    return Record(fleet=fleet, made=made, files=listed, unknown=unknown, file=file)
 
 
 def pack(files: Mapping[str, Held], record: Record, readme: str) -> bytes:
     """The archive: the readme first, then the list, then the files in order of their paths."""
     first = {README: Held(data=readme.encode()), CONTENTS: Held(data=_written(record).encode())}
+    return _packed({**first, **dict(sorted(files.items()))}, record.made)
+
+
+def wrap(encrypted: bytes, record: Record, *, passphrase: bool) -> bytes:
+    """An encrypted bundle as a source keeps it: with a page that says how it is opened."""
+    key = "" if passphrase else "--identity KEY "
+    page = (
+        f"The recovery bundle of the fleet {record.fleet}, made {record.made:%Y-%m-%d %H:%M} UTC.\n"
+        f"Opened by: age --decrypt {key}{SEALED} | tar -x\n"
+        "Then read README.txt. All that comes out is secret.\n"
+    )
+    files = {OPENING: Held(data=page.encode()), SEALED: Held(data=encrypted)}
+    return _packed(files, record.made)
+
+
+def sameness(record: Record, keys: Iterable[str]) -> bytes:
+    """By what bundles of the same contents for the same keys are known; as secret as they are."""
+    files = [[path, one.digest, list(one.uses)] for path, one in sorted(record.files.items())]
+    said = [record.fleet, record.file, files, list(record.unknown), sorted(keys)]
+    return hashlib.sha256(json.dumps(said).encode()).digest()
+
+
+def _packed(files: Mapping[str, Held], made: datetime) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path, held in (*first.items(), *sorted(files.items())):
+        for path, held in files.items():
             info = tarfile.TarInfo(path)
             info.size = len(held.data)
             info.mode = RUNNABLE if held.runnable else PLAIN
-            info.mtime = int(record.made.timestamp())
+            info.mtime = int(made.timestamp())
             archive.addfile(info, io.BytesIO(held.data))
     return out.getvalue()
 
@@ -90,7 +135,7 @@ def unpack(data: bytes) -> tuple[Record, dict[str, Held]]:
         raise ValueError(f"it holds no archive ({error})") from error
     if CONTENTS not in found:
         raise ValueError("it has no list of its contents")
-    record = _read(found[CONTENTS].data)
+    record = read_record(found[CONTENTS].data)
     for path, listed in record.files.items():
         if path not in found:
             raise ValueError(f"{path} is in its list and not in it")
@@ -118,11 +163,17 @@ def _written(record: Record) -> str:
             for path, listed in record.files.items()
         },
         "unknown": list(record.unknown),
+        "file": record.file,
     }
     return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
 
 
-def _read(data: bytes) -> Record:
+def read_record(data: bytes) -> Record:
+    """The list, as a bundle holds it.
+
+    Raises:
+        ValueError: it cannot be read; in words.
+    """
     try:
         said = json.loads(data)
         if said["format"] != FORMAT:
@@ -135,6 +186,7 @@ def _read(data: bytes) -> Record:
                 for path, one in said["files"].items()
             },
             unknown=tuple(map(str, said["unknown"])),
+            file=str(said.get("file", "")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError("the list of its contents cannot be read") from error

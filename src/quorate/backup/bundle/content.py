@@ -52,6 +52,12 @@ def wanted(fleet: Fleet, there: There) -> tuple[Item, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
+def fleet_file(fleet: Fleet) -> str:
+    """The fleet file's own path in its bundle."""
+    directory = tidy(fleet.path.absolute().parent)
+    return _path("", SecretSource(file=fleet.path.absolute()), directory)
+
+
 def unknown(fleet: Fleet) -> tuple[str, ...]:
     """Secrets that a stack takes from the swarm, and whose value is in no file of the fleet's."""
     names: set[str] = set()
@@ -91,6 +97,10 @@ def _secrets(fleet: Fleet) -> Iterator[tuple[str, SecretSource]]:
         yield f"password of repository {repository.name}", repository.password
         for name, source in repository.credentials.items():
             yield f"{name} of repository {repository.name}", source
+    for name, source in fleet.backup.notify.to.items():
+        yield f"address of notifications {name}", source
+    if fleet.backup.heartbeat is not None:
+        yield "address of the heartbeat", fleet.backup.heartbeat
     prometheus = fleet.measure.prometheus
     if prometheus and prometheus.authorization:
         yield "authorization of Prometheus", prometheus.authorization

@@ -13,11 +13,18 @@ from datetime import datetime
 from pathlib import Path
 
 from quorate.backup.bundle import archive, compare, readme
-from quorate.backup.bundle.archive import Held, Record
+from quorate.backup.bundle.archive import Held, Record, Sealed
 from quorate.backup.bundle.compare import BundleCheck
-from quorate.backup.bundle.content import Item, unknown, wanted
+from quorate.backup.bundle.content import Item, fleet_file, unknown, wanted
 from quorate.deploy.values import read_value
-from quorate.errors import CheckError, CommandError, MachineError, RefusedError, UsageError
+from quorate.errors import (
+    CheckError,
+    CommandError,
+    MachineError,
+    QuorateError,
+    RefusedError,
+    UsageError,
+)
 from quorate.fleet.model import Fleet
 from quorate.tools import age
 from quorate.tools.age import Key, Lock
@@ -40,6 +47,37 @@ def make(fleet: Fleet, into: Path, *, made: datetime) -> Record:
         MachineError: age failed, or nothing can be written there.
     """
     lock = lock_of(fleet)
+    record, data = _gathered(fleet, made)
+    age.encrypt(data, into, lock)
+    return record
+
+
+def seal(fleet: Fleet, *, made: datetime) -> Sealed:
+    """The bundle of a fleet as a source keeps it, in memory.
+
+    Raises:
+        UsageError: the fleet file does not say who may open it.
+        CheckError: every value that is not there.
+        MachineError: age failed.
+    """
+    lock = lock_of(fleet)
+    record, data = _gathered(fleet, made)
+    wrapped = archive.wrap(age.sealed(data, lock), record, passphrase=not lock.recipients)
+    return Sealed(data=wrapped, same=archive.sameness(record, (*lock.recipients, lock.passphrase)))
+
+
+def sealed_or_why(fleet: Fleet, *, made: datetime) -> Sealed | QuorateError | None:
+    """The same, or what stood in its way; None where nobody is named who may open one."""
+    if fleet.backup.bundle is None:
+        return None
+    try:
+        return seal(fleet, made=made)
+    except QuorateError as error:
+        return error
+
+
+def _gathered(fleet: Fleet, made: datetime) -> tuple[Record, bytes]:
+    """The list of a bundle, and the bundle, not encrypted yet."""
     items = wanted(fleet, is_file)
     read = read_all(fleet, items)
     if read.unread:
@@ -47,10 +85,8 @@ def make(fleet: Fleet, into: Path, *, made: datetime) -> Record:
             "the bundle would not be whole; nothing was written",
             problems=list(read.unread.values()),
         )
-    record = archive.record_of(fleet.name, made, read.files, unknown(fleet))
-    data = archive.pack(read.files, record, readme.text(fleet, record, items))
-    age.encrypt(data, into, lock)
-    return record
+    record = archive.record_of(fleet.name, made, read.files, unknown(fleet), file=fleet_file(fleet))
+    return record, archive.pack(read.files, record, readme.text(fleet, record, items))
 
 
 def check(fleet: Fleet, file: Path, key: Key | None) -> BundleCheck:

@@ -57,6 +57,9 @@ def _head(fleet: Fleet, record: Record) -> Iterator[str]:
     yield "You are here because the servers are gone, or cannot be trusted. Nothing that you do to"
     yield "new servers harms the copies. Take the steps in order; write down what you have done."
     yield ""
+    yield "Where there is Quorate, one command takes steps 1 to 5, with the key that opened this:"
+    yield "  quorate recover fleet --from REPOSITORY --password-file FILE --identity KEY"
+    yield ""
     yield "In here are passwords, files and keys. The DATA is in the repositories (step 3)."
 
 

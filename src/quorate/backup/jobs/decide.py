@@ -23,7 +23,7 @@ from quorate.backup.policy.sources import Planned, planned
 from quorate.errors import QuorateError, UsageError
 from quorate.fleet.backup import Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import policies
-from quorate.fleet.datasets import Homes, data_sets, ids_named
+from quorate.fleet.datasets import BUNDLE, Homes, data_sets, ids_named
 from quorate.fleet.model import Fleet, Service
 from quorate.observe.whereabouts import where_now
 
@@ -74,10 +74,20 @@ def catalogues(scene: Scene, names: Sequence[str], *, due: datetime) -> Decision
     return each(wanted, lambda one: one.name, lambda one: _catalogue(scene, one, due))
 
 
-def creations(scene: Scene, wanted: Collection[Repository], *, due: datetime) -> Decision:
-    """What makes repositories: first the one whose chunks all others have."""
+def creations(
+    scene: Scene,
+    wanted: Collection[Repository],
+    *,
+    due: datetime,
+    like: Repository | None = None,
+) -> Decision:
+    """What makes repositories: first the one whose chunks all others have.
+
+    Args:
+        like: that one, where it is another than the first of those that are not off-site.
+    """
     every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
-    first = every[0]
+    first = like or every[0]
     ordered = sorted(wanted, key=lambda one: one.name != first.name)
     return each(
         ordered,
@@ -197,7 +207,9 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
     elif source.kind is Kind.VOLUME:
         start = _kept_still(scene, source, ways.with_volumes(scene, source, start))
     elif source.kind is Kind.CONFIGS:
-        start = _with_files(scene, start)
+        files = _bundle(scene) if source.id == BUNDLE else _files(scene)
+        job = start.job.model_copy(update={"given": files.path})
+        start = replace(start, job=job, secrets=(*start.secrets, files))
     elif source.kind is Kind.SYSTEM:
         start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
     reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM)
@@ -209,8 +221,8 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
     return start
 
 
-def _with_files(scene: Scene, start: Start) -> Start:
-    """With the fleet's own files.
+def _files(scene: Scene) -> Secret:
+    """The fleet's own files.
 
     Raises:
         QuorateError: they are elsewhere.
@@ -221,9 +233,29 @@ def _with_files(scene: Scene, start: Start) -> Start:
             cause="they lie where `quorate up` is run",
             todo="`quorate backup run configs` there backs them up",
         )
-    files = Secret(file=FLEET_FILES, name=secret_name(FLEET_FILES), value=scene.files)
-    job = start.job.model_copy(update={"given": files.path})
-    return replace(start, job=job, secrets=(*start.secrets, files))
+    return Secret(file=FLEET_FILES, name=secret_name(FLEET_FILES), value=scene.files)
+
+
+def _bundle(scene: Scene) -> Secret:
+    """The recovery bundle, encrypted.
+
+    Raises:
+        QuorateError: it could not be made, or nobody has made one here.
+    """
+    if isinstance(scene.bundle, QuorateError):
+        raise scene.bundle
+    if scene.bundle is None:
+        raise QuorateError(
+            "the recovery bundle is not here to be backed up",
+            cause="it is made where the secret values are, and `quorate up` could not make it",
+            todo="`quorate backup run bundle` there backs it up, or says what is missing",
+        )
+    return Secret(
+        file=BUNDLE,
+        name=secret_name(BUNDLE),
+        value=scene.bundle.data,
+        same=scene.bundle.same or None,
+    )
 
 
 def _with_database(scene: Scene, source: Source, service: Service, start: Start) -> Start:

@@ -15,7 +15,7 @@ class Secret:
 
     Either one that is in the swarm already (`deployed`, as the source's own service has it), or
     one of Quorate's (`name`, its plain name), whose value comes from `source` or is `value`;
-    with neither it is a random one.
+    with neither it is a random one. `same`: as `quorate.deploy.versioned.Value` has it.
     """
 
     file: str
@@ -23,6 +23,7 @@ class Secret:
     name: str = ""
     source: SecretSource | None = None
     value: bytes | None = field(default=None, repr=False)
+    same: bytes | None = field(default=None, repr=False)
 
     @property
     def path(self) -> str:

@@ -70,7 +70,10 @@ def _ensured(
     for name in own:
         if name not in values and name not in known:
             values[name] = random.token_urlsafe(RANDOM_BYTES).encode()
-    as_values = {name: Value(data=data) for name, data in values.items()}
+    as_values = {
+        name: Value(data=data, same=own[name].same if own[name].value is not None else None)
+        for name, data in values.items()
+    }
     made = versioned.ensure(client, Kind.SECRET, as_values, fleet=fleet.name)
     named = {name: made.get(name) or known[name] for name in own}
     ids = _ids(client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from quorate.backup.bundle.archive import Sealed
 from quorate.backup.model import Kind, Source
 from quorate.errors import MachineError, QuorateError
 from quorate.fleet.model import Engine, Fleet, Service
@@ -16,13 +17,15 @@ class Scene:
     """A fleet as its files say it, and as it is seen.
 
     `volumes`: the named volumes on each server that was asked. `files`: an archive of the
-    fleet's own files; None: they are not where this program runs.
+    fleet's own files; None: they are not where this program runs. `bundle`: the recovery bundle,
+    encrypted, or why there is none; None: nobody has made it here.
     """
 
     fleet: Fleet
     snapshot: Snapshot
     volumes: Mapping[str, Collection[str]]
     files: bytes | None = field(default=None, repr=False)
+    bundle: Sealed | QuorateError | None = field(default=None, repr=False)
 
     def node(self, server: str) -> ObservedNode:
         """The node of a server that can be given work.

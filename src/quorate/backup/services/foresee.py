@@ -5,17 +5,24 @@ What stands in the way of one of them is a finding and holds up neither the othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from quorate.backup.bundle.making import seal
 from quorate.backup.jobs.fleetfiles import archive
+from quorate.backup.jobs.names import secret_name
 from quorate.backup.jobs.needs import Secret
 from quorate.backup.jobs.stores import Image
 from quorate.backup.policy.wal import receivers
 from quorate.backup.services.controller import Wish, controller_spec
 from quorate.backup.services.form import Spec
-from quorate.backup.services.given import files_secret, fleet_secret, value_secrets
+from quorate.backup.services.given import (
+    bundle_secret,
+    files_secret,
+    fleet_secret,
+    value_secrets,
+)
 from quorate.backup.services.receiver import Receiving, receiver_spec, receiving
 from quorate.deploy import images, versioned
 from quorate.deploy.desired import desired_services
@@ -28,12 +35,13 @@ from quorate.deploy.spec import PREDEFINED
 from quorate.deploy.values import read_value
 from quorate.deploy.versioned import Kind, Value, Version
 from quorate.errors import EngineError, QuorateError
-from quorate.fleet.datasets import Homes
+from quorate.fleet.datasets import BUNDLE, Homes
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedService, Snapshot
 from quorate.fleet.own import CONTROLLER, LABEL_CONTROLLER, LABEL_RECEIVER, is_own
 from quorate.image.recipe import image_name
 from quorate.stacks.model import Rendered
+from quorate.tools import clock
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -201,7 +209,24 @@ def _given(
         made.append(files)
     except QuorateError as error:
         found.append(_finding("the controller does not back up the fleet's own files", error))
+    if fleet.backup.bundle is not None:
+        made += _bundle(fleet, there, found)
     return tuple(made)
+
+
+def _bundle(fleet: Fleet, there: Collection[str], found: list[str]) -> list[Secret]:
+    """The recovery bundle, made here, where the values are; else as it was deployed last."""
+    try:
+        secret = bundle_secret(seal(fleet, made=clock.now()))
+        _require_size(secret, "the recovery bundle is too large to be handed over")
+    except QuorateError as error:
+        name = secret_name(BUNDLE)
+        if name not in there:
+            found.append(_finding("the controller does not keep the recovery bundle", error))
+            return []
+        found.append(_finding("the recovery bundle stays as it was deployed last", error))
+        return [Secret(file=name, name=name)]
+    return [secret]
 
 
 def _require_size(one: Secret, what: str) -> None:
@@ -225,7 +250,7 @@ def _names(secrets: Sequence[Secret], present: Sequence[Version]) -> dict[str, s
     for one in secrets:
         known = newest.get(one.name)
         if one.value is not None:
-            known = versioned.choose(one.name, Value(data=one.value), present)
+            known = versioned.choose(one.name, Value(data=one.value, same=one.same), present)
         named[one.name] = known or f"{one.name}-v{versioned.next_number(one.name, present)}"
     return named
 

@@ -1,9 +1,10 @@
 """A fleet as the controller is given it: in Docker secrets, since its files may hold passwords.
 
-Two of them: the fleet as it was read, and an archive of its files for the source `configs`. Where
-the fleet file says a secret value comes from (a file, a variable, a command of the person's
-machine) is not inside; there each value is a secret of its own, and the fleet that is handed over
-says so. Whoever reads a value asks for it as ever.
+Three of them: the fleet as it was read, an archive of its files for the source `configs`, and the
+recovery bundle, encrypted, for the source `bundle`. Where the fleet file says a secret value comes
+from (a file, a variable, a command of the person's machine) is not inside; there each value is a
+secret of its own, and the fleet that is handed over says so. Whoever reads a value asks for it as
+ever.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from quorate.backup.bundle.archive import Sealed
 from quorate.backup.jobs.decide import FLEET_FILES
 from quorate.backup.jobs.model import SECRETS
 from quorate.backup.jobs.names import secret_name
@@ -25,6 +27,7 @@ from quorate.backup.jobs.needs import Secret
 from quorate.errors import UsageError
 from quorate.fleet.backup import Backup, Repository
 from quorate.fleet.base import SecretSource
+from quorate.fleet.datasets import BUNDLE
 from quorate.fleet.model import Fleet
 
 FLEET = "fleet"
@@ -65,6 +68,18 @@ def files_secret(archive: bytes) -> Secret:
     """The archive of the fleet's files; the same secret that a job is given it in."""
     name = secret_name(FLEET_FILES)
     return Secret(file=name, name=name, value=archive)
+
+
+def bundle_secret(sealed: Sealed) -> Secret:
+    """The recovery bundle, encrypted; the same secret that a job is given it in. Pure."""
+    name = secret_name(BUNDLE)
+    return Secret(file=name, name=name, value=sealed.data, same=sealed.same)
+
+
+def read_bundle(directory: Path) -> Sealed | None:
+    """The encrypted recovery bundle that lies in a directory, `/run/secrets`."""
+    path = directory / secret_name(BUNDLE)
+    return Sealed(data=path.read_bytes()) if path.exists() else None
 
 
 def read_given(directory: Path) -> tuple[Fleet, bytes | None]:

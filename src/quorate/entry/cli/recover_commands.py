@@ -11,6 +11,7 @@ MODULES = (
     "quorate.entry.cli.recover_database_commands",
     "quorate.entry.cli.recover_server_commands",
     "quorate.entry.cli.recover_quorum_commands",
+    "quorate.entry.cli.recover_fleet_commands",
 )
 """Each adds its commands to the group in `add(group)`."""
 

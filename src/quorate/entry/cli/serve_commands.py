@@ -13,6 +13,8 @@ import typer
 from quorate.entry.cli.alert_commands import parse_listen
 
 if TYPE_CHECKING:
+    from quorate.backup.bundle.archive import Sealed
+    from quorate.errors import QuorateError
     from quorate.fleet.model import Fleet, Server
     from quorate.observe.connect import Connections
     from quorate.serving.loop import Settings
@@ -79,29 +81,43 @@ def serve(
 
 @dataclass(frozen=True, kw_only=True)
 class _Given:
-    """A fleet to decide for; `files`: an archive of its files, where they are here."""
+    """A fleet to decide for; `files`: an archive of its files, where they are here; `bundle`: its
+    recovery bundle, encrypted, or why there is none."""
 
     fleet: Fleet
     encrypt: bool
     files: bytes | None
+    bundle: Sealed | QuorateError | None
 
 
 def _deployed(directory: Path) -> _Given:
     # Nothing of planning is imported: its libraries are not in the image.
-    from quorate.backup.services.given import read_given
+    from quorate.backup.services.given import read_bundle, read_given
 
     fleet, files = read_given(directory)
-    return _Given(fleet=fleet, encrypt=fleet.swarm.encrypt_networks, files=files)
+    return _Given(
+        fleet=fleet,
+        encrypt=fleet.swarm.encrypt_networks,
+        files=files,
+        bundle=read_bundle(directory),
+    )
 
 
 def _opened(path: Path, *, lab: bool) -> _Given:
+    from quorate.backup.bundle.making import sealed_or_why
     from quorate.backup.jobs.fleetfiles import archive
+    from quorate.tools import clock
     from quorate.workflows import open_fleet
 
     opened = open_fleet(path, lab=lab)
     able = opened.lab is None or opened.lab.features.encrypted_overlay
     encrypt = opened.fleet.swarm.encrypt_networks and able
-    return _Given(fleet=opened.fleet, encrypt=encrypt, files=archive(opened.fleet))
+    return _Given(
+        fleet=opened.fleet,
+        encrypt=encrypt,
+        files=archive(opened.fleet),
+        bundle=sealed_or_why(opened.fleet, made=clock.now()),
+    )
 
 
 def _say(text: str) -> None:
@@ -145,6 +161,7 @@ def _swarm(given: _Given, socket: Path | None) -> Iterator[Swarm]:
                 say=_say,
                 encrypt=given.encrypt,
                 files=given.files,
+                bundle=given.bundle,
             )
         finally:
             client.close()
@@ -163,6 +180,7 @@ def _swarm(given: _Given, socket: Path | None) -> Iterator[Swarm]:
             encrypt=given.encrypt,
             volumes=volumes,
             files=given.files,
+            bundle=given.bundle,
         )
 
 

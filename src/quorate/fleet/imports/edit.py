@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -31,6 +31,14 @@ def edited(text: str, changes: Mapping[str, Sequence[Difference]]) -> str:
         for difference in found:
             if difference.value is not None and not difference.advice:
                 _apply(entry, difference)
+    return _dumped(yaml, document)
+
+
+def changed(text: str, change: Callable[[CommentedMap], None]) -> str:
+    """The fleet file after a change of its document."""
+    yaml = _fitting(text)
+    document = yaml.load(text)
+    change(document)
     return _dumped(yaml, document)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,9 +30,9 @@ LEAST_SECONDS = 5.0
 class Lost(Model):
     """A set of data that was lost, and what it comes back from.
 
-    `services` use it. `copy_used`: None: it is started empty, as was asked for. `newer`: when the
-    newest copy was taken that is not known to restore, where that is newer. `by_hand`: its database
-    runs by compose, where no job reaches it.
+    `services` use it; `servers`: those it lay on. `copy_used`: None: it is started empty, as was
+    asked for. `newer`: when the newest copy was taken that is not known to restore, where that is
+    newer. `by_hand`: its database runs by compose, where no job reaches it.
     """
 
     source: str
@@ -40,6 +40,7 @@ class Lost(Model):
     service: str
     services: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
     copy_used: Copied | None = None
     newer: datetime | None = None
     by_hand: bool = False
@@ -69,6 +70,16 @@ class Lost(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked for: `unproven`: a copy that was never proven is taken too, where it is newer
+    or there is no other; `without`: sources that start empty."""
+
+    now: datetime
+    unproven: bool = False
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """What comes back, what stands in the way of it (all of it, in words), and warnings."""
 
@@ -86,17 +97,35 @@ def chosen(
         unproven: a newer copy that was never proven is taken too, or where there is no other.
         without: sources that start empty.
     """
-    found: list[Lost] = []
-    problems: list[str] = []
-    warnings: list[str] = []
     users = {one.id: one.services for one in data_sets(sight.fleet, sight.homes)}
-    sound = choices.sound_copies(known.snapshots, now)
     close = frozenset(
         one.name
         for one in sight.fleet.backup.repositories
         if choices.beside(one) == (sight.target,)
     )
-    for one in lived_there(sight):
+    wish = Asked(now=now, unproven=unproven, without=frozenset(without))
+    return chosen_for(sight.fleet, lived_there(sight), users, known, wish, close)
+
+
+def chosen_for(
+    fleet: Fleet,
+    wanted: Iterable[Planned],
+    users: Mapping[str, tuple[str, ...]],
+    known: Known,
+    wish: Asked,
+    close: frozenset[str] = frozenset(),
+) -> Choice:
+    """A copy for each of these sets of data.
+
+    Args:
+        users: the services that use a source, by its id.
+        close: repositories on the server that it goes to.
+    """
+    found: list[Lost] = []
+    problems: list[str] = []
+    warnings: list[str] = []
+    sound = choices.sound_copies(known.snapshots, wish.now)
+    for one in wanted:
         source = one.source
         base = Lost(
             source=source.id,
@@ -104,19 +133,20 @@ def chosen(
             service=source.service or "",
             services=users.get(source.id, ()),
             volumes=source.volumes,
-            by_hand=source.kind in DATABASES and _compose(sight.fleet, source.service),
+            servers=source.servers,
+            by_hand=source.kind in DATABASES and _compose(fleet, source.service),
         )
         good = [c for c in sound.get(source.id, ()) if c.proof is None or c.proof.ok]
         proven = [c for c in good if c.proven]
-        among = good if unproven else proven
-        if source.id in without:
+        among = good if wish.unproven else proven
+        if source.id in wish.without:
             warnings.append(f"{source.id} starts empty, as was asked for: its data stays lost")
             found.append(base)
         elif one.policy is None:
             warnings.append(f"{source.id} was not backed up (`exclude:`): it starts empty")
             found.append(base)
         elif not among:
-            problems.append(_no_copy(source.id, good, now))
+            problems.append(_no_copy(source.id, good, wish.now))
         else:
             used = _of_same(among, close)
             newer = good[-1].taken if good[-1].taken > used.taken else None
@@ -130,7 +160,7 @@ def chosen(
                 warnings.append(
                     f"the copy {used.id[:8]} of {source.id} was never proven: it may not restore"
                 )
-    warnings += _composed(sight.fleet, found)
+    warnings += _composed(fleet, found)
     warnings += [f"{one.what} could not be read: {one.error.what}" for one in known.unread]
     return Choice(lost=tuple(found), problems=tuple(problems), warnings=tuple(warnings))
 

@@ -12,18 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.backup.bundle import archive
-from quorate.backup.bundle.archive import CONTENTS, README, Held, pack, record_of, unpack
+from quorate.backup.bundle.archive import (
+    CONTENTS,
+    README,
+    Held,
+    pack,
+    record_of,
+    sameness,
+    unpack,
+    wrap,
+)
 from quorate.backup.bundle.compare import Word, check, summary
 from quorate.backup.bundle.content import unknown, wanted
-from quorate.backup.bundle.decision import bundle_source
 from quorate.backup.bundle.making import one_line
 from quorate.backup.bundle.readme import text
 from quorate.backup.model import Kind
+from quorate.backup.policy.sources import planned
 from quorate.errors import UsageError
 from quorate.fleet.backup import Bundle
 from quorate.fleet.model import Fleet, Registry, SecretSource
 from quorate.fleet.read import read_fleet
-from tests.fakes.backups import NAS, OFFSITE, make_backed_up
+from tests.fakes.backups import make_backed_up
 
 MADE = datetime(2026, 3, 1, 4, 5, tzinfo=UTC)
 OFFICE = Path(__file__).parents[4] / "examples/office/fleet.yaml"
@@ -230,21 +239,46 @@ def test_the_page_fits_a_terminal() -> None:
     assert max(map(len, page.splitlines())) <= 130
 
 
-def test_it_is_kept_off_site_like_the_configs() -> None:
+def test_it_is_a_source_that_is_kept_like_the_configs() -> None:
     made = make_backed_up()
-    assert bundle_source(made) is None
+    assert "bundle" not in {one.source.id for one in planned(made)}
     locked = {"bundle": Bundle(recipients=("age1x",))}
-    kept = bundle_source(made.model_copy(update={"backup": made.backup.model_copy(update=locked)}))
-    assert kept is not None and kept.policy is not None and kept.repository is not None
-    assert (kept.source.id, kept.source.kind) == ("bundle", Kind.CONFIGS)
-    assert kept.repository.name == "offsite" and kept.copies == ()
+    made = made.model_copy(update={"backup": made.backup.model_copy(update=locked)})
+    kept = {one.source.id: one for one in planned(made)}["bundle"]
+    assert kept.policy is not None and kept.repository is not None
+    assert kept.source.kind is Kind.CONFIGS and kept.source.servers == ()
+    assert kept.repository.name == "nas" and [one.name for one in kept.copies] == ["offsite"]
     assert kept.policy.keep.daily == 30
-    two = make_backed_up(NAS, OFFSITE, OFFSITE.model_copy(update={"name": "far"}))
-    both = bundle_source(two.model_copy(update={"backup": two.backup.model_copy(update=locked)}))
-    assert both is not None and [one.name for one in both.copies] == ["far"]
-    near = make_backed_up(NAS)
-    only = bundle_source(near.model_copy(update={"backup": near.backup.model_copy(update=locked)}))
-    assert only is not None and only.repository == NAS and only.copies == ()
+
+
+def test_what_is_stored_says_how_it_is_opened_and_nothing_else() -> None:
+    record = record_of("shop", MADE, {"fleet/fleet.yaml": Held(data=b"name: shop")})
+    wrapped = wrap(b"age-encryption.org/v1 ...", record, passphrase=False)
+    with tarfile.open(fileobj=io.BytesIO(wrapped)) as archive:
+        assert archive.getnames() == ["HOW-TO-OPEN.txt", "recovery-bundle.age"]
+        page = archive.extractfile("HOW-TO-OPEN.txt")
+        assert page is not None
+        text = page.read().decode()
+    assert "age --decrypt --identity KEY recovery-bundle.age | tar -x" in text
+    assert "fleet.yaml" not in text
+    assert b"--identity" not in wrap(b"x", record, passphrase=True)
+
+
+def test_bundles_are_the_same_by_contents_and_keys_not_by_when_they_were_made() -> None:
+    files = {"fleet/fleet.yaml": Held(data=b"name: shop")}
+    one, later = record_of("shop", MADE, files), record_of("shop", MADE.replace(year=2031), files)
+    other = record_of("shop", MADE, {"fleet/fleet.yaml": Held(data=b"name: Shop")})
+    assert sameness(one, ["a", "b"]) == sameness(later, ["b", "a"])
+    assert sameness(one, ["a"]) != sameness(one, ["b"])
+    assert sameness(one, ["a"]) != sameness(other, ["a"])
+
+
+def test_the_list_names_the_fleet_file_and_older_lists_do_not() -> None:
+    files = {"fleet/fleet.yaml": Held(data=b"name: shop")}
+    record = record_of("shop", MADE, files, file="fleet/fleet.yaml")
+    assert unpack(pack(files, record, "page"))[0] == record
+    older = pack(files, record_of("shop", MADE, files), "page")
+    assert unpack(older)[0].file == ""
 
 
 @pytest.mark.parametrize("value", [b"", b"\n", b"two\nlines\n", b"\xff\xfe", b"tab\there"])

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from quorate.backup.bundle.archive import Sealed
 from quorate.backup.jobs.decide import Decision, backups, catalogues
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.ways import pattern
-from quorate.errors import UsageError
+from quorate.backup.model import Kind
+from quorate.errors import CheckError, UsageError
+from quorate.fleet.backup import Bundle
 from quorate.fleet.model import Fleet
 from tests.unit.backup.jobs.made import (
     NODES,
@@ -180,6 +183,22 @@ def test_the_fleets_files_travel_as_a_secret(found: Fleet) -> None:
     assert (files.value, start.job.given) == (b"files", files.path)
     elsewhere = replace(scene(found), files=None)
     assert "not here" in refusal(backups(elsewhere, ["configs"], due=NOW))
+
+
+def test_the_recovery_bundle_travels_encrypted(found: Fleet) -> None:
+    backup = found.backup.model_copy(update={"bundle": Bundle(recipients=("age1x",))})
+    locked = found.model_copy(update={"backup": backup})
+    sealed = replace(scene(locked), bundle=Sealed(data=b"sealed", same=b"mark"))
+    start = only(backups(sealed, ["bundle"], due=NOW))
+    bundle = start.secrets[-1]
+    assert (bundle.value, bundle.same, start.job.given) == (b"sealed", b"mark", bundle.path)
+    assert start.job.source == "bundle" and start.job.kind is Kind.CONFIGS
+    assert "sealed" not in repr(start) and "mark" not in repr(start)
+    assert "not here" in refusal(backups(scene(locked), ["bundle"], due=NOW))
+    failed = replace(scene(locked), bundle=CheckError("no value", problems=["DB_PASSWORD"]))
+    assert "DB_PASSWORD" in refusal(backups(failed, ["bundle"], due=NOW))
+    with pytest.raises(UsageError, match="no source bundle"):
+        backups(scene(found), ["bundle"], due=NOW)
 
 
 def test_lists_are_read_on_the_repositorys_own_server(found: Fleet) -> None:

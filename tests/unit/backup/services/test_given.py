@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from quorate.backup.bundle.archive import Sealed
 from quorate.backup.jobs.repositories import reached
 from quorate.backup.services.given import (
+    bundle_secret,
     files_secret,
     fleet_secret,
+    read_bundle,
     read_given,
     value_secrets,
 )
@@ -134,6 +137,14 @@ def test_the_archive_comes_along_where_it_was_handed_over(fleet: Fleet, tmp_path
     files = files_secret(b"archive")
     (tmp_path / files.file).write_bytes(b"archive")
     assert read_given(tmp_path)[1] == b"archive"
+
+
+def test_the_bundle_comes_along_encrypted(tmp_path: Path) -> None:
+    assert read_bundle(tmp_path) is None
+    secret = bundle_secret(Sealed(data=b"sealed", same=b"mark"))
+    assert secret.same == b"mark"
+    (tmp_path / secret.file).write_bytes(secret.value or b"")
+    assert read_bundle(tmp_path) == Sealed(data=b"sealed")
 
 
 def test_nothing_or_another_version_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A fleet whose servers are all lost: from the off-site repository and its key to all of it."""

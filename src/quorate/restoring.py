@@ -1,0 +1,165 @@
+"""Copies brought back by jobs of a swarm that has just been mended or made: each to its place.
+
+What `quorate recover server` and `quorate recover fleet` have in common. Each looks first, and may
+run twice after a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from quorate import backing
+from quorate.backup.jobs import decide, orders, ways
+from quorate.backup.jobs.decide import Decision
+from quorate.backup.jobs.making import forget_note
+from quorate.backup.jobs.model import HOST
+from quorate.backup.jobs.names import run_key
+from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.running import Ground, Round, run
+from quorate.backup.jobs.whereabouts import Scene
+from quorate.backup.model import Kind, Source
+from quorate.errors import CommandError, MachineError, RefusedError
+from quorate.fleet.backup import Repository
+from quorate.fleet.model import Fleet, Server
+from quorate.observe.targets import target_of
+from quorate.recover.server.lost import Lost
+from quorate.tools import ssh
+
+TARGET = "/target"
+"""Where the volume that is restored into is mounted in the job."""
+SSH_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restorer:
+    """Brings copies back into a fleet. `begun`: when the operation was: it is in the jobs' keys."""
+
+    fleet: Fleet
+    begun: datetime
+    note: Callable[[str], None]
+
+    def restore(self, ground: Ground, lost: Lost, server: str) -> None:
+        """One copy goes to where it lived, on this server; the job compares it with its manifest.
+
+        Raises:
+            QuorateError: what stood in the way of the job, or what it ended with.
+        """
+        if lost.kind is Kind.VOLUME:
+            require(run(ground, _one(self._into_volumes(ground.scene, lost, server))))
+        elif lost.kind is Kind.GITLAB:
+            require(run(ground, _one(self._into_gitlab(ground.scene, lost, server))))
+        else:
+            self._into_database(ground, lost, server)
+
+    def make(self, ground: Ground, repository: Repository, like: Repository | None = None) -> None:
+        """An empty repository whose former place is gone; its directory has to be there.
+
+        Args:
+            like: the one whose chunks it has, so that copies of it take no room twice.
+
+        Raises:
+            QuorateError: what stood in the way of the job, or what it ended with.
+        """
+        forget_note(ground.door, repository)
+        found = self.fleet.backup.repository(repository.name)
+        require(run(ground, decide.creations(ground.scene, [found], due=self.begun, like=like)))
+
+    def fill(self, ground: Ground, repository: str, server: str) -> None:
+        """Copies that others have go into a repository that was made anew.
+
+        Raises:
+            QuorateError: what stood in the way of the job, or what it ended with.
+        """
+        known = backing.read(ground)
+        counts = {
+            one.name: sum(c.repository == one.name and c.complete for c in known.snapshots)
+            for one in self.fleet.backup.repositories
+            if one.name != repository
+        }
+        origin = max(counts, key=lambda name: counts[name])
+        if not counts[origin]:
+            self.note(f"no other repository has a copy to fill {repository} with")
+            return
+        due = run_key(f"refill:{origin}>{repository}", self.begun)
+        start = orders.copy_start(ground.scene, origin, repository, server=server, run=due)
+        require(run(ground, _one(start)))
+
+    def _told(self, lost: Lost) -> dict[str, Any]:
+        assert lost.copy_used is not None
+        return {"source": lost.source, "kind": lost.kind, "snapshot": lost.copy_used.id}
+
+    def _start(
+        self, scene: Scene, lost: Lost, server: str, told: Mapping[str, Any], turn: str = ""
+    ) -> Start:
+        assert lost.copy_used is not None
+        key = run_key(f"recover:{lost.source}{turn}>{server}", self.begun)
+        return orders.restore_start(
+            scene,
+            lost.copy_used.repository,
+            server=server,
+            run=key,
+            told={**self._told(lost), **told},
+        )
+
+    def _into_volumes(self, scene: Scene, lost: Lost, server: str) -> Start:
+        """Over what an earlier try has left: the machine had no such volume when it was chosen."""
+        (volume,) = lost.volumes
+        bind = volume.startswith("/")
+        path = f"{HOST}{volume}" if bind else TARGET
+        mount = Mount(
+            source="/" if bind else volume, target=HOST if bind else TARGET, volume=not bind
+        )
+        start = self._start(scene, lost, server, {"in_place": True, "target_path": path})
+        return replace(start, mounts=(*start.mounts, mount))
+
+    def _into_gitlab(self, scene: Scene, lost: Lost, server: str) -> Start:
+        told = {"in_place": True, "container": ways.pattern(self.fleet.service(lost.service))}
+        return ways.with_engine(self._start(scene, lost, server, told))
+
+    def _into_database(self, ground: Ground, lost: Lost, server: str) -> None:
+        """Into the empty server, roles and all; over what a killed try has left in it."""
+        source = Source(id=lost.source, kind=lost.kind, service=lost.service)
+        service = self.fleet.service(lost.service)
+        way = ways.into_database(ground.scene, source, service, server)
+        first = self._start(ground.scene, lost, server, {"target": way.opened.reach})
+        try:
+            require(run(ground, _one(way.added_to(first))))
+        except RefusedError as error:
+            self.note(f"{lost.source}: {error.what}; restoring over it")
+            told = {"reach": way.opened.reach, "in_place": True}
+            again = self._start(ground.scene, lost, server, told, ":again")
+            require(run(ground, _one(way.added_to(again))))
+
+
+def require(came: Round) -> None:
+    """Raises what stood in the way of a job, or what it ended with."""
+    for refused in came.refused:
+        raise refused.error
+    for outcome in came.outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def directory(server: Server, path: str) -> None:
+    """See that a repository's directory is there, private to root.
+
+    Raises:
+        UnreachableError: the server does not answer. MachineError: it cannot be made.
+    """
+    target = target_of(server)
+    script = 'test -d "$1" || mkdir -m 700 -p "$1" 2>/dev/null || sudo -n mkdir -m 700 -p "$1"'
+    try:
+        ssh.run(target, ["sh", "-c", script, "sh", path], timeout=SSH_SECONDS)
+    except CommandError as error:
+        raise MachineError(
+            f"the directory {path} could not be made on {server.name}",
+            cause=error.cause,
+            todo=f"make it there: `mkdir -m 700 -p {path}`, then `quorate operations resume`",
+        ) from error
+
+
+def _one(start: Start) -> Decision:
+    return Decision(starts=(start,))
