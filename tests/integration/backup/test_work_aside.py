@@ -72,6 +72,26 @@ def test_a_postgres(place: Path, near: Repository, spool: Path) -> None:
         assert rows("shop") == 7
 
 
+def test_what_a_former_restore_has_kept_is_not_kept_once_more(
+    place: Path, near: Repository, spool: Path
+) -> None:
+    with servers.postgres(place) as source:
+        admin = pg.Server(host=source.reach.host, user=scratch.ADMIN)
+
+        def databases() -> set[str]:
+            listed = "SELECT to_json(datname) FROM pg_database WHERE NOT datistemplate"
+            return set(map(str, pg.query(admin, "template1", listed, pg.installed()[-1])))
+
+        there = databases()
+        for aside in ("20260101_020304", "20260101_020305", "20260101_020306"):
+            working.done(source.job("backup", near, run=aside), spool)
+            told = source.job("restore", near, in_place=True, aside=aside, run=f"back {aside}")
+            said = working.done(told, spool).answer.findings
+            there |= {f"{one}_before_{aside}" for one in there if "_before_" not in one}
+            assert databases() == there
+        assert "shop_before_20260101_020304 is left as it is: a former restore has kept it" in said
+
+
 def test_a_redis(place: Path, near: Repository, spool: Path) -> None:
     with servers.redis(place) as source:
         server = red.Server(host=source.reach.host, password=servers.PASSWORD)

@@ -83,8 +83,11 @@ def _each(setting: Setting, source: Postgres, directory: Path, name: str) -> Tri
     aside = job.aside or f"{clock.now():%Y%m%d_%H%M%S}"
     seconds = 0.0
     differences: list[str] = []
-    findings: list[str] = []
+    alone = () if job.only else postgres_alone.left_alone(source, names)
+    findings = [f"{one} is left as it is: a former restore has kept it" for one in alone]
     for database in names:
+        if database in alone:
+            continue
         done = postgres_alone.restore(
             source, directory, database, name or database, in_place=job.in_place, aside=aside
         )

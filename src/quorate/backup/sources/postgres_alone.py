@@ -26,6 +26,7 @@ LONGEST = 63
 """Bytes of a name (NAMEDATALEN)."""
 BEFORE, HALF, RECOVERED = "before", "half", "recovered"
 """What is kept: what was there; what a killed restore has begun; what was undone."""
+KEPT = re.compile(rf"_({BEFORE}|{HALF}|{RECOVERED})_\d{{8}}_\d{{6}}$")
 CREATE = re.compile(r'^CREATE DATABASE "(?:[^"]|"")*"( WITH .*;)$', re.MULTILINE)
 
 
@@ -128,6 +129,18 @@ def put_back(source: Postgres, aside: str) -> tuple[str, ...]:
         said.append(f"{name} is what {former} was; what was restored is kept as {recovered}")
     end = former_name("", aside, RECOVERED)
     return (*said, *(f"{one} is what was restored" for one in listed if str(one).endswith(end)))
+
+
+def left_alone(source: Postgres, names: Iterable[str]) -> tuple[str, ...]:
+    """Which databases of a dump a restore of all of them leaves as they are.
+
+    What former restores have kept is not kept once more: with each the databases would double.
+
+    Raises:
+        CommandError: the server does not answer.
+    """
+    server, programs = source.server, pg.programs_for(source.server, source.places)
+    return tuple(one for one in names if KEPT.search(one) and _exists(server, one, programs))
 
 
 def kept_names(listed: Iterable[str], aside: str) -> tuple[tuple[str, str], ...]:
