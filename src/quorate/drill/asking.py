@@ -20,6 +20,9 @@ WRITES_PER_SECOND = 5.0
 AFTER_SECONDS = 300.0
 """Probes go on for as long after the lease's end, unless they are ended."""
 
+UNREAD = "unread.txt"
+"""Beside the samples: why writes could not be read back."""
+
 
 class Asking:
     """The probers and the writers of one run."""
@@ -59,6 +62,7 @@ class Asking:
             left = tuple(target for target in stores if target.service not in self.unreached)
             wrote = _plan(setting, before, left, stay, slower)
         self.ground = ground
+        self.directory = directory
         self.probers = Probers(self.ground, asked, directory)
         run = f"{setting.directory.name}:{directory.name}"
         self.writers = Writers(self.ground, wrote, directory, run)
@@ -94,7 +98,11 @@ class Asking:
         """End everything; read back what was written, and remove it."""
         self.probers.stop()
         self.writers.stop()
-        self._there = writers.collect(self.ground)
+        self._there = writers.collect(self.ground, self._not_read)
+
+    def _not_read(self, why: str) -> None:
+        with (self.directory / UNREAD).open("a") as text:
+            text.write(f"{why}\n")
 
     def unsteady(self, steady: Steady, *, since: float) -> list[str]:
         """What has not answered, or acknowledged, as it must before anything is broken."""

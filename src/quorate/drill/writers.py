@@ -7,7 +7,7 @@ by it leftovers are found, and removed, whatever became of the drill.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -38,15 +38,17 @@ RECORD = "drill-writes.json"
 COLLECT_SECONDS = 60.0
 """A Postgres that lost its power may recover for a while before it answers."""
 
+NOBODY = {"user": "postgres", "database": "postgres", "password": ""}
 # User, database and password as the official image takes them: from the container itself.
 ACCESS = """\
 task=$(docker ps -q --filter "label=com.docker.swarm.service.name=$1" | head -n 1)
 [ -n "$task" ] || exit 0
-exec docker exec "$task" sh -c '
+echo task
+docker exec "$task" sh -c '
 of() { if [ -n "$1" ]; then printf "%s\\n" "$(cat "$1")"; else printf "%s\\n" "$2"; fi; }
 of "$POSTGRES_USER_FILE" "$POSTGRES_USER"
 of "$POSTGRES_DB_FILE" "$POSTGRES_DB"
-of "$POSTGRES_PASSWORD_FILE" "$POSTGRES_PASSWORD"'
+of "$POSTGRES_PASSWORD_FILE" "$POSTGRES_PASSWORD"' || true
 """
 
 
@@ -160,36 +162,50 @@ def remove(ground: Ground) -> list[str]:
     return [f"removed what a drill wrote to {name}" for name in written]
 
 
-def collect(ground: Ground) -> dict[int, frozenset[str] | None]:
+def collect(
+    ground: Ground, say: Callable[[str], object] = lambda text: None
+) -> dict[int, frozenset[str] | None]:
     """Read back what a drill wrote, and remove it: target → ids, None where it could not be done.
 
     The record stays until everything is removed.
+
+    Args:
+        say: is told why something could not be read back.
     """
     record = _recorded(ground)
     if record is None:
         return {}
     plan = record.plan
-    logins = _logins(ground, plan)
+    logins = _logins(ground, plan, patience=COLLECT_SECONDS)
+    for target in plan.targets:
+        if target.host not in logins:
+            say(f"{target.service}: no server has a task of it")
     found: dict[int, frozenset[str] | None] = {n: None for n in range(len(plan.targets))}
     for server in plan.networks:
-        open_ones = [n for n in plan.asked(server) if found[n] is None]
+        open_ones = [
+            n for n in plan.asked(server) if found[n] is None and plan.targets[n].host in logins
+        ]
         if open_ones:
             told = _told(plan, server, logins, {"mode": "collect", "run": record.run}, open_ones)
-            found.update(_collected(ground, plan, server, told))
+            found.update(_collected(ground, plan, server, told, say))
     if all(ids is not None for ids in found.values()):
         _file(ground).unlink(missing_ok=True)
     return found
 
 
 def _collected(
-    ground: Ground, plan: Plan, server: str, told: str
+    ground: Ground, plan: Plan, server: str, told: str, say: Callable[[str], object]
 ) -> dict[int, frozenset[str] | None]:
     text = contained(plan, server, COLLECTOR, asset("writer.py"))
     try:
         said = ground.execute(server, text, input=told + "\n", timeout=COLLECT_SECONDS + 30.0)
         found: dict[str, list[str] | None] = json.loads(said)
-    except (MachineError, ValueError):  # the server is off, say: another may do it
+    except (MachineError, ValueError) as error:  # the server is off, say: another may do it
+        say(f"{server}: {error}")
         return {}
+    for number, ids in found.items():
+        if ids is None:
+            say(f"{server}: {plan.targets[int(number)].host} did not answer in time")
     return {int(n): frozenset(ids) if ids is not None else None for n, ids in found.items()}
 
 
@@ -203,28 +219,40 @@ def _told(
     """What a writer reads first."""
     chosen = plan.asked(server) if numbers is None else numbers
     targets = [
-        {"number": n, **asdict(plan.targets[n]), **logins[plan.targets[n].host]} for n in chosen
+        {"number": n, **asdict(plan.targets[n]), **logins.get(plan.targets[n].host, NOBODY)}
+        for n in chosen
     ]
     return json.dumps({**more, "seconds": plan.seconds, "patience": PATIENCE, "targets": targets})
 
 
-def _logins(ground: Ground, plan: Plan) -> dict[str, dict[str, str]]:
-    """Host → user, database, password, as its own container has them."""
-    return {target.host: _login(ground, target) for target in plan.targets}
+def _logins(ground: Ground, plan: Plan, patience: float = 0.0) -> dict[str, dict[str, str]]:
+    """Host → user, database, password, as its own container has them.
+
+    Without those that have no container, once `patience` seconds are over.
+    """
+    found: dict[str, dict[str, str]] = {}
+    deadline = clock.monotonic() + patience
+    while True:
+        for target in plan.targets:
+            if target.host not in found and (login := _login(ground, target)) is not None:
+                found[target.host] = login
+        if all(target.host in found for target in plan.targets) or clock.monotonic() >= deadline:
+            return found
+        clock.sleep(1.0)
 
 
-def _login(ground: Ground, target: Target) -> dict[str, str]:
-    user = database = password = ""
+def _login(ground: Ground, target: Target) -> dict[str, str] | None:
+    """None while it has no container: with a wrong one it would seem that nobody ever got in."""
     for server in ground.servers if target.kind == "postgres" else ():
         try:
             said = ground.execute(server, f"set -- {quote(target.host)}\n{ACCESS}").splitlines()
         except MachineError:  # it does not answer: the task may be on another one
             continue
-        if len(said) >= 3:
-            user, database, password = said[:3]
-            break
-    user = user or "postgres"
-    return {"user": user, "database": database or user, "password": password}
+        if said:
+            user, database, password = said[1:4] if len(said) > 3 else ("", "", "")
+            user = user or "postgres"
+            return {"user": user, "database": database or user, "password": password}
+    return None if target.kind == "postgres" else dict(NOBODY)
 
 
 def _file(ground: Ground) -> Path:

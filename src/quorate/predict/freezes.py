@@ -49,7 +49,8 @@ def freeze(losses: Losses, server: str, seconds: float, *, leader: str) -> Failu
     deposed = [course.detection.leader != leader for course in courses] if leader == server else []
     down = [course.detection.down.get(server, inf) for course in courses]
     name = name_of((server,), leader, (), quorum=outcome.quorum)
-    fates = tuple(_fates(losses, server, outcome, times, lost, elected=any(deposed)))
+    elected = any(deposed)
+    fates = tuple(_fates(losses, server, outcome, courses, seconds, times, lost, elected=elected))
     return Failure(
         name=f"{name}, still for {write_duration(seconds)}",
         servers=(server,),
@@ -102,7 +103,7 @@ def _home(
         random,
     )
     return {
-        name: at + (manner.health.healthy(random.uniform(*manner.boot)) if manner.health else 0.0)
+        name: manner.runs(at, random)
         for name, manner, at in zip(names, manners, begun, strict=True)
     }
 
@@ -122,6 +123,8 @@ def _fates(
     losses: Losses,
     server: str,
     outcome: LossOutcome,
+    courses: Sequence[Course],
+    until: float,
     times: Sequence[Mapping[str, float]],
     lost: Sequence[bool],
     *,
@@ -134,7 +137,7 @@ def _fates(
         job = troubles(service, losses.fleet, lost=False, elected=elected)
         if name not in losses.start.homes or not (hit[name] or through.get(name) or job):
             continue
-        goes = outcome.moved.get(name, ()) if any(lost) else ()
+        goes = losses.places(name, outcome, courses, until) if any(lost) else ()
         sure = all(lost) and len(goes) == 1 and name not in outcome.at_risk
         yield Fate(
             service=name,

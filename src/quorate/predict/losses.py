@@ -201,7 +201,7 @@ class Losses:
         times: list[dict[str, float]],
     ) -> Fate:
         name = service.id
-        goes = outcome.moved.get(name, ()) if outcome.quorum else ()
+        goes = self.places(name, outcome, found) if outcome.quorum else ()
         sure = len(goes) == 1 and name not in outcome.at_risk
         empty = tuple(v.source or v.target for v in service.volumes if v.local_data)
         moved = [[task for task in course.moved if task.service == name] for course in found]
@@ -226,6 +226,26 @@ class Losses:
             through=through.get(name, ()),
             after=self.after(name, outcome) if lost else None,
         )
+
+    def places(
+        self, name: str, outcome: LossOutcome, found: Iterable[Course], until: float = inf
+    ) -> tuple[str, ...]:
+        """Where lost tasks of a service may go, in the fleet's order.
+
+        More than where they go while every server that is left takes tasks: after an election one
+        that is not back with the new leader takes none, and may be taken for lost itself.
+
+        Args:
+            until: what is lost from then on, in seconds, is not counted.
+        """
+        went = {
+            task.to
+            for course in found
+            for task in course.moved
+            if task.service == name and task.down < until
+        }
+        may = went.union(outcome.moved.get(name, ()))
+        return tuple(node for node in self.nodes if node in may)
 
     def after(self, name: str, outcome: LossOutcome) -> After:
         """What becomes of a service's lost tasks once the servers are back."""

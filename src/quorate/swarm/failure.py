@@ -142,6 +142,4 @@ class _Following:
             self.random,
         )
         for task, manner, at in zip(tasks, manners, begun, strict=True):
-            boot = self.random.uniform(*manner.boot)
-            healthy = manner.health.healthy(boot) if manner.health else 0.0
-            yield replace(task, started=at, running=at + healthy)
+            yield replace(task, started=at, running=manner.runs(at, self.random))

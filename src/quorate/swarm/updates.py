@@ -183,8 +183,7 @@ class _Updating:
         manner = self.version.manner
         created = at + self.timing.assign + manner.create
         started = max(created, slot.free_at) + manner.start
-        boot = self.random.uniform(*manner.boot)
-        runs = started + (manner.health.healthy(boot) if manner.health else 0.0)
+        runs = manner.runs(started, self.random)
         fails = self.version.fails
         if fails is not None and started + fails < runs:
             self._at(started + fails, partial(self._failed, slot, turn, self.back, None))

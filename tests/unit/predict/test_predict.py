@@ -13,7 +13,9 @@ from quorate.entry.cli.output import console
 from quorate.entry.cli.predict_view import render
 from quorate.errors import StalePlanError, UsageError
 from quorate.fleet.model import Fleet, Role, SwarmSettings
+from quorate.plan.scene import scene
 from quorate.plan.solve import make_plan
+from quorate.plan.survive import replay
 from quorate.predict.behaviours import behaviours
 from quorate.predict.model import Fate, Prediction
 from quorate.predict.predict import predict
@@ -90,6 +92,20 @@ def test_a_health_check_comes_on_top(found: Prediction) -> None:
     # The engine of this fleet knows no start_interval: probes come every 10 s.
     assert slow.answers.high <= slow.starts.high + 30
     assert slow.goes_to == {({"w", "c"} - set(plan.services["slow"].homes)).pop(): Certainty.ALWAYS}
+
+
+def test_a_server_that_is_late_with_a_new_leader_takes_nothing() -> None:
+    """Drills have seen that: the emptiest server is not back when lost tasks are placed."""
+    servers = [server(name, role=Role.MANAGER) for name in "abc"] + [server("w")]
+    loads = [service(f"load-{name}", pins=(name,)) for name in "bc"]
+    made = fleet(servers, [service("x", pins=("a", "b", "c", "w")), *loads])
+    made = made.model_copy(update={"swarm": SwarmSettings(heartbeat=1.0)})
+    plan = make_plan(made)
+    at_a = plan.services["x"].model_copy(update={"homes": ("a",), "home": "a"})
+    plan = plan.model_copy(update={"services": {**plan.services, "x": at_a}})
+    found = predict(made, plan, lost=[("a",)], leader="a", courses=100)
+    assert replay(scene(made, plan), ["a"]).moved == {"x": ("w",)}
+    assert fate(found, "x").goes_to == dict.fromkeys("bcw", Certainty.SOMETIMES)
 
 
 def test_replicas_elsewhere_go_on() -> None:

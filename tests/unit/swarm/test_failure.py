@@ -122,7 +122,22 @@ def test_when_a_container_is_seen_healthy(health: Health, boot: float, after: fl
     assert health.healthy(boot) == after
 
 
+@pytest.mark.parametrize(
+    ("health", "boot", "after"),
+    [
+        (Health(), 0.0, 32.0),
+        (Health(), 29.0, 32.0),
+        (Health(), 31.0, 64.0),
+        (Health(start_period=60.0), 0.0, 7.0),
+        (Health(start_period=60.0), 7.0, 14.0),
+    ],
+)
+def test_probes_take_their_time(health: Health, boot: float, after: float) -> None:
+    assert health.healthy(boot, 2.0) == after
+
+
 def test_health_comes_on_top() -> None:
-    slow = {"web": Behaviour(boot=(7.0, 7.0), health=Health(start_period=60.0))}
+    quick = Health(start_period=60.0, takes=(1.0, 1.0))
+    slow = {"web": Behaviour(boot=(7.0, 7.0), health=quick)}
     (task,) = lost(1, {"web": {3: 1}}, Service(id="web"), behaviours=slow).moved
-    assert task.running == pytest.approx(task.down + 5.0 + 0.2 + 10.0)
+    assert task.running == pytest.approx(task.down + 5.0 + 0.2 + 12.0)

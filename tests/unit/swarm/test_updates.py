@@ -71,9 +71,10 @@ def test_parallelism_delay_order_and_monitor(rollout: Rollout, fewest: int, seco
 
 
 def test_stop_first_waits_for_the_old_task_and_the_new_ones_health() -> None:
-    health = Version(manner=Behaviour(health=Health(interval=10.0)))
+    probed = Health(interval=10.0, takes=(1.0, 1.0))
+    health = Version(manner=Behaviour(health=probed))
     found = course(Rollout(), slots=1, old=SLOW, new=health)
-    assert found.gap == pytest.approx(4.0 + 0.2 + 10.0)
+    assert found.gap == pytest.approx(4.0 + 0.2 + 11.0)
     assert course(Rollout(start_first=True), slots=1, old=SLOW, new=health).gap == 0.0
 
 
