@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks import drills_page, machine
 from benchmarks.measure import FailedError
 from quorate.lab.state import FILE_NAME, Lab
+from quorate.tools import docker
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = ROOT / "tests" / "scenarios" / "fleets" / "shop"
@@ -38,6 +39,9 @@ TRIES = 3
 UNANSWERED = "drills-unanswered.csv.gz"
 REST_SECONDS = 10.0
 """After a deployment: what started at once holds up the others' answers."""
+ENGINE_LOG = "/var/log/dockerd.log"
+LOGGED = re.compile(r'^time="([-0-9]+T[0-9:.]{12})\S* level=\w+ msg="(.*?)" module=raft', re.M)
+ELECTION = re.compile(r"election|became|cast|reject|elected|lost leader|higher term|ignored")
 
 SETTINGS: Mapping[str, tuple[str, str]] = {"tuned": ("1s", "0s"), "defaults": ("5s", "5s")}
 """Name → (dispatcher heartbeat, restart delay); Docker's defaults are five seconds each."""
@@ -110,7 +114,22 @@ class Site:
             codes=(0, 4),
         )
         run: dict[str, Any] = json.loads(printed)["runs"][0]
+        if fault == "leader" and run["began"]:
+            run["votes"] = list(votes(lab_of(self), run["began"]))
         return {"settings": self.settings, "fault": fault, "seed": seed, **run}
+
+
+def votes(lab: Lab, since: str) -> Iterator[str]:
+    """What the managers' engines have logged of elections from a moment on: server, time, words.
+
+    Why an election took two rounds is not to be seen in anything else.
+    """
+    for node in lab.nodes:
+        words = ("exec", node.container, "grep", "module=raft", ENGINE_LOG)
+        said = docker.cli(lab.engine_socket, *words, check=False).stdout
+        for at, text in LOGGED.findall(said):
+            if at >= since[:19] and ELECTION.search(text):
+                yield f"{node.server} {at[11:]} {text}"
 
 
 def unanswered(directory: Path) -> Iterator[tuple[str, str, str, str]]:

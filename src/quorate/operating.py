@@ -126,6 +126,25 @@ def undo(place: Site, identity: str = "") -> Journal:
         return _carrier(place, journal, store, lock).back(journal)
 
 
+def abandon(place: Site, identity: str = "") -> Journal:
+    """End an operation that can neither go on nor back; nothing on any server is changed.
+
+    It may still be undone by its id, where nothing came after it.
+
+    Raises:
+        UsageError: there is none, or it is over. LockedError: somebody else is at it.
+    """
+    with _taken(place, identity, "abandoned") as (journal, store, _):
+        if not journal.open:
+            raise UsageError(
+                f"{title(journal.operation)} ({journal.id}) is over: {journal.state.value}",
+                todo="see all with `quorate operations list`",
+            )
+        ended = journal.model_copy(update={"state": State.ABANDONED})
+        store.save(ended)
+        return ended
+
+
 def journals(place: Site) -> tuple[Journal, ...]:
     """Every journal there is, on this machine and in the swarm, oldest first.
 

@@ -69,6 +69,21 @@ def test_what_is_done_is_not_undone_beside_another_that_is_not_over(place: Site)
     assert operating.undo(place, done.id).state is State.UNDONE
 
 
+def test_what_can_neither_go_on_nor_back_is_abandoned_and_others_begin(place: Site) -> None:
+    stopped = begin(place.in_files(), operation("db"))
+    with pytest.raises(LockedError) as caught:
+        operating.carry_out(place, operation("web"), confirm=lambda _: True)
+    assert f"`quorate operations abandon {stopped.id}`" in (caught.value.todo or "")
+    left = operating.abandon(place)
+    assert (left.id, left.state, left.open) == (stopped.id, State.ABANDONED, False)
+    assert operating.carry_out(place, operation("web"), confirm=lambda _: True).state is State.DONE
+    for over in (operating.abandon, operating.resume):
+        with pytest.raises(UsageError, match="is over: abandoned"):
+            over(place, stopped.id)
+    # Whoever mends what stood in its way may still take it back.
+    assert operating.undo(place, stopped.id).state is State.UNDONE
+
+
 def test_a_journal_is_read_again_under_the_lock(
     place: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,7 @@ MODELS = {
     "operations-show": "quorate.recover.model:Journal",
     "operations-resume": "quorate.recover.model:Journal",
     "operations-undo": "quorate.recover.model:Journal",
+    "operations-abandon": "quorate.recover.model:Journal",
     "move-dry-run": "quorate.recover.model:Operation",
     "backup-plan": "quorate.backup.policy.report:BackupPlan",
     "backup-estimate": "quorate.backup.policy.report:BackupEstimate",

@@ -23,8 +23,8 @@ ASSUMED = (
     "how long containers take to start: from a fifth of their health check's `start_period` to all "
     "of it, nothing where they have none",
     "images are on the servers already, as `quorate up` sees to",
-    "what starts side by side on one server holds each other up, as it does in a lab on two cores: "
-    "a larger server is quicker",
+    "what starts side by side on one server holds each other up, and a health check's probe takes "
+    "0.1 to 0.7 s, as in a lab on two cores: a larger server is quicker",
 )
 
 OnFailure = Callable[[int, int], None]

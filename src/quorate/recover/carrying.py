@@ -143,7 +143,8 @@ def unfinished(journal: Journal) -> LockedError:
         f"{title(journal.operation)} (begun {journal.started[:19]} by {journal.who}) is not over",
         cause=journal.trouble or (f"it was stopped at: {step.says}" if step else None),
         todo=f"go on with `quorate operations resume {journal.id}`, or back with "
-        f"`quorate operations undo {journal.id}`",
+        f"`quorate operations undo {journal.id}`; where neither can work any more, "
+        f"`quorate operations abandon {journal.id}` leaves all as it stands",
     )
 
 

@@ -15,12 +15,16 @@ Facts = dict[str, Any]
 
 
 class State(StrEnum):
-    """Of a step and of an operation. A step that is `begun` may have happened or not."""
+    """Of a step and of an operation. A step that is `begun` may have happened or not.
+
+    An operation that is `abandoned` was left as it stood, neither finished nor undone.
+    """
 
     PLANNED = "planned"
     BEGUN = "begun"
     DONE = "done"
     UNDONE = "undone"
+    ABANDONED = "abandoned"
 
 
 class Step(Model):
@@ -99,8 +103,12 @@ class Journal(Model):
 
     def next_back(self) -> Step | None:
         """The last step that was begun or done, and is not undone."""
+        return next(reversed(self.left()), None)
+
+    def left(self) -> tuple[Step, ...]:
+        """The steps that were begun or done and are not undone."""
         touched = (State.BEGUN, State.DONE)
-        return next((s for s in reversed(self.operation.steps) if self.of(s.id) in touched), None)
+        return tuple(step for step in self.operation.steps if self.of(step.id) in touched)
 
     def sealed(self) -> Step | None:
         """The last final step that was begun: then nothing can be undone any more."""

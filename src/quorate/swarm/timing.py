@@ -69,14 +69,14 @@ class Health:
     The first probe comes an interval after the start, each other an interval after the end of the
     last one: `start_interval` while `start_period` lasts, `interval` after it. A probe is a program
     that is started in the container; `takes` is how long that is until the managers know what came
-    of it, from the least to the most. Measured in labs whose nodes share two cores: 0.1 to 0.7 s
-    while little else is going on, up to 1.9 s while containers start beside it.
+    of it, from the least to the most: measured in labs whose nodes share two cores, where it takes
+    up to 1.9 s while other containers start.
     """
 
     interval: float = 30.0
     start_period: float = 0.0
     start_interval: float = 5.0
-    takes: tuple[float, float] = (0.3, 1.3)
+    takes: tuple[float, float] = (0.1, 0.7)
 
     def healthy(self, boot: float, takes: float = 0.0) -> float:
         """Seconds from its start until a container that answers after `boot` is seen healthy.
@@ -108,8 +108,8 @@ class Behaviour:
 
     delay: float = 5.0
     replaced: bool = True
-    create: float = 0.5
-    start: float = 0.2
+    create: float = 0.2
+    start: float = 0.5
     boot: tuple[float, float] = (0.0, 0.0)
     health: Health | None = None
 

@@ -48,7 +48,7 @@ def test_a_lost_task_runs_elsewhere_after_its_delay() -> None:
         assert len({task.to for task in course.moved}) == 2
         for task in course.moved:
             assert task.running is not None
-            assert task.running == pytest.approx(task.down + 5.0 + 0.2)
+            assert task.running == pytest.approx(task.down + 5.0 + 0.5)
             assert 14.2 <= task.running <= 21.7
 
 
@@ -61,7 +61,7 @@ def test_tasks_that_come_to_one_node_start_later_than_alone() -> None:
         for task in course.moved:
             assert (task.to, task.started) == ("b", task.running)
             assert task.started is not None
-            alone = task.down + 0.05 + 0.1 + 0.5 + 0.2
+            alone = task.down + 0.05 + 0.1 + 0.2 + 0.5
             assert alone + 1.2 - 0.01 <= task.started <= alone + 2.1 + 0.01
 
 
@@ -102,9 +102,9 @@ def test_after_an_election_nodes_take_tasks_once_they_have_registered() -> None:
         for task in follow(board(homes, *services), homes, seen, random=Random(1)).moved
     }
     assert found["web"].to in ("b", "w")
-    assert found["web"].running == pytest.approx(25.2)
+    assert found["web"].running == pytest.approx(25.5)
     assert found["big"].to == "c"
-    assert found["big"].running == pytest.approx(40.0 + 0.05 + 0.1 + 0.5 + 0.2)
+    assert found["big"].running == pytest.approx(40.0 + 0.05 + 0.1 + 0.2 + 0.5)
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_health_comes_on_top() -> None:
     quick = Health(start_period=60.0, takes=(1.0, 1.0))
     slow = {"web": Behaviour(boot=(7.0, 7.0), health=quick)}
     (task,) = lost(1, {"web": {3: 1}}, Service(id="web"), behaviours=slow).moved
-    assert task.running == pytest.approx(task.down + 5.0 + 0.2 + 12.0)
+    assert task.running == pytest.approx(task.down + 5.0 + 0.5 + 12.0)

@@ -51,21 +51,21 @@ def test_no_work_is_lost_or_made(begun: list[float], work: float) -> None:
 def test_without_a_delay_both_creating_and_starting_are_shared() -> None:
     manner = Behaviour(delay=0.0)
     tasks = [Given(assigned=10.0, due=9.8, manner=manner)] * 3
-    # Created after 0.5 s and twice 0.5 more, started after 0.2 s and twice 1 more.
-    assert started(tasks, EXACT, Random(1)) == pytest.approx([10.0 + 1.5 + 2.2] * 3)
+    # Created after 0.2 s and twice 0.5 more, started after 0.5 s and twice 1 more.
+    assert started(tasks, EXACT, Random(1)) == pytest.approx([10.0 + 1.2 + 2.5] * 3)
 
 
 def test_what_is_created_long_before_its_start_shares_only_that() -> None:
     manner = Behaviour(delay=5.0)
     tasks = [Given(assigned=10.0, due=14.8, manner=manner)] * 3
-    assert started(tasks, EXACT, Random(1)) == pytest.approx([14.8 + 2.2] * 3)
+    assert started(tasks, EXACT, Random(1)) == pytest.approx([14.8 + 2.5] * 3)
 
 
 def test_different_delays_keep_them_apart() -> None:
     quick = Given(assigned=10.0, due=9.8, manner=Behaviour(delay=0.0))
     slow = Given(assigned=10.0, due=14.8, manner=Behaviour(delay=5.0))
     times = started([quick, slow], EXACT, Random(1))
-    assert times == pytest.approx([10.0 + 1.0 + 0.2, 14.8 + 0.2])
+    assert times == pytest.approx([10.0 + 0.7 + 0.5, 14.8 + 0.5])
 
 
 def test_how_slow_an_engine_is_is_drawn() -> None:

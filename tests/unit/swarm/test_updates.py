@@ -74,13 +74,13 @@ def test_stop_first_waits_for_the_old_task_and_the_new_ones_health() -> None:
     probed = Health(interval=10.0, takes=(1.0, 1.0))
     health = Version(manner=Behaviour(health=probed))
     found = course(Rollout(), slots=1, old=SLOW, new=health)
-    assert found.gap == pytest.approx(4.0 + 0.2 + 11.0)
+    assert found.gap == pytest.approx(4.0 + 0.5 + 11.0)
     assert course(Rollout(start_first=True), slots=1, old=SLOW, new=health).gap == 0.0
 
 
 def test_a_task_that_does_not_stop_is_waited_for_a_minute() -> None:
     stubborn = Version(stop=(1e6, 1e6))
-    assert course(Rollout(), slots=1, old=stubborn).gap == pytest.approx(60.2)
+    assert course(Rollout(), slots=1, old=stubborn).gap == pytest.approx(60.5)
 
 
 def test_a_port_or_memory_is_held_until_the_old_task_has_stopped() -> None:
@@ -88,8 +88,8 @@ def test_a_port_or_memory_is_held_until_the_old_task_has_stopped() -> None:
     port: dict[str, Any] = {"host_ports": (("tcp", 80),)}
     free = course(Rollout(), slots=1, nodes=2, old=SLOW, **port)
     held = course(Rollout(), slots=1, nodes=1, old=SLOW, **port)
-    assert free.gap == pytest.approx(4.0 + 0.2)
-    assert held.gap == pytest.approx(4.0 + 0.05 + 0.1 + 0.5 + 0.2)
+    assert free.gap == pytest.approx(4.0 + 0.5)
+    assert held.gap == pytest.approx(4.0 + 0.05 + 0.1 + 0.2 + 0.5)
     assert course(Rollout(), slots=1, nodes=1, old=SLOW, memory=3).ending is Ending.UPDATED
 
 

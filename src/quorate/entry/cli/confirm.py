@@ -57,7 +57,7 @@ def typed(name: str, question: str, *, given: str | None) -> bool:
         from quorate.errors import UsageError
 
         raise UsageError(
-            f"--yes-really says {given}, and {name} would be replaced; nothing was changed"
+            f"--yes-really says {given}, and this is about {name}; nothing was changed"
         )
     return True
 

@@ -52,7 +52,7 @@ def render_journal(journal: Journal, console: Console) -> None:
     """How far it is, or what came of it, with the time each step took."""
     from rich.table import Table
 
-    words = {State.DONE: "done", State.UNDONE: "undone"}
+    words = {State.DONE: "done", State.UNDONE: "undone", State.ABANDONED: "abandoned"}
     state = words.get(journal.state, "not over, being undone" if journal.back else "not over")
     console.print(f"{title(journal.operation)} ({journal.id}): {state}", style="bold")
     table = Table(box=None, pad_edge=False)
@@ -64,6 +64,23 @@ def render_journal(journal: Journal, console: Console) -> None:
     console.print(table)
     if journal.trouble:
         console.print(f"stopped by: {journal.trouble}", style="red")
+
+
+def render_left(journal: Journal, console: Console) -> None:
+    """What is left of an operation that is abandoned: what it has done, what would undo it."""
+    left = journal.left()
+    if not left:
+        console.print(f"{title(journal.operation)}: no step of it has begun")
+        return
+    console.print(f"{title(journal.operation)} has done this, and it stays so:", style="bold")
+    for step in left:
+        begun = " (begun: it may have happened or not)"
+        says = f"{step.says}{begun if journal.of(step.id) is State.BEGUN else ''}"
+        console.print(f"- {says}{f'; its undoing: {step.back}' if step.back else ''}")
+    console.print(
+        "afterwards: `quorate status --deep` finds what is not as it must be, `quorate up` brings "
+        "services to what the fleet file says"
+    )
 
 
 def render_journals(journals: Sequence[Journal], console: Console) -> None:

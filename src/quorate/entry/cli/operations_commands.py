@@ -21,13 +21,14 @@ IDENTITY = typer.Argument("", metavar="[ID]", help="Which; the one that is not o
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     group = typer.Typer(
-        help="Moves, recoveries and drains: see them, go on with them, undo them.",
+        help="Moves, recoveries and drains: see them, go on with them, undo or abandon them.",
         no_args_is_help=True,
     )
     group.command("list")(list_all)
     group.command("show")(show)
     group.command("resume")(resume)
     group.command("undo")(undo)
+    group.command("abandon")(abandon)
     app.add_typer(group, name="operations")
 
 
@@ -82,6 +83,39 @@ def undo(
     from quorate import operating
 
     _go_on(operating.undo, "Undo", identity, fleet, lab=lab, yes=yes, as_json=as_json)
+
+
+def abandon(
+    identity: str = IDENTITY,
+    fleet: Path = FLEET_OPTION,
+    lab: bool = LAB,
+    yes_really: str | None = typer.Option(
+        None, "--yes-really", metavar="ID", help="Its id, not to be asked for it."
+    ),
+    as_json: bool = JSON,
+) -> None:
+    """Leave an operation as it stands, where it can neither go on nor back.
+
+    Nothing is changed on any server; the fleet can be worked on again.
+    """
+    from quorate import operating, workflows
+    from quorate.entry.cli.confirm import typed
+    from quorate.entry.cli.operation_view import render_left
+    from quorate.entry.cli.output import console
+    from quorate.entry.cli.progress import reporter
+    from quorate.errors import RefusedError
+    from quorate.recover.carrying import title
+
+    opened = workflows.open_fleet(fleet, lab=lab)
+    with reporter() as report, operating.site(opened, report) as place:
+        journal = operating.found(place, identity)
+        report.pause()
+        render_left(journal, console(stderr=True))
+        question = f"{title(journal.operation)} is left as it stands."
+        if not typed(journal.id, question, given=yes_really):
+            raise RefusedError("not confirmed; nothing was changed")
+        journal = operating.abandon(place, journal.id)
+    _print(journal, as_json=as_json)
 
 
 def _go_on(

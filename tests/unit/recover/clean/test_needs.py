@@ -72,6 +72,7 @@ def test_all_that_may_be_needed_again(tmp_path: Path) -> None:
         (journal(State.BEGUN), True),
         (journal(State.DONE), True),
         (journal(State.UNDONE), False),
+        (journal(State.ABANDONED), True),
         (journal(State.DONE, sealed=True), False),
         (journal(State.BEGUN, sealed=True), True),
     ],
