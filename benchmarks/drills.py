@@ -43,8 +43,9 @@ ENGINE_LOG = "/var/log/dockerd.log"
 LOGGED = re.compile(r'^time="([-0-9]+T[0-9:.]{12})\S* level=\w+ msg="(.*?)" module=raft', re.M)
 ELECTION = re.compile(r"election|became|cast|reject|elected|lost leader|higher term|ignored")
 
-SETTINGS: Mapping[str, tuple[str, str]] = {"tuned": ("1s", "0s"), "defaults": ("5s", "5s")}
-"""Name → (dispatcher heartbeat, restart delay); Docker's defaults are five seconds each."""
+SETTINGS: Mapping[str, tuple[str, str]] = {"tuned": ("1500ms", "0s"), "defaults": ("5s", "5s")}
+"""Name → (dispatcher heartbeat, restart delay); Docker's defaults are five seconds each. With the
+tuned ones a server that stands still for 2 s is never taken for lost (`tune.heartbeat_for`)."""
 
 FAULTS: Mapping[str, Mapping[str, int]] = {
     "worker": {"tuned": 20, "defaults": 35},

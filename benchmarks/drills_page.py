@@ -80,7 +80,7 @@ def page(where: Mapping[str, object], runs: Sequence[Mapping[str, Any]]) -> str:
             "",
             "The scenarios' fleet (three managers, a worker, eight services) in one lab, deployed",
             "in turns with Swarm's default settings (heartbeat 5 s, restart delay 5 s) and with",
-            "tuned ones (1 s, 0 s). Power lost at a random moment.",
+            "tuned ones (1.5 s, 0 s). Power lost at a random moment.",
             f"{where['measured']}, {where['threads']} threads, {where['system']}, kernel",
             f"{where['kernel']}. Repeat with `make evidence`.",
             "",

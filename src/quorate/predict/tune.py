@@ -137,8 +137,8 @@ def _advised(found: Tuning, fleet: Fleet, plan: Plan, losses: Losses) -> Tuning:
 
 
 def heartbeat_for(tolerate: float, clock: Timing) -> float:
-    """The shortest heartbeat, in whole seconds, that never takes so long a freeze for a loss."""
-    return float(max(1, ceil(tolerate / (clock.grace - 1) + clock.spread)))
+    """The shortest heartbeat, in half seconds, that never takes so long a freeze for a loss."""
+    return max(1.0, ceil(2 * (tolerate / (clock.grace - 1) + clock.spread)) / 2)
 
 
 def _single(bench: Bench) -> Iterator[Settings]:
