@@ -46,7 +46,7 @@ def test_settings_can_be_changed_back(tmp_path: Path) -> None:
     before = made.fleet.read_text()
     drills.written(made, "defaults")
     drills.written(made, "tuned")
-    assert made.fleet.read_text() == before and "heartbeat: 1s" in before
+    assert made.fleet.read_text() == before and "heartbeat: 1500ms" in before
 
 
 def test_faults_and_settings_take_turns() -> None:
