@@ -83,11 +83,7 @@ def resume(place: Site, identity: str = "") -> Journal:
         UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
     """
     with _taken(place, identity, "resumed") as (journal, store, lock):
-        if not journal.open:
-            raise UsageError(
-                f"{title(journal.operation)} ({journal.id}) is over: {journal.state.value}",
-                todo="see all with `quorate operations list`",
-            )
+        _require_open(journal)
         carrier = _carrier(place, journal, store, lock)
         return carrier.back(journal) if journal.back else carrier.forward(journal)
 
@@ -135,11 +131,7 @@ def abandon(place: Site, identity: str = "") -> Journal:
         UsageError: there is none, or it is over. LockedError: somebody else is at it.
     """
     with _taken(place, identity, "abandoned") as (journal, store, _):
-        if not journal.open:
-            raise UsageError(
-                f"{title(journal.operation)} ({journal.id}) is over: {journal.state.value}",
-                todo="see all with `quorate operations list`",
-            )
+        _require_open(journal)
         ended = journal.model_copy(update={"state": State.ABANDONED})
         store.save(ended)
         return ended
@@ -203,6 +195,14 @@ def _taken(
         if not isinstance(store, FileStore):
             refuse_open(place.in_files())
         yield find(store, seen.id), store, lock
+
+
+def _require_open(journal: Journal) -> None:
+    if not journal.open:
+        raise UsageError(
+            f"{title(journal.operation)} ({journal.id}) is over: {journal.state.value}",
+            todo="see all with `quorate operations list`",
+        )
 
 
 def _alone(place: Site, store: Store) -> None:

@@ -228,28 +228,35 @@ def _told(
 def _logins(ground: Ground, plan: Plan, patience: float = 0.0) -> dict[str, dict[str, str]]:
     """Host → user, database, password, as its own container has them.
 
-    Without those that have no container, once `patience` seconds are over.
+    Once `patience` seconds are over, without those that have no container, and with nobody's
+    for those whose container does not say.
     """
     found: dict[str, dict[str, str]] = {}
+    mute: dict[str, dict[str, str]] = {}
     deadline = clock.monotonic() + patience
     while True:
         for target in plan.targets:
             if target.host not in found and (login := _login(ground, target)) is not None:
-                found[target.host] = login
+                (found if login else mute)[target.host] = login or NOBODY
         if all(target.host in found for target in plan.targets) or clock.monotonic() >= deadline:
-            return found
+            return mute | found
         clock.sleep(1.0)
 
 
 def _login(ground: Ground, target: Target) -> dict[str, str] | None:
-    """None while it has no container: with a wrong one it would seem that nobody ever got in."""
+    """None while it has no container, empty while that does not say.
+
+    With a wrong one it would seem that nobody ever got in.
+    """
     for server in ground.servers if target.kind == "postgres" else ():
         try:
             said = ground.execute(server, f"set -- {quote(target.host)}\n{ACCESS}").splitlines()
         except MachineError:  # it does not answer: the task may be on another one
             continue
+        if said and len(said) <= 3:
+            return {}
         if said:
-            user, database, password = said[1:4] if len(said) > 3 else ("", "", "")
+            user, database, password = said[1:4]
             user = user or "postgres"
             return {"user": user, "database": database or user, "password": password}
     return None if target.kind == "postgres" else dict(NOBODY)

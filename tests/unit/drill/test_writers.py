@@ -97,3 +97,16 @@ def test_what_was_written_is_read_back_once_a_task_is_there(
         assert (found, said, ground.looks) == ({0: frozenset({"0:1"})}, [], 3)
         assert json.loads(ground.told)["targets"][0]["database"] == "u"
         assert not (tmp_path / writers.RECORD).exists()
+
+
+def test_a_container_that_does_not_say_yet_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that is just starting refuses commands; its password is not an empty one."""
+    monkeypatch.setattr(clock, "sleep", lambda seconds: None)
+    answers = iter(["task\n", "task\nu\nd\nsesame\n"])
+    ground = Slow(tmp_path)
+    monkeypatch.setattr(ground, "execute", lambda server, text: next(answers))
+    assert writers._logins(cast("Ground", ground), PLAN, patience=5.0)["s_db"]["user"] == "u"
+    monkeypatch.setattr(ground, "execute", lambda server, text: "task\n")
+    assert writers._logins(cast("Ground", ground), PLAN) == {"s_db": writers.NOBODY}
