@@ -133,8 +133,8 @@ class Carrier:
         except QuorateError as error:
             self.store.save(journal.troubled(error.what))
             raise
-        for step in tuple(left):
-            done(step, {})
+        for name in tuple(left):
+            done(name, {})
         return journal
 
     def _end(self, journal: Journal, state: State) -> Journal:
