@@ -1,8 +1,9 @@
 """Backups of the example office in a lab: made, copied, proven, damaged, restored, interrupted.
 
 Parts by `QUORATE_OFFICE_BACKUPS`, separated by commas, all when it is empty: `data` (made in the
-running services), `copies` (one command backs all up, copies it off-site, proves it), `flips` (a
-byte changed in each copy), `wal` (power cut, points in time), `controller` (killed in the middle).
+running services), `copies` (one command backs all up, copies it off-site, proves it), `recovery`
+(every server lost, all brought back from off-site), `flips` (a byte changed in each copy), `wal`
+(power cut, points in time), `controller` (killed in the middle).
 Amounts by `QUORATE_OFFICE_SIZES`: `full`, `small`, `tiny`. A part that is measured alone takes the
 place of its former figures; the others stay. `data` is made for any other part, if need be.
 """
@@ -23,6 +24,7 @@ from benchmarks import (
     office_fleet,
     office_flips,
     office_page,
+    office_recovery,
     office_wal,
 )
 from benchmarks.measure import FailedError
@@ -55,6 +57,11 @@ PARTS: Mapping[str, Part] = {
         targets=office_copies.copies_targets,
         section=office_copies.copies_section,
     ),
+    "recovery": Part(
+        measure=lambda here, _: office_recovery.measure(here),
+        targets=office_recovery.targets,
+        section=office_recovery.section,
+    ),
     "flips": Part(
         measure=lambda here, _: office_flips.measure(here),
         targets=office_flips.targets,
@@ -74,6 +81,7 @@ PARTS: Mapping[str, Part] = {
 """In the order in which they are measured: each stands on those before it."""
 STANDS_ON: Mapping[str, tuple[str, ...]] = {
     "copies": ("data",),
+    "recovery": ("data", "copies"),
     "flips": ("data", "copies"),
     "wal": ("data",),
     "controller": ("data", "copies"),

@@ -14,7 +14,6 @@ from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.running import Ground
 from quorate.deploy import record
 from quorate.deploy.election import through_election
-from quorate.deploy.facts import gather_facts
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
@@ -23,15 +22,15 @@ from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedErro
 from quorate.fleet.model import Server
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
-from quorate.recover.carrying import Action
+from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.holding import How, held, released
 from quorate.recover.server.lost import Lost, chosen
 from quorate.recover.server.onto import remapped
-from quorate.recover.server.sight import Machine, Sight
+from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory
+from quorate.restoring import Restorer, directory, machine_of
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
     from quorate.recover.model import Facts, Journal, Operation
     from quorate.recover.site import Site
-    from quorate.tools.docker import DockerClient
 
 START_SECONDS = 300.0
 POLL_SECONDS = 0.5
@@ -92,7 +90,7 @@ def sight(site: Site, name: str, target: str) -> Sight:
     snapshot = site.snapshot()
     homes = record.known_homes(client, fleet=site.fleet.name)
     wanted = {server for server in (name, target) if _has(site, server)}
-    answers = site.connections.each(_machine, wanted)
+    answers = site.connections.each(machine_of, wanted)
     return Sight(
         fleet=site.fleet,
         name=name,
@@ -109,18 +107,7 @@ def sight(site: Site, name: str, target: str) -> Sight:
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
     """What the steps of an operation do."""
-    work = _Work(site, journal)
-    found: dict[str, Action] = {}
-    for step in journal.operation.steps:
-        kind, colon, what = step.id.partition(":")
-        if step.id == chosen_steps.HOLD:
-            found[step.id] = Action(do=work.hold, undo=work.let_go)
-        elif colon:
-            does = {"make": work.make, "fill": work.fill, "restore": work.restore}[kind]
-            found[step.id] = Action(do=partial(does, what))
-        else:
-            found[step.id] = Action(do=getattr(work, kind))
-    return found
+    return actions_of(journal.operation.steps, _Work(site, journal))
 
 
 class _Work:
@@ -147,7 +134,8 @@ class _Work:
             change = partial(self._held, how)
             through_election(partial(quiesce.change, client, name, change), self.site.report.note)
 
-    def let_go(self, facts: Facts) -> None:
+    def undo_hold(self, facts: Facts) -> None:
+        """What was held goes on."""
         del facts
         self._let_go(self.holding)
 
@@ -281,17 +269,6 @@ def _copies(site: Site) -> Known:
     opened = workflows.Opened(fleet=site.fleet, lab=site.lab)
     with backing.ground_of(opened, Telling(site.report)) as ground:
         return backing.read(ground)
-
-
-def _machine(server: Server, client: DockerClient) -> Machine:
-    facts = gather_facts(server, client)
-    listed = client.api.volumes().get("Volumes") or ()
-    return Machine(
-        node=facts.swarm.node_id,
-        memory=facts.memory,
-        disk=facts.disk_free,
-        volumes=frozenset(str(volume["Name"]) for volume in listed),
-    )
 
 
 def _has(site: Site, name: str) -> bool:

@@ -20,7 +20,6 @@ from quorate.deploy import images
 from quorate.deploy.apply import deploy_stack, spread_service
 from quorate.deploy.checks import Scale
 from quorate.deploy.converge import Engine, converge
-from quorate.deploy.facts import gather_facts
 from quorate.deploy.failures import explain
 from quorate.deploy.goal import make_goal
 from quorate.deploy.preflight import preflight
@@ -40,7 +39,7 @@ from quorate.plan.solve import make_plan
 from quorate.recover.adopt.deploying import Deployment, rendered_of
 from quorate.recover.adopt.model import Adopted
 from quorate.recover.adopt.part import plan_part
-from quorate.recover.carrying import Action
+from quorate.recover.carrying import Action, Done, actions_of
 from quorate.recover.fleet import choose as choosing
 from quorate.recover.fleet.choose import homes_before, operation, server_of
 from quorate.recover.fleet.sight import Sight
@@ -48,9 +47,9 @@ from quorate.recover.membership import look
 from quorate.recover.membership.steps import INSTALL, INSTALL_SECONDS, WALL, WALL_SECONDS
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
-from quorate.recover.server.sight import Machine
+from quorate.recover.server.steps import RESTORE
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory
+from quorate.restoring import Restorer, directory, machine_of
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
     from quorate.backup.jobs.running import Ground
     from quorate.recover.model import Facts, Journal, Operation
     from quorate.recover.site import Site
-    from quorate.tools.docker import DockerClient
 
 REACH_SECONDS = 20.0
 
@@ -99,7 +97,7 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
     fleet = site.fleet
     found = in_parallel(lambda server: look.machine(target_of(server), {}), fleet.servers)
     with_engine = {name for name, host in found.results.items() if host.engine}
-    engines = site.connections.each(_machine, with_engine)
+    engines = site.connections.each(machine_of, with_engine)
     silent = {name: "; ".join(error.lines()) for name, error in found.errors.items()}
     silent |= {name: "; ".join(error.lines()) for name, error in engines.errors.items()}
     return Sight(
@@ -116,16 +114,7 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
     """What the steps of an operation do; none is undone."""
-    work = _Work(site, journal)
-    found: dict[str, Action] = {}
-    for step in journal.operation.steps:
-        kind, colon, what = step.id.partition(":")
-        if colon:
-            does = {"make": work.make, "restore": work.restore, "fill": work.fill}[kind]
-            found[step.id] = Action(do=partial(does, what))
-        else:
-            found[step.id] = Action(do=getattr(work, kind))
-    return found
+    return actions_of(journal.operation.steps, _Work(site, journal))
 
 
 class _Work:
@@ -212,6 +201,22 @@ class _Work:
         with self._ground() as ground:
             self.restorer.restore(ground, one, server_of(one))
         return {f"restored {source}": round(clock.monotonic() - began, 1)}
+
+    def restore_together(self, steps: Sequence[str], facts: Facts, done: Done) -> None:
+        """Copies go to where they live now, side by side; each is told of as it comes."""
+        del facts
+        began = clock.monotonic()
+        lanes: dict[str, list[Lost]] = {}
+        for step in steps:
+            one = self.lost[step.removeprefix(RESTORE)]
+            lanes.setdefault(server_of(one), []).append(one)
+
+        def told(one: Lost) -> None:
+            seconds = round(clock.monotonic() - began, 1)
+            done(f"{RESTORE}{one.source}", {f"restored {one.source}": seconds})
+
+        with self._ground() as ground:
+            self.restorer.restore_all(ground, lanes, told)
 
     def databases(self, facts: Facts) -> None:
         """The databases start at their homes, empty, and nothing else does.
@@ -329,14 +334,3 @@ def _as_root(server: Server, script: str, seconds: float) -> None:
 def _raise_first(errors: Mapping[str, QuorateError]) -> None:
     for name in sorted(errors):
         raise errors[name]
-
-
-def _machine(server: Server, client: DockerClient) -> Machine:
-    facts = gather_facts(server, client)
-    listed = client.api.volumes().get("Volumes") or ()
-    return Machine(
-        node=facts.swarm.node_id,
-        memory=facts.memory,
-        disk=facts.disk_free,
-        volumes=frozenset(str(volume["Name"]) for volume in listed),
-    )

@@ -6,31 +6,40 @@ run twice after a kill.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quorate import backing
 from quorate.backup.jobs import decide, orders, ways
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.making import forget_note
-from quorate.backup.jobs.model import HOST
+from quorate.backup.jobs.model import HOST, Work
 from quorate.backup.jobs.names import run_key
 from quorate.backup.jobs.needs import Mount, Start
 from quorate.backup.jobs.running import Ground, Round, run
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Followed, Outcome
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Kind, Source
-from quorate.errors import CommandError, MachineError, RefusedError
+from quorate.deploy.facts import gather_facts
+from quorate.errors import CommandError, MachineError, QuorateError, RefusedError
 from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.targets import target_of
 from quorate.recover.server.lost import Lost
+from quorate.recover.server.sight import Machine
 from quorate.tools import ssh
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
 
 TARGET = "/target"
 """Where the volume that is restored into is mounted in the job."""
 SSH_SECONDS = 20.0
+OVER = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
+"""Restored over what is in them, where they are not empty: a try that was killed left that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +56,40 @@ class Restorer:
         Raises:
             QuorateError: what stood in the way of the job, or what it ended with.
         """
-        if lost.kind is Kind.VOLUME:
-            require(run(ground, _one(self._into_volumes(ground.scene, lost, server))))
-        elif lost.kind is Kind.GITLAB:
-            require(run(ground, _one(self._into_gitlab(ground.scene, lost, server))))
-        else:
-            self._into_database(ground, lost, server)
+        self.restore_all(ground, {server: (lost,)}, lambda one: None)
+
+    def restore_all(
+        self,
+        ground: Ground,
+        lost: Mapping[str, Sequence[Lost]],
+        done: Callable[[Lost], None],
+    ) -> None:
+        """Copies go to where they lived, side by side on servers, in turn on each of them.
+
+        A database that a killed try has left something in is restored over that.
+
+        Args:
+            lost: by the server that they go to.
+            done: told of each that is there, and was compared with its manifest.
+
+        Raises:
+            QuorateError: what stood in the way of a job, or what the first one ended with that
+                failed; the others were followed to their ends.
+        """
+        pairs = [(server, one) for server, mine in lost.items() for one in mine]
+        first = self._round(ground, pairs, done)
+        found = {(job.server, job.source): error for job, error in first.items()}
+        again = [
+            (server, one)
+            for server, one in pairs
+            if one.kind in OVER and isinstance(found.get((server, one.source)), RefusedError)
+        ]
+        for server, one in again:
+            error = found.pop((server, one.source))
+            self.note(f"{one.source}: {error.what}; restoring over it")
+        second = self._round(ground, again, done, ":again") if again else {}
+        for error in (*found.values(), *second.values()):
+            raise error
 
     def make(self, ground: Ground, repository: Repository, like: Repository | None = None) -> None:
         """An empty repository whose former place is gone; its directory has to be there.
@@ -87,6 +124,35 @@ class Restorer:
         start = orders.copy_start(ground.scene, origin, repository, server=server, run=due)
         require(run(ground, _one(start)))
 
+    def _round(
+        self,
+        ground: Ground,
+        pairs: Sequence[tuple[str, Lost]],
+        done: Callable[[Lost], None],
+        turn: str = "",
+    ) -> dict[Begun, QuorateError]:
+        """One job for each; what those that failed ended with."""
+        of = {(server, one.source): one for server, one in pairs}
+
+        def over(outcome: Outcome) -> None:
+            job = outcome.job
+            if outcome.error is None and job.work == Work.RESTORE:
+                done(of[job.server, job.source])
+
+        starts = tuple(self._one_start(ground.scene, one, server, turn) for server, one in pairs)
+        watcher = Followed(ground.watcher, over)
+        came = run(replace(ground, watcher=watcher), Decision(starts=starts))
+        for refused in came.refused:
+            raise refused.error
+        return {one.job: one.error for one in came.outcomes if one.error is not None}
+
+    def _one_start(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
+        if lost.kind is Kind.VOLUME:
+            return self._into_volumes(scene, lost, server)
+        if lost.kind is Kind.GITLAB:
+            return self._into_gitlab(scene, lost, server)
+        return self._into_database(scene, lost, server, turn)
+
     def _told(self, lost: Lost) -> dict[str, Any]:
         assert lost.copy_used is not None
         return {"source": lost.source, "kind": lost.kind, "snapshot": lost.copy_used.id}
@@ -119,19 +185,13 @@ class Restorer:
         told = {"in_place": True, "container": ways.pattern(self.fleet.service(lost.service))}
         return ways.with_engine(self._start(scene, lost, server, told))
 
-    def _into_database(self, ground: Ground, lost: Lost, server: str) -> None:
-        """Into the empty server, roles and all; over what a killed try has left in it."""
+    def _into_database(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
+        """Into the empty server, roles and all; in its next turn over what is in it."""
         source = Source(id=lost.source, kind=lost.kind, service=lost.service)
-        service = self.fleet.service(lost.service)
-        way = ways.into_database(ground.scene, source, service, server)
-        first = self._start(ground.scene, lost, server, {"target": way.opened.reach})
-        try:
-            require(run(ground, _one(way.added_to(first))))
-        except RefusedError as error:
-            self.note(f"{lost.source}: {error.what}; restoring over it")
-            told = {"reach": way.opened.reach, "in_place": True}
-            again = self._start(ground.scene, lost, server, told, ":again")
-            require(run(ground, _one(way.added_to(again))))
+        way = ways.into_database(scene, source, self.fleet.service(lost.service), server)
+        reach = way.opened.reach
+        told = {"reach": reach, "in_place": True} if turn else {"target": reach}
+        return way.added_to(self._start(scene, lost, server, told, turn))
 
 
 def require(came: Round) -> None:
@@ -163,3 +223,15 @@ def directory(server: Server, path: str) -> None:
 
 def _one(start: Start) -> Decision:
     return Decision(starts=(start,))
+
+
+def machine_of(server: Server, client: DockerClient) -> Machine:
+    """What the engine of a replacement tells of its machine."""
+    facts = gather_facts(server, client)
+    listed = client.api.volumes().get("Volumes") or ()
+    return Machine(
+        node=facts.swarm.node_id,
+        memory=facts.memory,
+        disk=facts.disk_free,
+        volumes=frozenset(str(volume["Name"]) for volume in listed),
+    )

@@ -36,6 +36,7 @@ LOG = "/var/lib/quorate/wal/db"
 SOURCES = {"db", "cache", "volume/data_pages"}
 ON = """\
 prove: {every: "* * * * *"}
+  rehearse: {every: "*/2 * * * *", servers: [two]}
   kinds:
     postgres: {wal: true}
   sources:
@@ -119,6 +120,23 @@ def test_it_backs_up_and_proves_by_itself(served: Office) -> None:
     within(BY_ITSELF_SECONDS, proven)
     runs = Counter((one["source"], one["run"]) for one in copies(served))
     assert set(runs.values()) == {1}
+
+
+def test_it_rehearses_recoveries_by_itself(served: Office) -> None:
+    """What it notes of them is what status says, of each database and volume."""
+
+    def rehearsed() -> dict[str, Any]:
+        report = served.json(
+            *("backup", "status", str(served.fleet), "--lab"), timeout=300, code=None
+        )
+        found = {one["id"]: one["rehearsed"] for one in report["sources"] if one.get("rehearsed")}
+        good = {name: one for name, one in found.items() if one["state"] == "ok" and one["last"]}
+        return good if good.keys() >= SOURCES else {}
+
+    for name, one in within(BY_ITSELF_SECONDS, rehearsed).items():
+        last = one["last"]
+        assert last["server"] == "two" and 0 < last["rto"] < 120 and last["rpo"] > 0
+        print(f"{name}: rehearsed, RTO {last['rto']:.1f} s, RPO {last['rpo']:.0f} s")
 
 
 def test_the_log_is_received_as_it_is_written(served: Office) -> None:

@@ -221,6 +221,23 @@ def test_killed_at_any_step_it_is_undone(proven: Office) -> None:
 
 
 @pytest.mark.drill
+def test_killed_and_abandoned_it_is_begun_anew(proven: Office) -> None:
+    killed(proven, MOMENTS[1])  # its users are stopped, nothing is restored
+    at = ("--fleet", str(proven.fleet), "--lab")
+    said = recover(proven, "database", "db", "--yes-really", "db", code=7)
+    assert "is not over" in said["what"] and "abandon" in said["todo"]
+    proven.quorate("operations", "abandon", *at, code=8)  # nobody is there to type its id
+    open_ones = [one for one in proven.json("operations", "list", *at)["operations"]
+                 if one["state"] == "begun"]  # fmt: skip
+    (identity,) = [one["id"] for one in open_ones]
+    left = proven.json("operations", "abandon", identity, "--yes-really", identity, *at)
+    assert left["state"] == "abandoned" and rows(proven, "postgres") == "5"
+    done = recover(proven, "database", "db", "--yes-really", "db")
+    assert done["operation"]["state"] == "done" and rows(proven, "postgres") == str(ROWS)
+    then_all_run(proven)
+
+
+@pytest.mark.drill
 def test_a_service_is_mended(proven: Office) -> None:
     well = recover(proven, "service", "files")
     assert well["operation"] is None and well["found"] == []

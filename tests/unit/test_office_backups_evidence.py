@@ -16,6 +16,7 @@ from benchmarks import (
     office_fleet,
     office_flips,
     office_page,
+    office_recovery,
     office_wal,
     run,
 )
@@ -269,6 +270,37 @@ def test_a_killed_controller_leaves_nothing(changed: dict[str, Any], met: bool) 
     (found,) = office_controller.targets(raw)
     assert found.met is met
     assert len(list(office_controller.section(raw))) == 6
+
+
+def recovered(**changed: Any) -> dict[str, Any]:
+    usual = {"servers": ["a", "b"], "seconds": 400.0, "rto": 300.0, "rpo": {"db": 60.0, "x": None},
+             "expected": 200.0, "steps": [{"says": "form a swarm", "seconds": 9.0, "at": ""}],
+             "settled_seconds": 0.0, "down": [], "before": {"db": "1"}, "after": {"db": "1"},
+             "asked_seconds": 1.0}  # fmt: skip
+    return {**usual, **changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "met"),
+    [
+        ({}, [True, True]),
+        ({"rto": 901.0}, [False, True]),
+        ({"rto": None}, [False, True]),
+        ({"down": ["db: 0 of 1"]}, [False, True]),
+        ({"after": {"db": "2"}}, [True, False]),
+        ({"after": {}}, [True, False]),
+        ({"before": {}}, [True, False]),
+    ],
+)
+def test_all_of_it_is_back_in_time_or_not(changed: dict[str, Any], met: list[bool]) -> None:
+    raw = recovered(**changed)
+    assert [one.met for one in office_recovery.targets(raw)] == met
+
+
+def test_a_recovery_is_told_with_its_steps_and_what_was_lost() -> None:
+    text = "\n".join(office_recovery.section(recovered()))
+    assert "took 400 s in all, 300 s until" in text
+    assert "| form a swarm | 9.0 |" in text and "was what was written in: db 60 s." in text
 
 
 def test_cases_can_be_named() -> None:

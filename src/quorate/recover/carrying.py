@@ -8,8 +8,9 @@ does its undoing. That makes resuming the same as going on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quorate.deploy.progress import Reporter
 from quorate.errors import LockedError, QuorateError, RefusedError, UsageError
@@ -17,16 +18,22 @@ from quorate.recover.journal import Store
 from quorate.recover.model import Facts, Journal, Operation, State, Step
 from quorate.tools import clock, process
 
+Done = Callable[[str, Facts], None]
+"""Told of a step by its id, as soon as it is done, with what later ones have to know."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What a step does. Both are given the facts so far; both may run twice.
+    """What a step does. All are given the facts so far; all may run twice.
 
     `do` returns what later steps have to know. `undo` is None where there is nothing to undo.
+    `together` does steps of one group, by their ids, side by side, and tells of each that is done;
+    None: one after the other.
     """
 
     do: Callable[[Facts], Facts | None]
     undo: Callable[[Facts], None] | None = None
+    together: Callable[[Sequence[str], Facts, Done], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +54,13 @@ class Carrier:
         total = len(journal.operation.steps)
         while (step := journal.next_forward()) is not None:
             number = journal.operation.steps.index(step) + 1
-            self.report.phase(f"step {number} of {total}: {step.says}")
-            journal = self._one(journal, step, State.DONE)
+            beside, together = journal.beside(step), self.actions[step.id].together
+            if together is not None and len(beside) > 1:
+                self.report.phase(f"step {number} of {total} and {len(beside) - 1} beside it")
+                journal = self._together(journal, beside, together)
+            else:
+                self.report.phase(f"step {number} of {total}: {step.says}")
+                journal = self._one(journal, step, State.DONE)
         return self._end(journal, State.DONE)
 
     def back(self, journal: Journal) -> Journal:
@@ -95,10 +107,59 @@ class Carrier:
         self.store.save(journal)
         return journal
 
+    def _together(
+        self,
+        journal: Journal,
+        steps: Sequence[Step],
+        do: Callable[[Sequence[str], Facts, Done], None],
+    ) -> Journal:
+        """Steps side by side; each is noted as soon as it is done, for who goes on after a kill."""
+        self.check()
+        for step in steps:
+            self.report.note(step.says)
+            journal = journal.marked(step.id, State.BEGUN, at=_now())
+        self.store.save(journal)
+        began, left = clock.monotonic(), [step.id for step in steps]
+
+        def done(step: str, told: Facts) -> None:
+            nonlocal journal
+            took = round(clock.monotonic() - began, 3)
+            journal = journal.marked(step, State.DONE, at=_now(), seconds=took, facts=told)
+            self.store.save(journal)
+            left.remove(step)
+
+        try:
+            do(tuple(left), journal.facts, done)
+        except QuorateError as error:
+            self.store.save(journal.troubled(error.what))
+            raise
+        for name in tuple(left):
+            done(name, {})
+        return journal
+
     def _end(self, journal: Journal, state: State) -> Journal:
         ended = journal.ended(state)
         self.store.save(ended)
         return ended
+
+
+def actions_of(steps: Sequence[Step], work: object) -> dict[str, Action]:
+    """An action for each step: the method of `work` that has the name of the step.
+
+    A step `kind:what` is `kind`'s, which is given `what` before the facts; `undo_kind` undoes it,
+    and `kind_together` does several of them, where there are such methods.
+
+    Raises:
+        AttributeError: a step that no method is for.
+    """
+    found: dict[str, Action] = {}
+    for step in steps:
+        kind, colon, what = step.id.partition(":")
+        do, undo = getattr(work, kind), getattr(work, f"undo_{kind}", None)
+        if colon:
+            do, undo = partial(do, what), partial(undo, what) if undo else None
+        found[step.id] = Action(do=do, undo=undo, together=getattr(work, f"{kind}_together", None))
+    return found
 
 
 def begin(store: Store, operation: Operation) -> Journal:

@@ -32,6 +32,8 @@ class Step(Model):
 
     `seconds` is what it is expected to take, None where nobody knows. `back` says what undoing
     it does, empty where nothing is to be undone. After a `final` step there is no undoing.
+    Steps of one `group`, which follow one another, are carried out side by side, those of one
+    `lane` of it (a server) in turn.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Step(Model):
     seconds: float | None = None
     back: str = ""
     final: bool = False
+    group: str = ""
+    lane: str = ""
 
 
 class Operation(Model):
@@ -59,8 +63,13 @@ class Operation(Model):
     @property
     def seconds(self) -> float | None:
         """What all of it is expected to take; None where a step's time is not known."""
-        known = [step.seconds for step in self.steps]
-        return sum(one for one in known if one is not None) if None not in known else None
+        whole: dict[str, dict[str, float]] = {}
+        for step in self.steps:
+            if step.seconds is None:
+                return None
+            lanes = whole.setdefault(step.group or f"alone:{step.id}", {})
+            lanes[step.lane] = lanes.get(step.lane, 0.0) + step.seconds
+        return sum(max(lanes.values()) for lanes in whole.values())
 
 
 class Entry(Model):
@@ -100,6 +109,15 @@ class Journal(Model):
     def next_forward(self) -> Step | None:
         """The first step that is not done."""
         return next((s for s in self.operation.steps if self.of(s.id) is not State.DONE), None)
+
+    def beside(self, step: Step) -> tuple[Step, ...]:
+        """A step, and all others of its group that are not done either; in order."""
+        return tuple(
+            one
+            for one in self.operation.steps
+            if one.id == step.id
+            or (step.group and one.group == step.group and self.of(one.id) is not State.DONE)
+        )
 
     def next_back(self) -> Step | None:
         """The last step that was begun or done, and is not undone."""

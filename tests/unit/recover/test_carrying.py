@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from quorate.deploy.progress import Silent
 from quorate.errors import EngineError, LockedError, RefusedError, UsageError
-from quorate.recover.carrying import Action, Carrier, begin, find
+from quorate.recover.carrying import Action, Carrier, Done, actions_of, begin, find
 from quorate.recover.model import Facts, Journal, Operation, State, Step
 
 
@@ -171,3 +172,87 @@ def test_an_operation_that_is_done_can_have_a_last_step_and_then_no_way_back() -
     assert finished.sealed() == last
     with pytest.raises(RefusedError):
         carrier.back(finished)
+
+
+def grouped(*lanes: str) -> Operation:
+    """One step for each lane, side by side, between two others; each expected to take 10 s."""
+    beside = (
+        Step(id=f"restore:{n}", says=f"restore {n}", seconds=10, group="restores", lane=lane)
+        for n, lane in enumerate(lanes)
+    )
+    first, last = Step(id="first", says="first", seconds=1), Step(id="last", says="", seconds=1)
+    return Operation(kind="recover fleet", subject="x", fleet="x", steps=(first, *beside, last))
+
+
+@dataclass
+class Works:
+    """What the methods of such an operation do; `kill_in`: how many steps of a group it bears."""
+
+    done: list[str] = field(default_factory=list)
+    kill_in: int | None = None
+    broken: str = ""
+
+    def first(self, facts: Facts) -> None:
+        self.done.append("first")
+
+    def last(self, facts: Facts) -> Facts:
+        return {"seen": sorted(facts)}
+
+    def restore(self, what: str, facts: Facts) -> None:
+        self.done.append(f"restore:{what}")
+
+    def undo_restore(self, what: str, facts: Facts) -> None:
+        self.done.remove(f"restore:{what}")
+
+    def restore_together(self, steps: Sequence[str], facts: Facts, done: Done) -> None:
+        for step in reversed(steps):
+            if self.kill_in is not None:
+                self.kill_in -= 1
+                if self.kill_in < 0:
+                    raise KeyboardInterrupt
+            if step == self.broken:
+                raise EngineError(f"{step} broke")
+            self.done.append(step)
+            done(step, {f"came:{step}": True})
+
+
+def carrying(store: InMemory, works: Works, what: Operation) -> Carrier:
+    return Carrier(store=store, actions=actions_of(what.steps, works), report=Silent())
+
+
+def test_a_group_is_done_as_one_and_its_time_is_that_of_its_longest_lane() -> None:
+    store, works, what = InMemory(), Works(), grouped("a", "b", "a")
+    assert what.seconds == 22
+    journal = carrying(store, works, what).forward(begin(store, what))
+    assert journal.state is State.DONE
+    assert works.done == ["first", "restore:2", "restore:1", "restore:0"]
+    assert journal.facts["seen"] == [f"came:restore:{n}" for n in range(3)]
+    undone = carrying(store, works, what).back(journal.turned())
+    assert undone.state is State.UNDONE and works.done == ["first"]
+
+
+@pytest.mark.parametrize("borne", range(4))
+def test_a_group_that_was_killed_goes_on_with_what_is_left(borne: int) -> None:
+    store, works, what = InMemory(), Works(kill_in=borne), grouped("a", "b", "c", "c")
+    with pytest.raises(KeyboardInterrupt):
+        carrying(store, works, what).forward(begin(store, what))
+    (kept,) = store.all()
+    states = [kept.of(f"restore:{n}") for n in range(4)]
+    assert states.count(State.DONE) == borne and states.count(State.BEGUN) == 4 - borne
+    works.kill_in = None
+    assert carrying(store, works, what).forward(kept).state is State.DONE
+    assert sorted(works.done) == ["first", *(f"restore:{n}" for n in range(4))]
+
+
+def test_an_error_within_a_group_is_kept_with_what_was_done() -> None:
+    store, works, what = InMemory(), Works(broken="restore:0"), grouped("a", "b")
+    with pytest.raises(EngineError):
+        carrying(store, works, what).forward(begin(store, what))
+    (kept,) = store.all()
+    assert kept.trouble == "restore:0 broke"
+    assert kept.of("restore:1") is State.DONE and kept.of("restore:0") is State.BEGUN
+
+
+def test_a_step_that_nothing_does_is_found_before_anything_is_done() -> None:
+    with pytest.raises(AttributeError):
+        actions_of((Step(id="fly", says="fly"),), Works())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,3 +50,24 @@ class Silent:
 
     def ended(self, outcome: Outcome) -> None:
         del outcome
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Watches for another, and tells `over` of each end after it."""
+
+    inner: Watcher
+    over: Callable[[Outcome], None]
+
+    def note(self, text: str) -> None:
+        self.inner.note(text)
+
+    def begun(self, job: Begun, *, found: bool) -> None:
+        self.inner.begun(job, found=found)
+
+    def progress(self, job: Begun, progress: Progress) -> None:
+        self.inner.progress(job, progress)
+
+    def ended(self, outcome: Outcome) -> None:
+        self.inner.ended(outcome)
+        self.over(outcome)

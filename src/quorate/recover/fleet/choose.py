@@ -27,13 +27,15 @@ from quorate.recover.server.lost import (
     chosen_for,
     needs_disk,
 )
-from quorate.recover.server.steps import losses
+from quorate.recover.server.steps import losses, restore_step
 
 KIND = "recover fleet"
 REACH, ENGINES, FIREWALL, SWARM, IMAGE = "reach", "engines", "firewall", "swarm", "image"
 DATABASES, SERVICES, VERIFY = "databases", "services", "verify"
-MAKE, RESTORE, FILL = "make:", "restore:", "fill:"
-"""Steps of one repository or source, its name after the colon."""
+MAKE, FILL = "make:", "fill:"
+"""Steps of one repository, its name after the colon; `RESTORE` those of one source."""
+INTO_VOLUMES, INTO_DATABASES = "restore volumes", "restore databases"
+"""What is restored side by side."""
 INSTALL_SECONDS, JOIN_SECONDS, SETTLE_SECONDS = 150.0, 8.0, 10.0
 
 
@@ -157,12 +159,12 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
         where = sight.fleet.backup.repository(one).server
         yield Step(id=f"{MAKE}{one}", says=f"make the repository {one} anew on {where}", seconds=15)
     back = [one for one in lost if one.restored]
-    yield from (_restore(one) for one in back if not one.database)
+    yield from (restore_step(one, server_of(one), INTO_VOLUMES) for one in back if not one.database)
     databases = [one for one in back if one.database]
     if databases:
         said = ", ".join(f"{one.service} on {', '.join(one.servers)}" for one in databases)
         yield Step(id=DATABASES, says=f"start {said}, empty", seconds=45)
-        yield from (_restore(one) for one in databases)
+        yield from (restore_step(one, server_of(one), INTO_DATABASES) for one in databases)
     yield Step(
         id=SERVICES,
         says="deploy every service, with its secrets, configs and networks, as `quorate up` does",
@@ -176,18 +178,6 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
             says=f"fill {one} with the copies of {sight.origin}",
             seconds=round(SETTLE_SECONDS + size / ASSUMED_RATE, 1),
         )
-
-
-def _restore(one: Lost) -> Step:
-    assert one.copy_used is not None
-    copy = one.copy_used
-    where = one.service if one.database else ", ".join(one.volumes)
-    return Step(
-        id=f"{RESTORE}{one.source}",
-        says=f"restore {where} on {server_of(one)} from {copy.id[:8]} in {copy.repository}, "
-        f"taken {copy.taken:%Y-%m-%d %H:%M} UTC ({show_size(copy.size)}), and compare",
-        seconds=round(one.seconds, 1),
-    )
 
 
 def _reasons(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:

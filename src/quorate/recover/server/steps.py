@@ -11,6 +11,7 @@ from datetime import datetime
 
 from quorate.errors import RefusedError
 from quorate.fleet.model import Fleet, Mode, Service
+from quorate.fleet.quantities import show_size
 from quorate.recover.model import Operation, Step
 from quorate.recover.server import refuse
 from quorate.recover.server.holding import How
@@ -117,6 +118,21 @@ def losses(lost: Iterable[Lost], now: datetime) -> str:
     return "; ".join(parts)
 
 
+def restore_step(one: Lost, server: str, group: str = "") -> Step:
+    """Bring one set of data back on a server; steps of one `group` run side by side on servers."""
+    assert one.copy_used is not None
+    copy = one.copy_used
+    where = one.service if one.database else ", ".join(one.volumes)
+    return Step(
+        id=f"{RESTORE}{one.source}",
+        says=f"restore {where} on {server} from {copy.id[:8]} in {copy.repository}, "
+        f"taken {copy.taken:%Y-%m-%d %H:%M} UTC ({show_size(copy.size)}), and compare",
+        seconds=round(one.seconds, 1),
+        group=group,
+        lane=server if group else "",
+    )
+
+
 def _how(service: Service, sight: Sight) -> How:
     alone = set(sight.homes.get(service.id, ())) <= {sight.name}
     return How.STOP if alone and service.mode is Mode.REPLICATED else How.AWAY
@@ -145,28 +161,16 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
         yield Step(
             id=f"{MAKE}{one}", says=f"make the repository {one} anew on {target}", seconds=15
         )
-    yield from (_restore(one, target) for one in back if not one.database)
+    yield from (restore_step(one, target) for one in back if not one.database)
     if databases:
         names = ", ".join(one.service for one in databases)
         yield Step(id=START, says=f"start {names} on {target}, empty", seconds=30)
-        yield from (_restore(one, target) for one in databases)
+        yield from (restore_step(one, target) for one in databases)
     yield Step(id=HOME, says="bring every service home, as `quorate up` does", seconds=60)
     yield Step(id=VERIFY, says="see that what was lost runs again, with its data", seconds=5)
     for one in repositories:
         if _origins(sight, one):
             yield Step(id=f"{FILL}{one}", says=f"fill {one} with the copies that others have")
-
-
-def _restore(one: Lost, target: str) -> Step:
-    assert one.copy_used is not None
-    copy = one.copy_used
-    where = one.service if one.database else ", ".join(one.volumes)
-    return Step(
-        id=f"{RESTORE}{one.source}",
-        says=f"restore {where} on {target} from {copy.id[:8]} in {copy.repository}, "
-        f"taken {copy.taken:%Y-%m-%d %H:%M} UTC, and compare",
-        seconds=round(one.seconds, 1),
-    )
 
 
 def _origins(sight: Sight, repository: str) -> list[str]:
