@@ -24,7 +24,7 @@ ASSUMED = (
     "of it, nothing where they have none",
     "images are on the servers already, as `quorate up` sees to",
     "what starts side by side on one server holds each other up, and a health check's probe takes "
-    "0.1 to 0.7 s, as in a lab on two cores: a larger server is quicker",
+    "0.1 to 1.2 s, as in a lab on two cores: a larger server is quicker",
 )
 
 OnFailure = Callable[[int, int], None]

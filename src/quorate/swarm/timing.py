@@ -42,8 +42,8 @@ class Timing:
     An engine that creates several containers at once shares its time among them: `creating`
     seconds of it for each, from the least to the most, and `starting` when it starts them. Measured
     in labs whose nodes share two cores, from a lost server's being down on, beyond what one alone
-    takes: 1.1 to 2.4 s for two on one node, 3.2 s for three, 2.9 to 4.1 s for four that were
-    created long before their start. A larger server is quicker.
+    takes: 0.3 to 2.4 s for two on one node, 1.3 to 3.2 s for three, 1.6 to 4.1 s for four that
+    were created long before their start. A larger server is quicker.
     """
 
     heartbeat: float = 5.0
@@ -57,8 +57,8 @@ class Timing:
     debounce: float = 0.05
     assign: float = 0.1
     batch: float = 0.1
-    creating: tuple[float, float] = (0.4, 0.8)
-    starting: tuple[float, float] = (0.8, 1.3)
+    creating: tuple[float, float] = (0.2, 0.8)
+    starting: tuple[float, float] = (0.4, 1.3)
     raft: RaftTiming = field(default_factory=RaftTiming)
 
 
@@ -69,14 +69,14 @@ class Health:
     The first probe comes an interval after the start, each other an interval after the end of the
     last one: `start_interval` while `start_period` lasts, `interval` after it. A probe is a program
     that is started in the container; `takes` is how long that is until the managers know what came
-    of it, from the least to the most: measured in labs whose nodes share two cores, where it takes
-    up to 1.9 s while other containers start.
+    of it, from the least to the most: measured in labs whose nodes share two cores, in 57 drills
+    (docs/evidence/drills.md); up to 1.9 s while other containers start.
     """
 
     interval: float = 30.0
     start_period: float = 0.0
     start_interval: float = 5.0
-    takes: tuple[float, float] = (0.1, 0.7)
+    takes: tuple[float, float] = (0.1, 1.2)
 
     def healthy(self, boot: float, takes: float = 0.0) -> float:
         """Seconds from its start until a container that answers after `boot` is seen healthy.
