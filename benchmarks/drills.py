@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -25,7 +26,9 @@ from typing import Any
 
 from benchmarks import drills_page, machine
 from benchmarks.measure import FailedError
+from quorate.drill.ground_lab import BOOT
 from quorate.lab.state import FILE_NAME, Lab
+from quorate.swarm.timing import Behaviour, Health, Timing
 from quorate.tools import docker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -117,7 +120,14 @@ class Site:
         run: dict[str, Any] = json.loads(printed)["runs"][0]
         if fault == "leader" and run["began"]:
             run["votes"] = list(votes(lab_of(self), run["began"]))
-        return {"settings": self.settings, "fault": fault, "seed": seed, **run}
+        about = {"settings": self.settings, "fault": fault, "seed": seed, "model": model()}
+        return {**about, **run}
+
+
+def model() -> str:
+    """The model's constants as one word: what was predicted before a change can be told apart."""
+    constants = repr((Timing(), Health(), Behaviour(), BOOT))
+    return hashlib.sha256(constants.encode()).hexdigest()[:8]
 
 
 def votes(lab: Lab, since: str) -> Iterator[str]:

@@ -67,7 +67,7 @@ def test_the_page_counts_what_was_inside(tmp_path: Path) -> None:
         "| worker | tuned | 3 | – | 4.0 / 6.5 / 9.0 (1 never) | 4.0 / 6.5 / 9.0 (1 never) | 1 |"
         in page
     )
-    assert "| worker | tuned | all running | 1 of 2 | 2.0 |" in page
+    assert "| worker | tuned | all running | present | 1 of 2 | 2.0 |" in page
     assert (tmp_path / "drills.svg").read_text().count("<circle") == 2
 
 
@@ -78,7 +78,16 @@ def test_the_page_says_what_it_comes_to(tmp_path: Path) -> None:
     assert "inside the predicted span in 1 of 3 drills" in page
     assert "3 of 3 services went where the model says they may" in page
     assert "5.0 s with tuned settings, 20.0 s with defaults" in page
-    assert "4.0 times as quick" in page
+    assert "4.00 times as quick" in page
+
+
+def test_the_page_tells_a_mended_model_from_the_one_before(tmp_path: Path) -> None:
+    old = [run("tuned", 9.0), {**run("tuned", 4.0), "model": "a"}]
+    runs = [*old, {**run("tuned", 4.0), "model": drills.model()}]
+    drills_page.write(tmp_path, WHERE, runs)
+    page = (tmp_path / "drills.md").read_text()
+    assert "| worker | tuned | all running | former | 1 of 2 | 2.0 |" in page
+    assert "| worker | tuned | all running | present | 1 of 1 | 2.0 |" in page
 
 
 def test_failed_probes_are_kept_and_no_place_of_the_machine(tmp_path: Path) -> None:
