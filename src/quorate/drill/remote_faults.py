@@ -125,11 +125,14 @@ def _drain(victim: Victim) -> str:
 
 
 def _admit(victim: Victim) -> str:
+    """Managers that do it at once: who comes second fails, and finds it done."""
     node, label = quote(victim.node), f'{{{{index .Spec.Labels "{LABEL_DRAINED}"}}}}'
+    look = f"docker node inspect -f '{label}' {node}"
     return (
-        f"if former=$(docker node inspect -f '{label}' {node}); then\n"
+        f"if former=$({look}); then\n"
         '    [ -z "$former" ] || docker node update --availability "$former" '
-        f"--label-rm {LABEL_DRAINED} {node} > /dev/null || failed=1\n"
+        f"--label-rm {LABEL_DRAINED} {node} > /dev/null || "
+        f'{{ left=$({look}) && [ -z "$left" ]; }} || failed=1\n'
         "else failed=1; fi\n"
     )
 

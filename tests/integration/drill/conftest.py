@@ -39,7 +39,12 @@ case "$1 $2" in
     for word in "$@"; do
         case "$word" in quorate.drill.availability=*) echo "${word#*=}" > "$S/label" ;; esac
     done
-    case "$*" in *--label-rm*) : > "$S/label" ;; esac
+    case "$*" in *--label-rm*)
+        if [ -e "$S/beside" ]; then cp "$S/label" "$S/availability"; : > "$S/label"; fi
+        [ -s "$S/label" ] || { echo "key doesn't exist in node's labels" >&2; exit 1; }
+        [ ! -e "$S/stubborn" ] || { echo "update out of sequence" >&2; exit 1; }
+        : > "$S/label" ;;
+    esac
     while [ "$1" != --availability ]; do shift; done
     echo "$2" > "$S/availability" ;;
 esac

@@ -111,6 +111,19 @@ def test_a_drained_server_gets_back_what_it_had(machine: Machine) -> None:
     assert machine.text("availability") == "drain"
 
 
+def test_managers_that_take_a_server_back_at_once_do_not_fail(machine: Machine) -> None:
+    """Each holds the lease: what one of them has done meanwhile is done."""
+    begin(machine, Kind.DRAIN)
+    (machine.state / "beside").touch()
+    assert undo(machine, Kind.DRAIN).returncode == 0
+    assert (machine.text("availability"), machine.text("label")) == ("pause", "")
+    (machine.state / "beside").unlink()
+    begin(machine, Kind.DRAIN)
+    (machine.state / "stubborn").touch()
+    assert undo(machine, Kind.DRAIN).returncode == 1
+    assert machine.text("label") == "pause"
+
+
 def test_the_way_to_switch_on_is_run_word_by_word(machine: Machine) -> None:
     steps = power_on(["touch", f"{machine.state}/on {{server}}; $HOME"], ["w", "c"])
     assert machine.run(remote_lease.undo_script(steps)).returncode == 0

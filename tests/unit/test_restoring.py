@@ -1,0 +1,141 @@
+"""Copies restored side by side: what is told, what is tried again; jobs are played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from quorate import restoring
+from quorate.backup.jobs.decide import Decision, Refused
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.needs import Start
+from quorate.backup.jobs.running import Ground, Round
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Followed, Outcome, Silent
+from quorate.backup.jobs.whereabouts import Scene
+from quorate.backup.model import Kind
+from quorate.errors import MachineError, QuorateError, RefusedError
+from quorate.recover.server.lost import Lost
+from quorate.restoring import Restorer
+from tests.unit.backup.jobs.made import NOW, fleet, job, scene
+
+
+class Plain(Restorer):
+    """Starts that name the source, the server and the turn, and nothing else."""
+
+    def _one_start(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
+        told = job(
+            work=Work.RESTORE,
+            run=f"{lost.source}{turn}",
+            source=lost.source,
+            server=server,
+            kind=lost.kind,
+        )
+        return Start(job=told, node=server)
+
+
+@dataclass
+class FakeSwarm:
+    """What `run` does: every job ends, those that are named by their run with an error."""
+
+    fails: dict[str, QuorateError]
+    ran: list[list[str]] = field(default_factory=list)
+
+    def run(self, ground: Ground, decision: Decision) -> Round:
+        self.ran.append([start.job.run for start in decision.starts])
+        outcomes = []
+        for start in decision.starts:
+            begun = Begun.of(start.job, start.job.run, NOW)
+            outcome = Outcome(job=begun, error=self.fails.get(start.job.run))
+            ground.watcher.ended(outcome)
+            outcomes.append(outcome)
+        return Round(outcomes=tuple(outcomes))
+
+
+def lost(source: str, kind: Kind) -> Lost:
+    return Lost(source=source, kind=kind, service=source)
+
+
+BOTH = {
+    "one": (lost("db", Kind.POSTGRES), lost("cache", Kind.REDIS)),
+    "two": (lost("volume/v", Kind.VOLUME),),
+}
+
+
+@dataclass
+class Tried:
+    """What came of restoring all of them."""
+
+    swarm: FakeSwarm
+    done: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    error: QuorateError | None = None
+
+
+def tried(path: Path, patch: pytest.MonkeyPatch, fails: dict[str, QuorateError]) -> Tried:
+    swarm = FakeSwarm(fails)
+    patch.setattr(restoring, "run", swarm.run)
+    office = fleet(path)
+    ground = Ground(scene=scene(office), door=cast(Any, None), watcher=Silent())
+    came = Tried(swarm)
+    worker = Plain(fleet=office, begun=NOW, note=came.notes.append)
+    try:
+        worker.restore_all(ground, BOTH, lambda one: came.done.append(one.source))
+    except QuorateError as error:
+        came.error = error
+    return came
+
+
+def test_all_are_started_at_once_and_each_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = tried(tmp_path, monkeypatch, {})
+    assert came.swarm.ran == [["db", "cache", "volume/v"]]
+    assert came.done == ["db", "cache", "volume/v"] and came.error is None
+
+
+def test_a_database_that_is_not_empty_is_restored_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = tried(tmp_path, monkeypatch, {"db": RefusedError("postgres is not empty")})
+    assert came.swarm.ran[1:] == [["db:again"]]
+    assert came.done == ["cache", "volume/v", "db"] and came.error is None
+    assert came.notes == ["db: postgres is not empty; restoring over it"]
+
+
+def test_what_fails_is_raised_and_the_others_have_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = {"cache": MachineError("disk full"), "volume/v": RefusedError("not empty")}
+    came = tried(tmp_path, monkeypatch, fails)
+    assert len(came.swarm.ran) == 1  # files are never restored over by themselves
+    assert came.done == ["db"] and came.error is not None and came.error.what == "disk full"
+
+
+def test_what_stands_in_the_way_of_a_job_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Refused(what="db", error=MachineError("no store"))
+    monkeypatch.setattr(restoring, "run", lambda ground, decision: Round(refused=(refused,)))
+    office = fleet(tmp_path)
+    ground = Ground(scene=scene(office), door=cast(Any, None), watcher=Silent())
+    with pytest.raises(MachineError, match="no store"):
+        Plain(fleet=office, begun=NOW, note=print).restore(ground, BOTH["one"][0], "one")
+
+
+def test_who_follows_hears_of_ends_after_the_first_watcher() -> None:
+    heard: list[str] = []
+
+    class First(Silent):
+        def ended(self, outcome: Outcome) -> None:
+            heard.append("first")
+
+    begun = Begun.of(job(), "x", NOW)
+    watcher = Followed(First(), lambda outcome: heard.append(outcome.job.name))
+    watcher.begun(begun, found=False)
+    watcher.note("something")
+    watcher.ended(Outcome(job=begun))
+    assert heard == ["first", "x"]
