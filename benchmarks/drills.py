@@ -3,8 +3,8 @@
 One lab of the scenarios' small fleet, deployed with one of the settings and then the other: two
 labs beside each other take two cores whole, by their health checks alone. Each round loses the
 worker and the leader with both settings. Twelve minutes a round (`QUORATE_DRILL_ROUNDS`: how
-many; `QUORATE_DRILL_FROM`: go on with that one); every report is kept, and every probe that was
-not answered.
+many; `QUORATE_DRILL_FROM`: go on with that one; `QUORATE_DRILL_LOST=leader`: that alone); every
+report is kept, and every probe that was not answered.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SHOP = ROOT / "tests" / "scenarios" / "fleets" / "shop"
 QUORATE = ROOT / ".venv" / "bin" / "quorate"
 ROUNDS = "QUORATE_DRILL_ROUNDS"
 FROM = "QUORATE_DRILL_FROM"
+LOST = "QUORATE_DRILL_LOST"
 USUAL_ROUNDS = 8
 SECONDS = 900.0
 TRIES = 3
@@ -199,13 +200,14 @@ def write(directory: Path, place: Path) -> None:
     runs: list[dict[str, Any]] = []
     raw = Raw()
     first = int(os.environ.get(FROM, "1"))
+    asked = lost_by(os.environ.get(LOST, ""))
     if first > 1:
         runs += json.loads((directory / "drills.json").read_text())["runs"]
         raw.read(directory / UNANSWERED)
     here = site(place)
     try:
         here.quorate("lab", "up", str(here.fleet))
-        for number, settings, faults in turns(rounds, first):
+        for number, settings, faults in turns(rounds, first, asked):
             here = settled(here, settings)
             for fault in faults:
                 where_now = f"round {number} of {rounds}: {fault}, {settings}"
@@ -218,12 +220,26 @@ def write(directory: Path, place: Path) -> None:
         here.quorate("lab", "down", str(here.fleet), "--yes", codes=range(256))
 
 
-def turns(rounds: int, first: int = 1) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+def lost_by(text: str) -> tuple[str, ...]:
+    """What is lost in each round; all when nothing is said.
+
+    Raises:
+        FailedError: it is nothing that can be lost.
+    """
+    asked = tuple(word.strip() for word in text.split(",") if word.strip())
+    if unknown := [word for word in asked if word not in FAULTS]:
+        raise FailedError(f"{LOST}: {', '.join(unknown)} cannot be lost, but {', '.join(FAULTS)}")
+    return asked or tuple(FAULTS)
+
+
+def turns(
+    rounds: int, first: int = 1, faults: tuple[str, ...] = tuple(FAULTS)
+) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Round, settings and what is lost with them; who is second goes first in the next round."""
     for number in range(first, rounds + 1):
         order = tuple(SETTINGS) if number % 2 else tuple(SETTINGS)[::-1]
         for settings in order:
-            yield number, settings, tuple(FAULTS)
+            yield number, settings, faults
 
 
 def tries(here: Site, fault: str, seed: int) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,10 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from benchmarks import drills, drills_page
+from benchmarks.measure import FailedError
 
 WHERE = {"measured": "2026-01-01", "threads": 2, "system": "Debian", "kernel": "6"}
 
@@ -105,3 +108,11 @@ def test_failed_probes_are_kept_and_no_place_of_the_machine(tmp_path: Path) -> N
     assert written[0] == written[1]
     lines = gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).decode().splitlines()
     assert lines[1:] == ["worker,tuned,1,one,1.6,0,connect"]
+
+
+def test_what_is_lost_can_be_named() -> None:
+    assert drills.lost_by("") == tuple(drills.FAULTS)
+    assert drills.lost_by(" leader") == ("leader",)
+    assert {faults for *_, faults in drills.turns(2, 1, ("leader",))} == {("leader",)}
+    with pytest.raises(FailedError, match="moon cannot be lost"):
+        drills.lost_by("leader,moon")
