@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quorate.backup import quiesce
+from quorate.backup.policy import quiesce as policy
 from quorate.observe.deep_names import TASK_LABEL
 from quorate.observe.deep_tasks import SERVICE_LABEL
 from tests.scenarios import live, steps
@@ -232,6 +233,13 @@ def test_killed_and_abandoned_it_is_begun_anew(proven: Office) -> None:
     (identity,) = [one["id"] for one in open_ones]
     left = proven.json("operations", "abandon", identity, "--yes-really", identity, *at)
     assert left["state"] == "abandoned" and rows(proven, "postgres") == "5"
+    # As it stands: what it had stopped stays so, until its time is over or somebody lets it go.
+    refused = recover(proven, "database", "db", "--yes-really", "db", code=7)
+    assert "keeps data_files still" in refused["what"]
+    (kept_still,) = [one for one in live.snapshot(proven).services if one.name == "data_files"]
+    with live.connected(proven) as connections:
+        quiesce.end(connections.manager().client, kept_still.labels[policy.RUN])
+    operations(proven, "undo")  # of the refused one, that has begun
     done = recover(proven, "database", "db", "--yes-really", "db")
     assert done["operation"]["state"] == "done" and rows(proven, "postgres") == str(ROWS)
     then_all_run(proven)
