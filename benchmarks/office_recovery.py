@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import FailedError
@@ -20,23 +19,13 @@ from benchmarks.office_ground import Ground, until
 from benchmarks.office_verdict import Raw, Target
 from quorate.deploy.values import read_value
 from quorate.fleet.backup import Repository
-from quorate.lab.outside import ACCOUNT, SFTP_PORT
+from quorate.lab import outside
 from quorate.lab.state import Lab
 from quorate.recover.model import Operation
 
 LIMIT_SECONDS = 15 * 60.0
 VERB_SECONDS = 40 * 60.0
 SETTLED_SECONDS = 300.0
-# By the lab's engine: the outside host may not be reached by its address from here.
-SSH = """\
-Host {address}
-    IdentityFile "{folder}/id_ed25519"
-    IdentitiesOnly yes
-    UserKnownHostsFile "{folder}/known_hosts"
-    StrictHostKeyChecking yes
-    ProxyCommand docker -H unix://{socket} exec -i {container} bash -c "{through}"
-"""
-THROUGH = f"exec 3<>/dev/tcp/127.0.0.1/{SFTP_PORT}; cat <&3 & cat >&3"
 
 POSTGRES = """
 psql="psql -X -At -v ON_ERROR_STOP=1 -U $0"
@@ -137,7 +126,7 @@ def left(here: Ground) -> tuple[str, ...]:
             raise FailedError(f"the fleet file names no {name}")
         value = read_value(name, source, directory=here.fleet.parent)
         (place / name).write_bytes(value.strip() + b"\n")
-    (place / "ssh_config").write_text(_ssh(lab))
+    (place / "ssh_config").write_text(outside.ssh_config(lab))
     return (
         *("--from", _url(lab, offsite), "--ssh-config", str(place / "ssh_config")),
         *("--password-file", str(place / "password")),
@@ -147,19 +136,7 @@ def left(here: Ground) -> tuple[str, ...]:
 
 def _url(lab: Lab, offsite: Repository) -> str:
     assert lab.outside is not None
-    return f"sftp:{ACCOUNT}@{lab.outside.node.address}:{offsite.path}"
-
-
-def _ssh(lab: Lab) -> str:
-    assert lab.outside is not None
-    folder: Path = lab.directory / "offsite"
-    return SSH.format(
-        address=lab.outside.node.address,
-        folder=folder,
-        socket=lab.engine_socket,
-        container=lab.outside.node.container,
-        through=THROUGH,
-    )
+    return f"sftp:{outside.ACCOUNT}@{lab.outside.node.address}:{offsite.path}"
 
 
 def targets(raw: Raw) -> tuple[Target, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from quorate.lab.outside import ssh_config
 from tests.scenarios import live, steps
 from tests.scenarios.conftest import Office
 from tests.scenarios.test_9_backup import (
@@ -48,15 +49,6 @@ INSIDE = (
     *("1 services handed to Swarm", "step 10 of", "copy of near on three: started"),
 )
 """What is said in each step while it is at it, in the order of the steps."""
-# Through the lab's engine, since the outside host may not be reached by its address from here.
-SSH = """\
-Host {address}
-    IdentityFile "{folder}/id_ed25519"
-    IdentitiesOnly yes
-    UserKnownHostsFile "{folder}/known_hosts"
-    StrictHostKeyChecking yes
-    ProxyCommand docker -H unix://{socket} exec -i {container} bash -c "{through}"
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,15 +84,7 @@ def left(office: Office, key: Path, place: Path, into: str) -> Left:
     assert lab.outside is not None
     node = lab.outside.node
     config = place / "ssh_config"
-    config.write_text(
-        SSH.format(
-            address=node.address,
-            folder=lab.directory / "offsite",
-            socket=lab.engine_socket,
-            through="exec 3<>/dev/tcp/127.0.0.1/22; cat <&3 & cat >&3",
-            container=node.container,
-        )
-    )
+    config.write_text(ssh_config(lab))
     password = place / "repository-password.txt"
     shutil.copy(office.fleet.parent / "repository-password.txt", password)
     return Left(

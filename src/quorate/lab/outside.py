@@ -67,6 +67,15 @@ PermitTunnel no
 Subsystem sftp internal-sftp
 MaxStartups 100
 """
+SSH = """\
+Host {address}
+    IdentityFile "{folder}/id_ed25519"
+    IdentitiesOnly yes
+    UserKnownHostsFile "{folder}/known_hosts"
+    StrictHostKeyChecking yes
+    ProxyCommand docker -H unix://{socket} exec -i {container} bash -c \
+"exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
+"""
 
 
 def described(fleet: Fleet, *, lab: str, subnet: str) -> Outside | None:
@@ -138,6 +147,25 @@ def override(lab: Lab) -> dict[str, Any]:
                 }
             }
     return {"backup": {"repositories": given}}
+
+
+def ssh_config(lab: Lab) -> str:
+    """What a person's ssh takes to reach the outside host, as `--ssh-config` wants it. Pure.
+
+    Through the lab's engine, since the host may not be reached by its address from this machine.
+
+    Raises:
+        ValueError: the lab has no outside host.
+    """
+    if lab.outside is None:
+        raise ValueError(f"the lab {lab.name} has no outside host")
+    return SSH.format(
+        address=lab.outside.node.address,
+        folder=_folder(lab),
+        socket=lab.engine_socket,
+        container=lab.outside.node.container,
+        port=SFTP_PORT,
+    )
 
 
 def write_keys(lab: Lab) -> None:

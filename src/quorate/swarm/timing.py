@@ -69,8 +69,8 @@ class Health:
     The first probe comes an interval after the start, each other an interval after the end of the
     last one: `start_interval` while `start_period` lasts, `interval` after it. A probe is a program
     that is started in the container; `takes` is how long that is until the managers know what came
-    of it, from the least to the most: measured in labs whose nodes share two cores, in 57 drills
-    (docs/evidence/drills.md); up to 1.9 s while other containers start.
+    of it, from the least to the most: fitted to drills in labs whose nodes share two cores
+    (docs/evidence/drills.md, and those before them); up to 1.9 s while other containers start.
     """
 
     interval: float = 30.0

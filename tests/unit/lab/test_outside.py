@@ -114,6 +114,15 @@ def test_the_override_leads_there_with_the_labs_keys(path: Path, with_outside: L
     assert fleet.backup.repository("far").password.file == path.parent / "password"
 
 
+def test_a_persons_ssh_gets_there_through_the_labs_engine(with_outside: Lab, lab: Lab) -> None:
+    text = outside.ssh_config(with_outside)
+    assert text.startswith("Host 198.18.7.3\n")
+    assert f'IdentityFile "{with_outside.directory}/offsite/id_ed25519"' in text
+    assert f"exec -i quorate.{with_outside.name}.outside bash -c" in text
+    with pytest.raises(ValueError, match="no outside host"):
+        outside.ssh_config(lab)
+
+
 def test_keys_are_made_once_and_those_of_jobs_are_not_the_hosts(with_outside: Lab) -> None:
     outside.ensure_store_keys(with_outside)
     folder = with_outside.directory / "offsite"
