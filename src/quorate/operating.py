@@ -122,19 +122,41 @@ def undo(place: Site, identity: str = "") -> Journal:
         return _carrier(place, journal, store, lock).back(journal)
 
 
-def abandon(place: Site, identity: str = "") -> Journal:
+def abandon(place: Site, identity: str = "", *, let_go: bool = False) -> Journal:
     """End an operation that can neither go on nor back; nothing on any server is changed.
 
     It may still be undone by its id, where nothing came after it.
 
+    Args:
+        place: the fleet.
+        identity: which; empty: the one that is not over.
+        let_go: let services run again that it keeps still; also of one that was abandoned before.
+
     Raises:
-        UsageError: there is none, or it is over. LockedError: somebody else is at it.
+        UsageError: there is none, or it is over. LockedError: somebody else is at it; or a job of
+        it still works on what it keeps still: then it is abandoned, and that is kept.
     """
     with _taken(place, identity, "abandoned") as (journal, store, _):
-        _require_open(journal)
+        if not (let_go and journal.state is State.ABANDONED):
+            _require_open(journal)
         ended = journal.model_copy(update={"state": State.ABANDONED})
         store.save(ended)
+        if let_go:
+            from quorate.recover import keeping
+
+            for name in keeping.let_go(place, ended):
+                place.report.note(f"{name} runs again")
         return ended
+
+
+def kept(place: Site, journal: Journal) -> tuple[str, ...] | None:
+    """The services that an operation keeps still; None where no manager answers."""
+    from quorate.recover import keeping
+
+    try:
+        return keeping.kept(place, journal)
+    except QuorateError:
+        return None
 
 
 def journals(place: Site) -> tuple[Journal, ...]:

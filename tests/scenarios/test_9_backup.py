@@ -127,6 +127,7 @@ def test_databases_and_files_are_copied_to_another_server_and_listed(vault: Offi
     }
 
 
+@pytest.mark.drill
 def test_a_second_copy_of_the_same_data_takes_little_room(vault: Office) -> None:
     given_data(vault)
     given_a_repository(vault)

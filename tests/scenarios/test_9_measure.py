@@ -31,6 +31,7 @@ def measured(shop: Office, file: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.drill
 def test_a_service_that_works_is_told_from_those_that_idle(shop: Office, tmp_path: Path) -> None:
     steps.given_deployed(shop)
     file = tmp_path / "measured.json"

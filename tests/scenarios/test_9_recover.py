@@ -235,10 +235,10 @@ def test_killed_and_abandoned_it_is_begun_anew(proven: Office) -> None:
     assert left["state"] == "abandoned" and rows(proven, "postgres") == "5"
     # As it stands: what it had stopped stays so, until its time is over or somebody lets it go.
     refused = recover(proven, "database", "db", "--yes-really", "db", code=7)
-    assert "keeps data_files still" in refused["what"]
-    (kept_still,) = [one for one in live.snapshot(proven).services if one.name == "data_files"]
-    with live.connected(proven) as connections:
-        quiesce.end(connections.manager().client, kept_still.labels[policy.RUN])
+    assert "keeps data_files still" in refused["what"] and "--let-go" in refused["todo"]
+    proven.json("operations", "abandon", identity, "--yes-really", identity, "--let-go", *at)
+    (files,) = [one for one in live.snapshot(proven).services if one.name == "data_files"]
+    assert policy.RUN not in files.labels and files.replicas == 1
     operations(proven, "undo")  # of the refused one, that has begun
     done = recover(proven, "database", "db", "--yes-really", "db")
     assert done["operation"]["state"] == "done" and rows(proven, "postgres") == str(ROWS)

@@ -13,6 +13,7 @@ from quorate.deploy.progress import Silent
 from quorate.errors import LockedError, UsageError
 from quorate.fleet.model import Fleet
 from quorate.observe.connect import Connections
+from quorate.recover import keeping
 from quorate.recover.carrying import Action, begin
 from quorate.recover.journal import FileStore
 from quorate.recover.model import Facts, Journal, Operation, State, Step
@@ -82,6 +83,27 @@ def test_what_can_neither_go_on_nor_back_is_abandoned_and_others_begin(place: Si
             over(place, stopped.id)
     # Whoever mends what stood in its way may still take it back.
     assert operating.undo(place, stopped.id).state is State.UNDONE
+
+
+def test_what_an_abandoned_one_keeps_is_let_go_when_asked_for(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go: list[str] = []
+
+    def release(place: Site, journal: Journal) -> tuple[str, ...]:
+        let_go.append(journal.id)
+        return ("shop_web",)
+
+    monkeypatch.setattr(keeping, "let_go", release)
+    stopped = begin(place.in_files(), operation("db"))
+    operating.abandon(place)
+    assert let_go == []
+    assert operating.abandon(place, stopped.id, let_go=True).state is State.ABANDONED
+    assert let_go == [stopped.id]
+    done = operating.carry_out(place, operation("web"), confirm=lambda _: True)
+    with pytest.raises(UsageError, match="is over: done"):
+        operating.abandon(place, done.id, let_go=True)
+    assert let_go == [stopped.id]
 
 
 def test_a_journal_is_read_again_under_the_lock(

@@ -138,9 +138,11 @@ def _require(name: str, spec: Mapping[str, Any], wish: Wish, now: datetime) -> N
     if policy.kept_by_other(spec, wish.run, now, wish.active):
         record = policy.record_of(spec)
         raise LockedError(
-            f"another backup keeps {name} still",
+            f"another run keeps {name} still",
             cause=f"the run {record.run} of {record.source}" if record else None,
-            todo="wait for it to end; one that is dead is ended by `quorate serve`",
+            todo="wait for it to end; one that is dead is ended by `quorate serve` and by `quorate "
+            "backup doctor --mend`, what an abandoned operation keeps by `quorate operations "
+            "abandon ID --let-go` (`quorate operations list` shows its id)",
         )
 
 

@@ -11,9 +11,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from quorate.tools import ssh
+from quorate.errors import CommandError
+from quorate.tools import clock, ssh
 
 DEPLOY_TIMEOUT_SECONDS = 180.0
+REMOVE_SECONDS = 60.0
+REMOVE_POLL_SECONDS = 0.5
+IN_USE = "is in use by task"  # SwarmKit, manager/controlapi/network.go
 
 
 def deploy_stack(
@@ -75,11 +79,22 @@ def restart_service(manager: ssh.Target, name: str) -> None:
 def remove_stack(manager: ssh.Target, name: str) -> str:
     """Remove a stack's services, and the networks it made; volumes stay.
 
+    docker asks for the services and at once for the networks, and the swarm refuses a
+    network while a task of a removed service is still on it: what is left is asked for
+    again, for as long as tasks are given to stop.
+
     Raises:
-        UnreachableError, CommandError: as `deploy_stack`.
+        UnreachableError, CommandError: as `deploy_stack`; the network is still in use.
     """
     argv = ["docker", "stack", "rm", name]
-    return ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS).stdout
+    deadline = clock.monotonic() + REMOVE_SECONDS
+    while True:
+        try:
+            return ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS).stdout
+        except CommandError as refusal:
+            if IN_USE not in (refusal.cause or "") or clock.monotonic() > deadline:
+                raise
+        clock.sleep(REMOVE_POLL_SECONDS)
 
 
 def only_services(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide_copies import with_id
+from quorate.backup.jobs.names import run_key
 from quorate.backup.model import Kind, Snapshot, Source
 from quorate.backup.policy import choices
 from quorate.backup.policy import quiesce as still
@@ -17,12 +18,18 @@ from quorate.fleet.datasets import data_sets
 from quorate.fleet.model import Engine, Fleet, Service
 from quorate.fleet.observed import Snapshot as Seen
 from quorate.fleet.quantities import show_duration
-from quorate.recover.model import Facts, Operation, Step
+from quorate.recover.model import Facts, Journal, Operation, Step
 
 KIND = "recover database"
 STOP, RESTORE, START, VERIFY = "stop", "restore", "start", "verify"
 STOPPED_SECONDS, STARTED_SECONDS = 10.0, 15.0
 """What stopping and starting services took at most in a lab, where they end when they are told."""
+
+
+def run_of(journal: Journal) -> str:
+    """The key under which a recovery keeps services still."""
+    due = datetime.fromisoformat(str(journal.facts["due"]))
+    return run_key(f"recover:{journal.operation.subject}", due)
 
 
 @dataclass(frozen=True, kw_only=True)

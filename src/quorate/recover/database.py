@@ -129,7 +129,7 @@ class _Work:
     def __init__(self, place: Site, journal: Journal) -> None:
         self._place = place
         self._journal = journal
-        self._run = run_key(f"recover:{journal.operation.subject}", _due(journal.facts))
+        self._run = choose.run_of(journal)
 
     def stop(self, facts: Facts) -> None:
         """Stop what writes, with the record by which whoever comes next starts it again."""

@@ -213,7 +213,13 @@ def test_a_server_without_power_is_told_and_does_not_stop_the_others(
         faults.power_on(lab, "na")
 
 
-@pytest.mark.parametrize("lost", [["nc"], list(ROLES)], ids=["one manager", "the whole site"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(["nc"], id="one manager"),
+        pytest.param(list(ROLES), id="the whole site", marks=pytest.mark.drill),
+    ],
+)
 def test_servers_that_are_just_back_keep_their_membership(
     lost: list[str], fleet: Fleet, lab: Lab
 ) -> None:

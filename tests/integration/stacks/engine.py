@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60
 STOP_SECONDS = 30
+REMOVE_SECONDS = 30
 SLEEPER = "sleeper:1"
 
 
@@ -53,6 +54,24 @@ class Node:
         """`docker stack deploy` of a document."""
         options = ["--resolve-image", "never", "-c", "-", name]
         self.docker("stack", "deploy", *options, program=program, data=json.dumps(document))
+
+    def remove(self, name: str, *, seconds: float = REMOVE_SECONDS) -> None:
+        """`docker stack rm`, until it is all gone.
+
+        docker asks for the services and at once for the networks; the swarm refuses
+        a network while a task of a removed service is still listed on it. A second
+        request finds only what is left, and none at all is no error.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.docker("stack", "rm", name)
+            except AssertionError as refusal:
+                if "is in use by task" not in str(refusal) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def observe(self) -> Snapshot:
         client = connect_socket(self.socket)

@@ -41,4 +41,4 @@ def test_prepare_then_deploy(node: Node, tmp_path: Path) -> None:
         assert compare(node, rendered.stacks) == Changes()
     finally:
         for stack in rendered.stacks:
-            node.docker("stack", "rm", stack.name)
+            node.remove(stack.name)

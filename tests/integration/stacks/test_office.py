@@ -49,5 +49,5 @@ def test_the_office_is_taken_and_nothing_differs(node: Node) -> None:
         assert compare(node, rendered.stacks) == Changes()
     finally:
         for stack in rendered.stacks:
-            node.docker("stack", "rm", stack.name)
+            node.remove(stack.name)
         node.docker("node", "update", "--availability", "active", "alpha")

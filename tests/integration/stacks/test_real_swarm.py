@@ -62,7 +62,7 @@ def rendered(node: Node) -> Iterator[Rendered]:
     node.docker("node", "update", "--availability", "drain", "alpha")
     yield plain.model_copy(update={"stacks": stacks})
     for name in STACKS:
-        node.docker("stack", "rm", name)
+        node.remove(name)
     node.docker("node", "update", "--availability", "active", "alpha")
 
 
@@ -233,5 +233,5 @@ def test_every_case_is_taken_and_nothing_differs(
             if number != "3.12":  # this engine may drop what it does not know
                 assert compare(node, (stack,)) == Changes()
         finally:
-            node.docker("stack", "rm", stack.name)
+            node.remove(stack.name)
             wait_for(lambda: "cases_default" not in node.observe().networks, 30)

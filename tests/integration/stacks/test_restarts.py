@@ -89,7 +89,7 @@ def test_tasks_restart_exactly_where_the_comparison_says_so(node: Node) -> None:
             "nothing",
         }
     finally:
-        node.docker("stack", "rm", "sleepers")
+        node.remove("sleepers")
 
 
 def _all_run(tasks: Mapping[str, set[str]]) -> bool:

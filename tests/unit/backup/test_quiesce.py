@@ -191,7 +191,7 @@ def test_two_runs_at_once() -> None:
     swarm = FakeServices(app=2, worker=3)
     quiesce.begin(client(swarm), WISH)
     other = Wish(services=("worker",), run="r2", source="volume/logs", seconds=60)
-    with pytest.raises(LockedError, match="another backup keeps worker still"):
+    with pytest.raises(LockedError, match="another run keeps worker still"):
         quiesce.begin(client(swarm), other)
     quiesce.end(client(swarm), "r2")
     assert swarm.replicas("worker") == 0

@@ -83,6 +83,22 @@ def render_left(journal: Journal, console: Console) -> None:
     )
 
 
+def render_kept(
+    journal: Journal, kept: Sequence[str] | None, console: Console, *, let_go: bool
+) -> None:
+    """Which services an operation that is abandoned keeps still; None: the swarm does not say."""
+    if kept is None:
+        console.print("what it keeps stopped cannot be seen: no manager answers")
+    if not kept:
+        return
+    names = ", ".join(kept)
+    if let_go:
+        console.print(f"it keeps {names} stopped; that runs again: see that its data are whole")
+        return
+    console.print(f"it keeps {names} stopped, and that stays so until you let it go:")
+    console.print(f"  quorate operations abandon {journal.id} --let-go")
+
+
 def render_journals(journals: Sequence[Journal], console: Console) -> None:
     """One line each, oldest first."""
     from rich.table import Table

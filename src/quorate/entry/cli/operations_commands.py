@@ -92,15 +92,19 @@ def abandon(
     yes_really: str | None = typer.Option(
         None, "--yes-really", metavar="ID", help="Its id, not to be asked for it."
     ),
+    let_go: bool = typer.Option(
+        False, "--let-go", help="Start again what it keeps stopped; its data may be half restored."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Leave an operation as it stands, where it can neither go on nor back.
 
-    Nothing is changed on any server; the fleet can be worked on again.
+    Nothing is changed on any server; the fleet can be worked on again. Services that it has
+    stopped stay so until they are let go (--let-go, also afterwards) or deployed (up).
     """
     from quorate import operating, workflows
     from quorate.entry.cli.confirm import typed
-    from quorate.entry.cli.operation_view import render_left
+    from quorate.entry.cli.operation_view import render_kept, render_left
     from quorate.entry.cli.output import console
     from quorate.entry.cli.progress import reporter
     from quorate.errors import RefusedError
@@ -111,10 +115,12 @@ def abandon(
         journal = operating.found(place, identity)
         report.pause()
         render_left(journal, console(stderr=True))
+        kept = operating.kept(place, journal)
+        render_kept(journal, kept, console(stderr=True), let_go=let_go)
         question = f"{title(journal.operation)} is left as it stands."
         if not typed(journal.id, question, given=yes_really):
             raise RefusedError("not confirmed; nothing was changed")
-        journal = operating.abandon(place, journal.id)
+        journal = operating.abandon(place, journal.id, let_go=let_go)
     _print(journal, as_json=as_json)
 
 
