@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from quorate.recover.model import Facts, Journal, Operation
     from quorate.recover.site import Site
 
-START_SECONDS = 300.0
+START_SECONDS = 900.0
+"""How long a database may take to run (to be healthy, where it has a check): GitLab's first start
+configures it, which takes minutes."""
 POLL_SECONDS = 0.5
 SSH_SECONDS = 20.0
 

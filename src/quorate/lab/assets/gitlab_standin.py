@@ -80,7 +80,7 @@ def reconfigure() -> None:
         VERSION_FILE.write_text(VERSION + "\n")
     BACKUPS.mkdir(parents=True, exist_ok=True)
     if not DATABASE.exists():
-        fill(["--repositories=2", "--files=3", "--rows=100"])
+        fill(["--repositories=0", "--files=3", "--rows=100"])
 
 
 def key_digest() -> str:
