@@ -8,6 +8,7 @@ import pytest
 
 from tests.scenarios import live, steps
 from tests.scenarios.test_9_backup import COPIES, backup, inside, on, then_nothing_is_left
+from tests.scenarios.test_9_move import move, then_nothing_copies
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
@@ -34,11 +35,16 @@ def spec(office: Office) -> Any:
         return connections.manager().client.api.inspect_service(NAME)["Spec"]
 
 
+def given_a_gitlab(office: Office) -> None:
+    """It runs, with issues, repositories and files in it."""
+    steps.up(office)
+    inside(office, "gitlab", FILL)
+
+
 @pytest.mark.drill
 def test_its_health_check_does_not_end_a_restore(forge: Office) -> None:
-    steps.up(forge)
-    on(forge, "two", "mkdir", "-m", "700", "-p", COPIES)
-    inside(forge, "gitlab", FILL)
+    given_a_gitlab(forge)
+    on(forge, "three", "mkdir", "-m", "700", "-p", COPIES)
     backup(forge, "run", "gitlab", "--prove")
     good, before = data(forge), spec(forge)
     check = before["TaskTemplate"]["ContainerSpec"]["Healthcheck"]
@@ -53,4 +59,24 @@ def test_its_health_check_does_not_end_a_restore(forge: Office) -> None:
     assert after["TaskTemplate"]["ContainerSpec"]["Healthcheck"] == check
     assert after["Labels"] == before["Labels"]
     then_nothing_is_left(forge)
+    steps.then_no_lock_is_left(forge)
+
+
+@pytest.mark.drill
+def test_it_moves_with_its_database_and_its_secrets(forge: Office) -> None:
+    given_a_gitlab(forge)
+    good, file = data(forge), forge.fleet.parent / "ci.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("pin: one", "pin: two"))
+    try:
+        moved = move(forge, "gitlab", "--to", "two")
+        assert moved["state"] == "done" and data(forge) == good
+        assert live.running(live.snapshot(forge))[NAME] == ("two",)
+        assert inside(forge, "gitlab", "gitlab-rake gitlab:doctor:secrets").count("done") == 1
+    finally:
+        file.write_text(text)
+    back = forge.json("operations", "undo", moved["id"], *at(forge), "--yes", timeout=300)
+    assert back["state"] == "undone" and data(forge) == good
+    assert live.running(live.snapshot(forge))[NAME] == ("one",)
+    then_nothing_copies(forge)
     steps.then_no_lock_is_left(forge)
