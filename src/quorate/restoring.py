@@ -182,8 +182,9 @@ class Restorer:
         return replace(start, mounts=(*start.mounts, mount))
 
     def _into_gitlab(self, scene: Scene, lost: Lost, server: str) -> Start:
-        told = {"in_place": True, "container": ways.pattern(self.fleet.service(lost.service))}
-        return ways.with_engine(self._start(scene, lost, server, told))
+        service = self.fleet.service(lost.service)
+        told = {"in_place": True, "container": ways.pattern(service)}
+        return ways.into_gitlab(service, self._start(scene, lost, server, told))
 
     def _into_database(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
         """Into the empty server, roles and all; in its next turn over what is in it."""

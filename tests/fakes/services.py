@@ -117,7 +117,10 @@ class FakeServices:
         self._called()
         name = filters["service"]
         running = self.replicas(name) or (1 if name in self.stuck else 0)
-        tasks = [{"NodeID": "n1", "Status": {"State": "running"}} for _ in range(running)]
+        spec = copy.deepcopy(self.raw[name]["Spec"]["TaskTemplate"])
+        tasks = [
+            {"NodeID": "n1", "Status": {"State": "running"}, "Spec": spec} for _ in range(running)
+        ]
         # On a server that is lost, a task runs for ever as far as the swarm knows.
         return [*tasks, {"NodeID": "n2", "Status": {"State": "running"}}]
 

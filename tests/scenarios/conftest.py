@@ -34,7 +34,7 @@ FLEETS = Path(__file__).parent / "fleets"
 QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = "quorate-scenarios{worker}.lock"
 LOCK_SECONDS = 3600.0
-LABS = ("office", "shop", "gate", "vault")
+LABS = ("office", "shop", "gate", "vault", "forge")
 STEADY = ("test_3_", "test_9_")
 """Losses, and what measures or alarms: a lab beside theirs makes answers late."""
 
@@ -166,6 +166,14 @@ def vault(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Off
         yield found
 
 
+@pytest.fixture(scope="session")
+def forge(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """The lab of `fleets/forge`, a stand-in for GitLab and the server of its copies."""
+    place = tmp_path_factory.mktemp("forge")
+    with running_lab(FLEETS / "forge", place, name=f"forge-{os.getpid()}") as found:
+        yield found
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a lab, for `pytest -m 'not lab'`, and what needs the machine for itself.
@@ -176,5 +184,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for lab in set(LABS) & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.xdist_group(lab))
-            if lab != "vault" and item.path.stem.startswith(STEADY):
+            if lab not in ("vault", "forge") and item.path.stem.startswith(STEADY):
                 item.add_marker(pytest.mark.steady)

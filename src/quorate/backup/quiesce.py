@@ -96,6 +96,7 @@ def still(client: DockerClient, wish: Wish) -> Iterator[Kept]:
 def begin(client: DockerClient, wish: Wish) -> None:
     """Scale the services to 0, each with its record, and wait until no task of theirs runs.
 
+    Or (`policy.UNWATCHED`) take their health checks away, and wait until they run without.
     The same run may do so again: what is still stays so, with a new deadline.
 
     Raises:
@@ -115,9 +116,14 @@ def begin(client: DockerClient, wish: Wish) -> None:
     )
     for name, one in found.items():
         _require(name, one["Spec"], wish, now)
+    unwatched = wish.method == policy.UNWATCHED
+    stop = policy.unwatched if unwatched else policy.stopped
     for name in wish.services:
-        change(client, name, lambda one: policy.stopped(one["Spec"], record))
-    wait_until_still(client, wish.services, wish.patience)
+        change(client, name, lambda one: stop(one["Spec"], record))
+    if unwatched:
+        wait_until_unwatched(client, wish.services, wait)
+    else:
+        wait_until_still(client, wish.services, wish.patience)
 
 
 def note(client: DockerClient, services: Sequence[str], run: str, job: str) -> None:
@@ -293,19 +299,48 @@ def wait_until_still(client: DockerClient, services: Sequence[str], patience: fl
         _wait(client, name, patience, deadline)
 
 
+def wait_until_unwatched(client: DockerClient, services: Sequence[str], patience: float) -> None:
+    """Wait until these services run in tasks without a health check, and in no other.
+
+    Raises:
+        MachineError: one does not start. EngineError: the swarm does not answer.
+    """
+    deadline = clock.monotonic() + patience
+    for name in services:
+        while not _runs_unwatched(client, name):
+            if clock.monotonic() > deadline:
+                raise MachineError(
+                    f"{name} does not run within {patience:.0f} s without its health check",
+                    cause="its server is down, or it does not start",
+                    todo=f"see `quorate logs {name}`",
+                )
+            clock.sleep(POLL_SECONDS)
+
+
+def _runs_unwatched(client: DockerClient, name: str) -> bool:
+    left = _left(client, name)
+    return bool(left) and all(
+        (task.get("Status") or {}).get("State") == "running"
+        and not policy.has_check(task.get("Spec") or {})
+        for task in left
+    )
+
+
+def _left(client: DockerClient, name: str) -> list[Mapping[str, Any]]:
+    """The tasks of a service that run, or are about to, on servers that are there."""
+    with docker.translated(f"the tasks of {name} cannot be looked at"):
+        ready = {
+            node["ID"]
+            for node in client.api.nodes()
+            if (node.get("Status") or {}).get("State") == "ready"
+        }
+        tasks = client.api.tasks(filters={"service": name})
+    return [task for task in tasks if task.get("NodeID") in ready and _runs(task)]
+
+
 def _wait(client: DockerClient, name: str, patience: float, deadline: float) -> None:
     """Until no task of a service runs on a server that is there."""
-    while True:
-        with docker.translated(f"the tasks of {name} cannot be looked at"):
-            ready = {
-                node["ID"]
-                for node in client.api.nodes()
-                if (node.get("Status") or {}).get("State") == "ready"
-            }
-            tasks = client.api.tasks(filters={"service": name})
-        left = [task for task in tasks if task.get("NodeID") in ready and _runs(task)]
-        if not left:
-            return
+    while _left(client, name):
         if clock.monotonic() > deadline:
             raise MachineError(
                 f"{name} has not stopped within {patience:.0f} s",

@@ -26,6 +26,7 @@ from quorate.backup.jobs.watching import Outcome
 from quorate.backup.jobs.whereabouts import server_of
 from quorate.backup.model import Kind, Snapshot, Source
 from quorate.backup.policy import choices
+from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.backup.policy.rehearsals import KINDS
 from quorate.errors import MachineError, QuorateError, RepositoryError, UsageError
 from quorate.recover import choose_database as choose
@@ -244,7 +245,12 @@ def _restoring(there: Ground, facts: Mapping[str, Any], copy: Snapshot | None) -
     )
     known = Known(snapshots=(copy,) if copy else ())
     made = decide_restore.restoring(there.scene, known, wish, due=_due(facts))
-    return replace(made, start=replace(made.start, quiet=(), method="none"))
+    return replace(made, start=_stopped_by_a_step(made.start))
+
+
+def _stopped_by_a_step(start: Start) -> Start:
+    """The job does not stop its users itself; a GitLab that it restores stays unwatched."""
+    return start if start.method == UNWATCHED else replace(start, quiet=(), method="none")
 
 
 def _rehearsal(here: Ready) -> Start:
@@ -277,7 +283,7 @@ def _rehearsal(here: Ready) -> Start:
 
 def _followed(there: Ground, start: Start) -> Outcome:
     """A job to its end: begun now, under way, or ended since whoever began it was killed."""
-    start = replace(start, quiet=(), method="none")
+    start = _stopped_by_a_step(start)
     swept = leftovers.sweep(there.door, there.scene.fleet.name)
     for outcome in swept.ended:
         same = outcome.job.run == start.job.run and outcome.job.work == start.job.work

@@ -118,6 +118,27 @@ def test_the_job_is_awaited_until_the_slowest_has_stopped() -> None:
     assert len(quiesce.converge(client(swarm), lambda: set())) == 2
 
 
+UNWATCHED = replace(WISH, services=("app",), method=policy.UNWATCHED)
+
+
+@pytest.mark.parametrize("call", range(1, 25))
+def test_killed_at_any_call_no_health_check_is_lost(call: int) -> None:
+    swarm = FakeServices(app=1)
+    container = swarm.raw["app"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    container["Healthcheck"] = {"Test": ["CMD", "true"]}
+    before = swarm.raw["app"]["Spec"]
+    swarm.killed_at = call
+    try:
+        with quiesce.still(client(swarm), UNWATCHED):
+            assert swarm.replicas("app") == 1
+            assert not policy.has_check(swarm.raw["app"]["Spec"])
+    except Killed:
+        pass
+    swarm.killed_at, swarm.now = 0, later(200)
+    quiesce.converge(client(swarm), lambda: set())
+    assert swarm.raw["app"]["Spec"] == before
+
+
 def test_a_note_of_somebody_elses_run_changes_nothing() -> None:
     swarm = FakeServices(app=2, worker=3)
     quiesce.begin(client(swarm), WISH)

@@ -32,7 +32,7 @@ from quorate.backup.policy.sources import find_sources
 from quorate.backup.policy.wal import Receiver, receivers
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.datasets import data_sets, ids_named
-from quorate.fleet.model import Engine
+from quorate.fleet.model import Engine, Service
 from quorate.observe.whereabouts import where_now
 
 SETTINGS = (Kind.CONFIGS, Kind.SWARM, Kind.SYSTEM)
@@ -268,7 +268,7 @@ class _Plan:
         self.mounts: tuple[Mount, ...] = ()
         self.quiet: tuple[str, ...] = ()
         self.volumes = False
-        self.engine = False
+        self.gitlab: Service | None = None
         match target:
             case None:
                 self.server, self.words = self._in_place()
@@ -285,8 +285,8 @@ class _Plan:
             start = self.way.added_to(start)
         if self.volumes:
             start = ways.with_volumes(self.scene, self.source, start, read_only=False)
-        if self.engine:
-            start = ways.with_engine(start)
+        if self.gitlab is not None:
+            start = ways.into_gitlab(self.gitlab, start)
         start = replace(start, mounts=(*start.mounts, *self.mounts))
         return replace(start, quiet=self.quiet, method="stop") if self.quiet else start
 
@@ -337,7 +337,7 @@ class _Plan:
         """The way into a source that runs: a database, or a GitLab's container."""
         service = self.scene.fleet.service(str(source.service))
         if source.kind is Kind.GITLAB:
-            self.engine = True
+            self.gitlab = service
             self.told["container"] = ways.pattern(service)
             return
         self.way = ways.into_database(self.scene, source, service, server)

@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from quorate.backup import quiesce
 from quorate.backup.jobs.decide import Refused
+from quorate.backup.jobs.door import Door
 from quorate.backup.jobs.launch import Launcher
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import service_name
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.watching import Outcome
+from quorate.backup.policy import quiesce as policy
 from quorate.errors import MachineError, QuorateError
 
 
@@ -37,8 +39,10 @@ def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
         seconds=job.deadline,
         method=start.method,
     )
+    unwatched = start.method == policy.UNWATCHED
     try:
-        launcher.watcher.note(f"keeping {names} still for {job.source}")
+        how = f"{names} runs without its health check" if unwatched else f"keeping {names} still"
+        launcher.watcher.note(f"{how} for {job.source}")
         door.ask(f"{names} cannot be kept still", lambda client: quiesce.begin(client, wish))
         # Who finds the services stopped looks for the job that they name, and lets them go
         # once it is gone: so what was read is judged before that.
@@ -56,8 +60,18 @@ def quietly(launcher: Launcher, start: Start) -> Outcome | Refused:
         door.remove(service_name(job))
         raise
     finally:
-        door.ask(f"{names} cannot be started again", lambda client: quiesce.end(client, job.run))
-        launcher.watcher.note(f"{names} run again")
+        let_go(door, start)
+        launcher.watcher.note(f"{names} run again" + (", with health checks" if unwatched else ""))
+
+
+def let_go(door: Door, start: Start) -> None:
+    """Let the services of a job run as they did before it.
+
+    Raises:
+        EngineError: the swarm refuses, or does not answer.
+    """
+    names = ", ".join(start.quiet)
+    door.ask(f"{names} cannot be started again", lambda client: quiesce.end(client, start.job.run))
 
 
 def _note(launcher: Launcher, start: Start, job: str) -> None:
@@ -76,8 +90,9 @@ def if_still(launcher: Launcher, start: Start, outcome: Outcome) -> Outcome:
     if not broken or outcome.error is not None:
         return outcome
     did = "restored" if start.job.work is Work.RESTORE else "read"
+    stay = "without a health check" if start.method == policy.UNWATCHED else "stopped"
     error = MachineError(
-        f"{', '.join(broken)} did not stay stopped while {start.job.source} was {did}",
+        f"{', '.join(broken)} did not stay {stay} while {start.job.source} was {did}",
         cause="somebody deployed or scaled it meanwhile: two states may be mixed",
         todo="run it again",
     )

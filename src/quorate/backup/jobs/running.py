@@ -17,7 +17,7 @@ from quorate.backup.jobs.making import note, unmade
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import NETWORK
 from quorate.backup.jobs.needs import Start
-from quorate.backup.jobs.quiet import quietly
+from quorate.backup.jobs.quiet import let_go, quietly
 from quorate.backup.jobs.repositories import served_secret
 from quorate.backup.jobs.secrets import Deployed
 from quorate.backup.jobs.standing import Begun
@@ -26,6 +26,7 @@ from quorate.backup.jobs.telling import with_push
 from quorate.backup.jobs.together import as_one, sorted_out
 from quorate.backup.jobs.watching import Outcome, Watcher
 from quorate.backup.jobs.whereabouts import Scene
+from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.deploy.images import Resolved, look_up
 from quorate.deploy.registries import Credential, auth_for
 from quorate.errors import QuorateError
@@ -91,6 +92,9 @@ def run(ground: Ground, decision: Decision) -> Round:
     fresh = _with_repositories(ground, launcher, fresh, refused)
     alone, groups = sorted_out(ground.scene, fresh)
     outcomes = launcher.run([start for start in alone if not start.quiet], _each_once(joined))
+    for start, job in found:
+        if job is not None and start.method == UNWATCHED:  # its starter was killed
+            let_go(ground.door, start)
     # One after the other: nobody's services are down for longer than one copy, or group, takes.
     quiet = [quietly(launcher, start) for start in alone if start.quiet]
     quiet += [one for group in groups for one in as_one(launcher, group)]

@@ -11,6 +11,7 @@ from quorate.backup.jobs.model import DATA, ENGINE, Mounted
 from quorate.backup.jobs.needs import Mount, Start
 from quorate.backup.jobs.whereabouts import Scene, live_service, task_on
 from quorate.backup.model import Kind, Source
+from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.errors import MachineError, QuorateError
 from quorate.fleet.model import Engine, Service
 from quorate.fleet.observed import ObservedService
@@ -92,6 +93,18 @@ def with_volumes(scene: Scene, source: Source, start: Start, *, read_only: bool 
 def with_engine(start: Start) -> Start:
     """With the server's engine, to reach into a container."""
     return replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
+
+
+def into_gitlab(service: Service, start: Start) -> Start:
+    """With the engine, and without the GitLab's health check while it is restored.
+
+    It answers nobody meanwhile, and Swarm replaces what does not answer, in the middle of the
+    restore (gitlab.com/gitlab-org/omnibus-gitlab, issue 6846). What runs by compose is left alone.
+    """
+    start = with_engine(start)
+    if service.engine is Engine.COMPOSE:
+        return start
+    return replace(start, quiet=(service.swarm_name,), method=UNWATCHED)
 
 
 def pattern(service: Service) -> str:

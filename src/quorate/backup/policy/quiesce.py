@@ -1,5 +1,8 @@
 """Keeping a service still while its volumes are read: what is recorded, and what is done. Pure.
 
+A GitLab is not kept still: it restores itself, and answers nobody meanwhile. Its health check is
+taken away for that time (`UNWATCHED`), or Swarm would replace it in the middle of it.
+
 The record lies in the service's own labels. It is written by the very update that scales the
 service down and removed by the very update that scales it up, so that there is no moment at which
 a service is down and nothing says who did it, how many replicas it had, and until when.
@@ -10,7 +13,9 @@ changed here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +24,12 @@ PREFIX = "quorate.quiesce."
 RUN, SOURCE = f"{PREFIX}run", f"{PREFIX}source"
 REPLICAS, DEADLINE = f"{PREFIX}replicas", f"{PREFIX}deadline"
 AWAITED, JOB = f"{PREFIX}awaited", f"{PREFIX}job"
+CHECK = f"{PREFIX}healthcheck"
+"""The health check that was taken away, as JSON; empty: it had none but its image's."""
+
+UNWATCHED = "unwatched"
+"""The method that takes a service's health check away and lets it run."""
+NO_CHECK = {"Test": ["NONE"]}
 
 START_SECONDS = 60.0
 """A job is started within moments once services have stopped; a manager may be lost just then."""
@@ -149,14 +160,36 @@ def kept_by_other(spec: Spec, run: str, now: datetime, active: Collection[str] |
 def stopped(spec: Spec, record: Record) -> dict[str, Any]:
     """The spec that scales a service to 0 and says who did.
 
-    Where the service is down by an earlier record, the replicas are those of that record.
+    Where the service is down by an earlier record, the replicas are those of that record; a
+    health check that an earlier one took away is there again.
     """
+    spec = resumed(spec) if CHECK in labels_of(spec) else spec
     earlier = record_of(spec)
     current = replicas_of(spec) or 0
     if earlier is not None and current == 0:
         current = earlier.replicas
     labels = {**_without(spec), **_with_replicas(record, current).labels}
     return {**spec, "Labels": labels, "Mode": _mode(spec, 0)}
+
+
+def unwatched(spec: Spec, record: Record) -> dict[str, Any]:
+    """The spec of a service that runs without a health check, and says who took it away.
+
+    One that an earlier record has stopped runs again.
+    """
+    spec = spec if CHECK in labels_of(spec) or record_of(spec) is None else resumed(spec)
+    labels, template = labels_of(spec), dict(spec.get("TaskTemplate") or {})
+    container = dict(template.get("ContainerSpec") or {})
+    had = labels.get(CHECK)
+    if had is None:
+        had = json.dumps(container["Healthcheck"]) if container.get("Healthcheck") else ""
+    container["Healthcheck"] = NO_CHECK
+    mine = _with_replicas(record, replicas_of(spec) or 0).labels | {CHECK: had}
+    return {
+        **spec,
+        "Labels": {**_without(spec), **mine},
+        "TaskTemplate": {**template, "ContainerSpec": container},
+    }
 
 
 def stopping_seconds(spec: Spec) -> float:
@@ -175,7 +208,8 @@ def noted(spec: Spec, run: str, job: str, now: datetime) -> dict[str, Any] | Non
     if record is None or record.run != run:
         return None
     awaited = now + timedelta(seconds=START_SECONDS)
-    labels = {**_without(spec), **replace(record, job=job, awaited=awaited).labels}
+    check = {key: value for key, value in labels_of(spec).items() if key == CHECK}
+    labels = {**_without(spec), **check, **replace(record, job=job, awaited=awaited).labels}
     return {**spec, "Labels": labels}
 
 
@@ -183,9 +217,12 @@ def resumed(spec: Spec, previous: Spec | None = None) -> dict[str, Any]:
     """The spec that ends it: no record, and as many replicas as before.
 
     A service that somebody has scaled meanwhile stays as that person wants. Where the record
-    cannot be read, the replicas are those of the spec before (`PreviousSpec`), or 1.
+    cannot be read, the replicas are those of the spec before (`PreviousSpec`), or 1. A health
+    check that was taken away is there again.
     """
     record, current = record_of(spec), replicas_of(spec)
+    if CHECK in labels_of(spec):
+        return {**_watched(spec), "Labels": _without(spec)}
     if current == 0:
         before = (replicas_of(previous) if previous else None) or 1
         current = record.replicas if record is not None else before
@@ -196,7 +233,29 @@ def resumed(spec: Spec, previous: Spec | None = None) -> dict[str, Any]:
 def held(spec: Spec, run: str) -> bool:
     """Whether the service is still kept still by this run: nobody scaled or deployed it."""
     record = record_of(spec)
-    return record is not None and record.run == run and replicas_of(spec) == 0
+    if record is None or record.run != run:
+        return False
+    return replicas_of(spec) == 0 or (CHECK in labels_of(spec) and not has_check(spec))
+
+
+def has_check(spec: Spec) -> bool:
+    """Whether a service, or a task by its own spec, may be replaced for its health."""
+    template = spec.get("TaskTemplate") or spec
+    check = (template.get("ContainerSpec") or {}).get("Healthcheck") or {}
+    return list(check.get("Test") or ()) != NO_CHECK["Test"]
+
+
+def _watched(spec: Spec) -> dict[str, Any]:
+    """With the health check it had, unless somebody gave it another one meanwhile."""
+    if has_check(spec):
+        return dict(spec)
+    template = dict(spec.get("TaskTemplate") or {})
+    container = dict(template.get("ContainerSpec") or {})
+    container.pop("Healthcheck", None)
+    had = labels_of(spec).get(CHECK, "")
+    with suppress(ValueError):
+        container |= {"Healthcheck": json.loads(had)} if had else {}
+    return {**spec, "TaskTemplate": {**template, "ContainerSpec": container}}
 
 
 def stale(

@@ -46,6 +46,7 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     if job.target is not None:
         raise UsageError("a GitLab is restored into a container: name it (`container`)")
     with _container(setting) as container:
+        source.configured(container)
         fetch(setting.room)
         kept = aside.keep(setting, GitLab(inside=container)) if job.in_place else ()
         began = clock.monotonic()
@@ -60,6 +61,7 @@ def back(setting: Setting) -> Tried:
     if kept is None:
         return Tried(seconds=0.0)
     with _container(setting) as container:
+        source.configured(container)
         began = clock.monotonic()
         source.restore(kept, container, over=True)
     return Tried(seconds=clock.monotonic() - began, findings=(aside.again(setting),))

@@ -25,6 +25,11 @@ from quorate.tools import clock, command
 
 BACKUPS = "/var/opt/gitlab/backups"
 CONFIGURATION = "/etc/gitlab"
+CONFIGURED_SECONDS, CONFIGURED_POLL_SECONDS = 1800.0, 2.0
+# The pattern does not match itself. `ps` is not in every image.
+CONFIGURED = """
+test -d "$1" && ! cat /proc/[0-9]*/cmdline 2> /dev/null | tr '\\0' '\\n' | grep -q '^[r]econfigure$'
+"""
 VERSION = "/opt/gitlab/embedded/service/gitlab-rails/VERSION"
 ARCHIVE, SECRETS = "archive", "secrets"
 KEPT_APART = ("gitlab-secrets.json", "gitlab.rb")
@@ -130,6 +135,25 @@ def _archive_in(directory: Path) -> Path:
             todo="use another copy",
         )
     return found[0]
+
+
+def configured(inside: Inside, *, seconds: float = CONFIGURED_SECONDS) -> None:
+    """Wait until a GitLab that has just started has configured itself, as it does at each start.
+
+    Before the end of the first time it has no place for archives, and writes secrets of its own.
+
+    Raises:
+        MachineError: it has not done so in time.
+    """
+    deadline = clock.monotonic() + seconds
+    while inside.run(["sh", "-c", CONFIGURED, "sh", BACKUPS])[0] != 0:
+        if clock.monotonic() > deadline:
+            raise MachineError(
+                f"this GitLab has not configured itself within {seconds / 60:.0f} min",
+                cause="its first start has failed, or its server is too slow for it",
+                todo="its own log says why (`quorate logs`); then do this again",
+            )
+        clock.sleep(CONFIGURED_POLL_SECONDS)
 
 
 def restore(directory: Path, inside: Inside, *, backups: str = BACKUPS, over: bool = False) -> None:

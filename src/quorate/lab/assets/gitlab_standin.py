@@ -7,6 +7,7 @@ its archives, as GitLab's documentation and `lib/backup` describe them, around d
 
 Environment:
     GITLAB_STANDIN_ROOT: what all paths are below; `/` when not given.
+    GITLAB_STANDIN_SECONDS: what a restore takes at least.
     GITLAB_STANDIN_FAIL: a component (`db`, `uploads` …) that cannot be dumped; `archive`: the
         archive is cut off, and all the same the command ends with 0.
 """
@@ -22,11 +23,13 @@ import secrets
 import shutil
 import sys
 import tarfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(os.environ.get("GITLAB_STANDIN_ROOT", "/"))
 FAIL = os.environ.get("GITLAB_STANDIN_FAIL", "")
+RESTORE_SECONDS = float(os.environ.get("GITLAB_STANDIN_SECONDS", "0"))
 DATA = ROOT / "var/opt/gitlab"
 BACKUPS = DATA / "backups"
 DATABASE = DATA / "postgresql/data/standin.sql"
@@ -242,6 +245,7 @@ def restore(argv: list[str]) -> int:
     with tarfile.open(chosen) as packed:
         packed.extractall(staging, filter="data")
     say("Unpacking backup ... done")
+    time.sleep(RESTORE_SECONDS)
     try:
         return restored(staging)
     finally:

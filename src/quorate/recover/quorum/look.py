@@ -25,7 +25,7 @@ from quorate.observe.snapshot import node
 from quorate.observe.targets import target_of
 from quorate.recover.quorum.model import Listed, Seen, Sight
 from quorate.recover.quorum.raftlog import Reach, by_names, last_entry, newest
-from quorate.tools import docker, parallel, ssh
+from quorate.tools import clock, docker, parallel, ssh
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -38,6 +38,8 @@ AS_ROOT = (
     "else exec sh -s; fi"
 )
 FILES_SECONDS, LOG_SECONDS = 25.0, 60.0
+STEP_DOWN_SECONDS, STEP_DOWN_POLL_SECONDS = 30.0, 1.0
+"""Swarm's managers wait 10 to 20 s for their leader, and it for them."""
 PORTS = (2377, 7946, 22)
 WORDS = 200
 
@@ -111,9 +113,30 @@ def _seen(server: Server, connections: Connections) -> tuple[Seen, Files]:
 def _asked(server: Server, client: DockerClient) -> dict[str, Any]:
     """What its engine says; and, where it is a manager that works, what it lists.
 
+    A leader that has just lost the others leads on until an election timeout has passed (raft's
+    CheckQuorum): it is asked again until it steps down, or reaches most of them.
+
     Raises:
         EngineError: it does not answer.
     """
+    deadline = clock.monotonic() + STEP_DOWN_SECONDS
+    while True:
+        found = _asked_once(server, client)
+        if not found.get("works") or most_reached(found["listed"]):
+            return found
+        if clock.monotonic() > deadline:
+            del found["works"], found["listed"]
+            return {**found, "error": "it leads, and reaches too few of its managers"}
+        clock.sleep(STEP_DOWN_POLL_SECONDS)
+
+
+def most_reached(listed: Iterable[Listed]) -> bool:
+    """Whether the managers that are reached can decide anything."""
+    members = [one for one in listed if one.member]
+    return 2 * sum(one.reached for one in members) > len(members)
+
+
+def _asked_once(server: Server, client: DockerClient) -> dict[str, Any]:
     with docker.translated(f"the engine on {server.name} does not answer"):
         swarm = client.api.info().get("Swarm") or {}
     own = membership(server.name, swarm)

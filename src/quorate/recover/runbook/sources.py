@@ -23,12 +23,16 @@ ROOT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """How the services of a source are stopped and started, and its own container is found."""
+    """How the services of a source are stopped and started, and its own container is found.
+
+    `swarm`: its first service's name in Swarm; empty where that runs by compose.
+    """
 
     stop: tuple[str, ...]
     start: tuple[str, ...]
     container: str
     image: str
+    swarm: str = ""
 
 
 def chapter(fleet: Fleet) -> Iterator[str]:
@@ -80,6 +84,7 @@ def _running(users: Sequence[Service], servers: Sequence[str]) -> Running:
         start=tuple(start for _, start in named),
         container=f"$(docker ps -q -f 'name=^{name}' | head -n 1)",
         image=shlex.quote(first.image),
+        swarm="" if composed else first.swarm_name,
     )
 
 
@@ -168,6 +173,9 @@ def _redis(place: str, one: Planned, running: Running) -> Iterator[str]:
 
 def _gitlab(place: str, one: Planned, running: Running) -> Iterator[str]:
     from_ = f'"$RECOVERY/restored/{place}/dump'
+    if running.swarm:
+        yield "# It answers nobody meanwhile, and Swarm replaces what is not healthy: on a manager,"
+        yield f"docker service update --no-healthcheck {running.swarm}"
     yield f"C={running.container}    # of the very version that made the copy"
     yield f'docker cp {from_}/secrets/." "$C:/etc/gitlab/"'
     yield 'docker exec "$C" gitlab-ctl reconfigure'
@@ -178,6 +186,8 @@ def _gitlab(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield f'B=$(basename {from_}"/archive/*_gitlab_backup.tar _gitlab_backup.tar)'
     yield 'docker exec "$C" gitlab-backup restore force=yes BACKUP="$B"'
     yield 'docker exec "$C" gitlab-ctl restart'
+    if running.swarm:
+        yield f"docker service rollback {running.swarm}    # its health check is there again"
 
 
 MAKERS: dict[Kind, Callable[[str, Planned, Running], Iterator[str]]] = {

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from quorate.backup.jobs import decide, running
+from quorate.backup.jobs import decide, leftovers, running
+from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.door import Door
+from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import Answer, Work
+from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.running import Ground
-from quorate.backup.jobs.watching import Silent
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Outcome, Silent
+from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.deploy import versioned
 from tests.unit.backup.jobs.fake_swarm import Script
-from tests.unit.backup.jobs.made import NOW, fleet, scene
+from tests.unit.backup.jobs.made import NOW, fleet, job, scene
 from tests.unit.backup.services.own_swarm import OwnSwarm
+
+if TYPE_CHECKING:
+    from quorate.tools.docker import DockerClient
 
 
 @pytest.mark.parametrize("controller", [True, False])
@@ -38,3 +48,30 @@ def test_the_controller_makes_what_was_never_made_and_others_only_list_it(
     assert came.refused == () and [one.error for one in came.outcomes] == [None]
     works = [name.split("-")[2] for name in swarm.created]
     assert works == (["create", "catalogue"] if controller else ["catalogue"])
+
+
+@pytest.mark.parametrize("method", ["none", "stop", UNWATCHED])
+def test_a_gitlab_whose_restore_was_begun_by_another_has_its_health_check_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    start = Start(job=job(work=Work.RESTORE), node="n1", quiet=("ci_gitlab",), method=method)
+    begun = Begun.of(start.job, "job", NOW)
+    followed: list[Begun] = []
+    let_go: list[Start] = []
+
+    def follow(launcher: Launcher, starts: object, joined: list[Begun]) -> tuple[Outcome, ...]:
+        followed.extend(joined)
+        assert let_go == [], "not before the end of the job"
+        return (Outcome(job=begun),)
+
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(going=(begun,)))
+    monkeypatch.setattr(Launcher, "run", follow)
+    monkeypatch.setattr(running, "let_go", lambda door, start: let_go.append(start))
+    ground = Ground(scene=scene(fleet(tmp_path)), door=Door(_nobody, print), watcher=Silent())
+    running.run(ground, Decision(starts=(start,)))
+    assert followed == [begun]
+    assert let_go == ([start] if method == UNWATCHED else [])
+
+
+def _nobody() -> DockerClient:
+    raise AssertionError("the swarm is not asked")

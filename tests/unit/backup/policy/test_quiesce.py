@@ -162,3 +162,53 @@ def test_why_a_service_cannot_be_kept_still() -> None:
 def test_a_service_without_a_number_has_one_replica() -> None:
     down = quiesce.stopped(spec() | {"Mode": {"Replicated": {}}}, RECORD)
     assert quiesce.replicas_of(quiesce.resumed(down)) == 1
+
+
+CHECKS = st.none() | st.fixed_dictionaries(
+    {"Test": st.lists(st.text(), min_size=1, max_size=3)}, optional={"Retries": st.integers(0, 9)}
+)
+
+
+def watched(check: dict[str, Any] | None, replicas: int = 1) -> dict[str, Any]:
+    made = spec(replicas)
+    if check is not None:
+        made["TaskTemplate"]["ContainerSpec"]["Healthcheck"] = check
+    return made
+
+
+@given(check=CHECKS, job=st.sampled_from(["", "a-job"]))
+def test_a_health_check_that_was_taken_away_is_there_again(
+    check: dict[str, Any] | None, job: str
+) -> None:
+    before = watched(check)
+    without: dict[str, Any] | None = quiesce.unwatched(before, RECORD)
+    without = quiesce.noted(without or {}, "r1", job, NOW) if job else without
+    assert without is not None and quiesce.held(without, "r1")
+    assert not quiesce.has_check(without) and quiesce.replicas_of(without) == 1
+    again = quiesce.unwatched(without, RECORD)
+    assert not quiesce.has_check(again)
+    assert quiesce.resumed(again) == before
+
+
+def test_a_check_that_somebody_gave_it_meanwhile_stays() -> None:
+    mine = {"Test": ["CMD", "true"]}
+    without = quiesce.unwatched(watched({"Test": ["CMD", "false"]}), RECORD)
+    without["TaskTemplate"]["ContainerSpec"]["Healthcheck"] = mine
+    assert not quiesce.held(without, "r1")
+    assert quiesce.resumed(without) == watched(mine)
+
+
+def test_one_method_takes_over_from_the_other() -> None:
+    before = watched({"Test": ["CMD", "true"]}, 2)
+    other = replace(RECORD, run="r2")
+    stopped = quiesce.stopped(quiesce.unwatched(before, RECORD), other)
+    assert quiesce.replicas_of(stopped) == 0 and quiesce.has_check(stopped)
+    without = quiesce.unwatched(quiesce.stopped(before, RECORD), other)
+    assert quiesce.replicas_of(without) == 2 and not quiesce.has_check(without)
+    assert quiesce.resumed(stopped) == quiesce.resumed(without) == before
+
+
+def test_a_check_that_cannot_be_read_again_is_the_images() -> None:
+    without = quiesce.unwatched(watched({"Test": ["CMD", "true"]}), RECORD)
+    without["Labels"][quiesce.CHECK] = "{"
+    assert quiesce.resumed(without) == watched(None)
