@@ -1,9 +1,10 @@
 """Backups of the example office in a lab: made, copied, proven, damaged, restored, interrupted.
 
 Parts by `QUORATE_OFFICE_BACKUPS`, separated by commas, all when it is empty: `data` (made in the
-running services), `copies` (one command backs all up, copies it off-site, proves it), `recovery`
-(every server lost, all brought back from off-site), `flips` (a byte changed in each copy), `wal`
-(power cut, points in time), `controller` (killed in the middle).
+running services), `copies` (one command backs all up, copies it off-site, proves it), `database`
+(emptied, brought back), `recovery` (every server lost, all brought back from off-site), `flips`
+(a byte changed in each copy), `wal` (power cut, points in time), `controller` (killed in the
+middle).
 Amounts by `QUORATE_OFFICE_SIZES`: `full`, `small`, `tiny`. A part that is measured alone takes the
 place of its former figures; the others stay. `data` is made for any other part, if need be.
 """
@@ -21,6 +22,7 @@ from benchmarks import (
     machine,
     office_controller,
     office_copies,
+    office_database,
     office_fleet,
     office_flips,
     office_page,
@@ -57,6 +59,11 @@ PARTS: Mapping[str, Part] = {
         targets=office_copies.copies_targets,
         section=office_copies.copies_section,
     ),
+    "database": Part(
+        measure=lambda here, _: office_database.measure(here),
+        targets=office_database.targets,
+        section=office_database.section,
+    ),
     "recovery": Part(
         measure=lambda here, _: office_recovery.measure(here),
         targets=office_recovery.targets,
@@ -81,6 +88,7 @@ PARTS: Mapping[str, Part] = {
 """In the order in which they are measured: each stands on those before it."""
 STANDS_ON: Mapping[str, tuple[str, ...]] = {
     "copies": ("data",),
+    "database": ("data",),
     "recovery": ("data", "copies"),
     "flips": ("data", "copies"),
     "wal": ("data",),

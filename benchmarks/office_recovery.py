@@ -57,11 +57,12 @@ FILES = 'cd "$0"; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 
 def contents(here: Ground) -> dict[str, str]:
     """Service → a hash of what it answers of its data; GitLab's is left to its restore."""
-    found = {one.name: _content(here, one) for one in FILLED if one.kind != "gitlab"}
+    found = {one.name: content(here, one) for one in FILLED if one.kind != "gitlab"}
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in found.items()}
 
 
-def _content(here: Ground, service: Service) -> str:
+def content(here: Ground, service: Service) -> str:
+    """What a service answers of its data."""
     name = service.name
     match service.kind:
         case "postgres":

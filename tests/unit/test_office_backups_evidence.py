@@ -13,6 +13,7 @@ from benchmarks import (
     office_controller,
     office_copies,
     office_data,
+    office_database,
     office_fleet,
     office_flips,
     office_page,
@@ -301,6 +302,21 @@ def test_a_recovery_is_told_with_its_steps_and_what_was_lost() -> None:
     text = "\n".join(office_recovery.section(recovered()))
     assert "took 400 s in all, 300 s until" in text
     assert "| form a swarm | 9.0 |" in text and "was what was written in: db 60 s." in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "met"),
+    [({}, True), ({"rto": 60.1}, False), ({"same": False}, False), ({"damaged": False}, False)],
+)
+def test_a_database_is_back_in_time_with_its_data_or_not(
+    changed: dict[str, Any], *, met: bool
+) -> None:
+    one = {"service": "db", "kind": "postgres", "seconds": 50.0, "rto": 44.0, "rpo": 9.0,
+           "damaged": True, "same": True}  # fmt: skip
+    raw = {"databases": [{**one, **changed}]}
+    (found,) = office_database.targets(raw)
+    assert found.met is met
+    assert "| db |" in "\n".join(office_database.section(raw))
 
 
 def test_cases_can_be_named() -> None:
