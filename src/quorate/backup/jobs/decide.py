@@ -86,14 +86,18 @@ def creations(
     Args:
         like: that one, where it is another than the first of those that are not off-site.
     """
-    every = sorted(scene.fleet.backup.repositories, key=lambda one: one.offsite)
-    first = like or every[0]
+    first = like or first_of(scene.fleet)
     ordered = sorted(wanted, key=lambda one: one.name != first.name)
     return each(
         ordered,
         lambda one: one.name,
         lambda one: _creation(scene, one, first if one.name != first.name else None, due),
     )
+
+
+def first_of(fleet: Fleet) -> Repository:
+    """The repository whose chunks all others have: the first that is not off-site, if any."""
+    return min(fleet.backup.repositories, key=lambda one: one.offsite)
 
 
 def repositories_named(fleet: Fleet, names: Sequence[str]) -> tuple[Repository, ...]:

@@ -110,11 +110,18 @@ def run(ground: Ground, decision: Decision) -> Round:
 
 
 def _makers(ground: Ground, starts: Sequence[Start]) -> list[Start]:
-    """What makes the repositories that are written to and were not made yet."""
+    """What makes the repositories that are written to and were not made yet.
+
+    And the one whose chunks all have, first.
+    """
     names = {start.job.repository.name for start in starts if start.job.work in ground.makes}
     if not names:
         return []
-    missing = unmade(ground.door, ground.scene.fleet.backup.repositories, names)
+    every = ground.scene.fleet.backup.repositories
+    missing = unmade(ground.door, every, names)
+    first = decide.first_of(ground.scene.fleet).name
+    if missing and first not in names:  # nothing of this round goes there, and others begin with it
+        missing += unmade(ground.door, every, {first})
     made = decide.creations(ground.scene, missing, due=clock.now()) if missing else Decision()
     return list(made.starts)
 

@@ -50,6 +50,30 @@ def test_the_controller_makes_what_was_never_made_and_others_only_list_it(
     assert works == (["create", "catalogue"] if controller else ["catalogue"])
 
 
+def test_the_repository_whose_chunks_all_have_is_made_before_the_only_one_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versioned, "SCRYPT_N", 2)
+    monkeypatch.setattr("quorate.tools.clock.sleep", lambda seconds: None)
+    monkeypatch.setattr(running, "ensure_network", lambda *_, **__: None)
+    monkeypatch.setattr(running, "ensure_store", lambda *_, **__: None)
+    swarm, found = OwnSwarm(), scene(fleet(tmp_path))
+    answer = Answer(work=Work.CATALOGUE, run="r")
+    swarm.scripts[""] = Script(states=["complete"], out=[answer.model_dump_json()])
+    ground = Ground(
+        scene=found,
+        door=Door(lambda: swarm.client, print),
+        watcher=Silent(),
+        environment={"P": "password"},
+        makes=(Work.CATALOGUE,),
+    )
+    came = running.run(ground, decide.catalogues(found, ["second"], due=NOW))
+    assert came.refused == () and [one.error for one in came.outcomes] == [None]
+    works = [name.split("-")[2:4] for name in swarm.created]
+    assert works[:2] == [["create", "first"], ["create", "second"]]
+    assert [work for work, _ in works[2:]] == ["catalogue"]
+
+
 @pytest.mark.parametrize("method", ["none", "stop", UNWATCHED])
 def test_a_gitlab_whose_restore_was_begun_by_another_has_its_health_check_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
