@@ -191,6 +191,23 @@ def test_the_account_that_restores_stays_as_it_is(
         assert target.inspect().parts["shop.plain"] == base.manifest(dumped).parts["shop.plain"]
 
 
+def test_roles_and_accounts_that_are_there_do_not_stop_a_restore_in_place(
+    dumped: Path, place: Path
+) -> None:
+    """A database that a bad migration has emptied keeps its roles."""
+    parts = base.manifest(dumped).parts
+    with scratch.mariadb(place) as admin:
+        target = MariaDB(server=admin)
+        target.restore(dumped)
+        target.clear(dumped, others=True)
+        restored = target.restore(dumped)
+    found = restored.manifest.parts
+    assert {part for part in parts if found.get(part) != parts[part]} <= {
+        "account quorate_scratch.localhost"  # who restores
+    }
+    assert found["role clerks"] == parts["role clerks"]
+
+
 TAMPERED = {
     "cut": ('truncate -s -30 "$into"', "cut short"),
     "cut in the middle": ('truncate -s 9000 "$into"', "cut short"),

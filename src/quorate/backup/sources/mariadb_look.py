@@ -153,11 +153,15 @@ def account(user: str, host: str, *, role: bool = False) -> str:
 def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     """A script of accounts without what makes or changes those that are there. Pure.
 
+    Of a role (its host is empty) only what makes it: what it may is granted once more.
     mariadb-dump writes a statement a line, with names in backticks or in quotes.
     """
+    there = list(there)
+    roles = tuple(f"CREATE ROLE {_quoted(user)}" for user, host in there if not host)
     names = [
         form
         for user, host in there
+        if host
         for form in (f"{identifier(user)}@{identifier(host)}", _escaped(user, host))
     ]
     starts = tuple(f"CREATE USER {name}" for name in names)
@@ -165,13 +169,16 @@ def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     return "".join(
         line
         for line in script.splitlines(keepends=True)
-        if not line.startswith(starts) and not any(_said(line, each) for each in ends)
+        if not line.startswith(starts) and not any(_said(line, each) for each in (*ends, *roles))
     )
 
 
 def _escaped(user: str, host: str) -> str:
-    quoted = ["'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'" for text in (user, host)]
-    return "@".join(quoted)
+    return f"{_quoted(user)}@{_quoted(host)}"
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _said(line: str, words: str) -> bool:

@@ -74,6 +74,22 @@ def test_accounts_that_are_there_stay_as_they_are() -> None:
     assert len(mariadb_look.without_accounts(USERS, [("it's", "localhost")]).splitlines()) == 7
 
 
+ROLES = r"""CREATE USER `app`@`%` IDENTIFIED BY PASSWORD '*6C';
+CREATE ROLE IF NOT EXISTS mariadb_dump_import_role;
+/*!80001 CREATE ROLE 'it\'s' */;
+/*M!100005 CREATE ROLE 'it\'s' WITH ADMIN mariadb_dump_import_role */;
+/*M!100005 CREATE ROLE 'it\'s more' WITH ADMIN mariadb_dump_import_role */;
+GRANT `it's` TO `app`@`%`;
+GRANT SELECT ON `shop`.* TO `it's`;
+"""
+
+
+def test_a_role_that_is_there_is_not_made_and_may_what_it_could() -> None:
+    left = mariadb_look.without_accounts(ROLES, [("it's", "")]).splitlines()
+    assert left == [line for line in ROLES.splitlines() if "ROLE 'it\\'s' " not in line]
+    assert len(left) == 5
+
+
 def test_values_are_taken_as_the_dump_has_them() -> None:
     statement = mariadb_look.count(3, table())
     assert "COALESCE(CAST(`id` AS CHAR), 'NULL'), COALESCE(HEX(`a``b`), 'NULL')" in statement
