@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from quorate import operating, workflows
 from quorate.entry.cli.main import build
+from quorate.errors import EngineError
+from quorate.recover import keeping
 from quorate.recover.carrying import begin
 from quorate.recover.model import Journal, Operation, State, Step
 from quorate.recover.site import Site
@@ -35,6 +37,8 @@ def begun(place: Site, monkeypatch: pytest.MonkeyPatch) -> Journal:
 
     monkeypatch.setattr(operating, "site", site)
     monkeypatch.setattr(workflows, "open_fleet", opened)
+    monkeypatch.setattr(keeping, "kept", lambda place, journal: ("shop_db",))
+    monkeypatch.setattr(keeping, "let_go", lambda place, journal: ("shop_db",))
     steps = (
         Step(id="stop", says="stop db", back="start db"),
         Step(id="copy", says="copy its volume"),
@@ -54,8 +58,33 @@ def test_what_is_left_is_said(place: Site, begun: Journal) -> None:
     assert "- stop db; its undoing: start db" in said
     assert "- copy its volume (begun: it may have happened or not)" in said
     assert "start db there" not in said
+    assert "it keeps shop_db stopped" in said
+    assert f"quorate operations abandon {begun.id} --let-go" in said
     assert "abandoned" in done.stdout
     assert [one.state for one in place.in_files().all()] == [State.ABANDONED]
+
+
+def test_what_is_let_go_is_said_and_an_abandoned_one_can_let_go_later(
+    place: Site, begun: Journal
+) -> None:
+    words = ["operations", "abandon", begun.id, "--yes-really", begun.id]
+    assert CliRunner().invoke(build(), words).exit_code == 0
+    done = CliRunner().invoke(build(), [*words, "--let-go"])
+    assert done.exit_code == 0
+    assert "it keeps shop_db stopped; that runs again" in " ".join(done.stderr.split())
+    assert [one.state for one in place.in_files().all()] == [State.ABANDONED]
+
+
+def test_a_swarm_that_does_not_answer_is_no_reason_not_to(
+    place: Site, begun: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(place: Site, journal: Journal) -> tuple[str, ...]:
+        raise EngineError("no manager answers")
+
+    monkeypatch.setattr(keeping, "kept", silent)
+    done = CliRunner().invoke(build(), ["operations", "abandon", "--yes-really", begun.id])
+    assert done.exit_code == 0
+    assert "what it keeps stopped cannot be seen" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(("given", "code"), [(("--yes-really", "web"), 2), ((), 8)])
