@@ -20,6 +20,7 @@ from quorate.backup.jobs.decide_restore import LOG, Restoring, Wish
 from quorate.backup.jobs.model import NOTHING_KEPT, Answer, Copied, Work
 from quorate.backup.jobs.names import run_key
 from quorate.backup.jobs.needs import Mount, Start
+from quorate.backup.jobs.quiet import let_go
 from quorate.backup.jobs.running import Ground
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome
@@ -288,6 +289,8 @@ def _followed(there: Ground, start: Start) -> Outcome:
     for outcome in swept.ended:
         same = outcome.job.run == start.job.run and outcome.job.work == start.job.work
         if same and outcome.error is None:
+            if start.method == UNWATCHED:
+                let_go(there.door, start)
             return outcome
     came = running.run(there, Decision(starts=(start,)))
     for refused in came.refused:

@@ -14,9 +14,11 @@ from quorate.backup.jobs import leftovers, running
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import NOTHING_KEPT, Answer, Work
+from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.running import Ground, Round
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome
+from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.deploy.progress import Silent
 from quorate.errors import MachineError, QuorateError, RepositoryError
 from quorate.fleet.model import Fleet
@@ -25,7 +27,7 @@ from quorate.recover import database
 from quorate.recover.choose_database import Chosen, Users
 from quorate.recover.model import Journal, Operation
 from quorate.recover.site import Site
-from tests.unit.backup.jobs.made import NOW, fleet, scene
+from tests.unit.backup.jobs.made import NOW, fleet, job, scene
 from tests.unit.recover.test_choose_database import DB, proven
 
 
@@ -138,6 +140,20 @@ def test_a_job_that_ended_while_nobody_looked_is_not_done_again(
     play = Play(ends=[()], swept=(Outcome(job=job, answer=answer),))
     told = actions(play, found, monkeypatch)["restore"].do(journal().facts)
     assert play.done == ["stop"] and told["kept"] == ["kept as y"]
+
+
+@pytest.mark.parametrize("method", ["stop", UNWATCHED])
+def test_a_gitlab_whose_restore_ended_while_nobody_looked_has_its_health_check_again(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    start = Start(job=job(work=Work.RESTORE), node="n1", quiet=("ci_gitlab",), method=method)
+    over = Outcome(job=Begun.of(start.job, "job", NOW))
+    given_back: list[Start] = []
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(ended=(over,)))
+    monkeypatch.setattr(database, "let_go", lambda door, start: given_back.append(start))
+    here = Ground(scene=scene(found), door=cast(Any, None), watcher=cast(Any, None))
+    assert database._followed(here, start) is over
+    assert given_back == ([start] if method == UNWATCHED else [])
 
 
 def begun_of(work: str) -> Begun:
