@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FLEET := examples/office/fleet.yaml
 PYTEST := $(BIN)/pytest
+LABS := $(BIN)/python -m scripts.second_look
 JOBS := 2
 # Most integration tests wait for other programs: a lock to end, a rule to fire, a server to start.
 WAITING_JOBS := 2
@@ -48,8 +49,10 @@ test: lint lab-packages engine ## Check the code and run every test: unit, integ
 	@echo "test: unit, then integration, then scenarios"
 	@$(PYTEST) tests/unit --numprocesses $(JOBS)
 	@$(PYTEST) tests/integration -m "not lab and not drill" --numprocesses $(WAITING_JOBS) --dist loadgroup --no-loadscope-reorder $(SLOWEST)
-	@$(PYTEST) tests/integration tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
-	@$(PYTEST) tests/integration tests/scenarios -m "steady and not drill" $(SLOWEST)
+	@$(LABS) tests/integration -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
+	@$(LABS) tests/integration -m "steady and not drill" $(SLOWEST)
+	@$(LABS) tests/scenarios -m "lab and not drill and not steady" --numprocesses $(JOBS) --dist loadgroup $(SLOWEST)
+	@$(LABS) tests/scenarios -m "steady and not drill" $(SLOWEST)
 
 .PHONY: test-drills
 test-drills: $(READY) lab-packages engine ## Run the long tests too: a lost leader, Ctrl-C at every step, 100,000 files, by hand

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
 SMALL_FILES = 5_000
+MANY_FILES, MANY_BYTES = 100_000, 2**30
+STOP_SECONDS = 10.0
+"""What so many files may be down for."""
 OUTAGE_SECONDS = 8.0
 """What a database may be down for."""
 MOVE_SECONDS = 240.0
@@ -32,7 +35,10 @@ i=0; while [ ! -e /tmp/enough ]; do i=$((i+1));
 PGCONNECT_TIMEOUT=2 timeout 1.5 psql -h db -U postgres -qAtc "insert into acks values ($i)" \
   >/dev/null 2>&1 && echo "$i $(date +%s.%N)" >> /tmp/acks; done
 """
-COUNT = "select count(*), coalesce(max(i), 0), md5(string_agg(i::text, ',' order by i)) from acks"
+REWRITER = """\
+cd /usr/share/nginx/html/many; while [ -e 1 ]; do for d in $(seq 1 20); do
+for f in $d/faa*; do date > $f; done; done; sleep 1; done
+"""
 
 
 def on(office: Office, server: str, *argv: str) -> str:
@@ -103,6 +109,17 @@ def given_pages(office: Office, count: int) -> None:
         f"cd /usr/share/nginx/html && rm -rf many && mkdir many && cd many && seq 1 {count} | "
         "split -l 1 -a 4 - f && echo kept > ../kept.txt",
     )
+
+
+def given_random_pages(office: Office, count: int, size: int) -> None:
+    """A tree of small files that do not compress, in directories of a thousand."""
+    one = size // count
+    script = (
+        "cd /usr/share/nginx/html && rm -rf many && mkdir many && cd many && "
+        f"for d in $(seq {count // 1000}); do mkdir $d && cd $d && head -c {1000 * one} "
+        f"/dev/urandom | split -b {one} -a 3 - f && cd ..; done; ls -R | wc -l"
+    )
+    print(f"{inside(office, 'files', script).strip()} lines of files; ", end="")
 
 
 @contextmanager
@@ -201,6 +218,23 @@ def test_many_small_files_move_and_come_back(vault: Office) -> None:
         move(vault, "files", "--to", "two", "--over", "data_pages")
         assert homes(vault)["data_files"] == ("two",) and pages(vault) == now
     then_nothing_copies(vault)
+
+
+@pytest.mark.drill
+def test_a_gibibyte_of_small_files_is_down_for_seconds(vault: Office) -> None:
+    """Pages change while they are copied: what has changed since is all that a stop waits for."""
+    steps.up(vault)
+    given_random_pages(vault, MANY_FILES, MANY_BYTES)
+    with pinned(vault, "files", "two", "one"):
+        name = on(vault, "two", "docker", "ps", "-qf", "name=data_files").strip()
+        on(vault, "two", *("docker", "exec", "-d", name, "sh", "-c", REWRITER))
+        made = move(vault, "files", "--to", "one", "--over", "data_pages", "--measure")
+        facts = made["facts"]
+        print(f"down {facts['down']} s; {json.dumps(facts)}")
+        assert facts["verified"]["files"] >= MANY_FILES
+        assert move(vault, "--undo", "files")["state"] == "undone"
+    given_pages(vault, 1)
+    assert facts["down"] <= STOP_SECONDS
 
 
 @pytest.mark.drill
