@@ -6,7 +6,7 @@ running services), `copies` (one command backs all up, copies it off-site, prove
 (a byte changed in each copy), `wal` (power cut, points in time), `controller` (killed in the
 middle).
 Amounts by `QUORATE_OFFICE_SIZES`: `full`, `small`, `tiny`. A part that is measured alone takes the
-place of its former figures; the others stay. `data` is made for any other part, if need be.
+place of its former figures; the others stay, also where they are made again to stand on.
 """
 
 from __future__ import annotations
@@ -102,12 +102,17 @@ def chosen(text: str) -> tuple[str, ...]:
     Raises:
         FailedError: there is no such part.
     """
-    names = {name.strip() for name in text.split(",") if name.strip()} or set(PARTS)
+    names = named(text)
     unknown = names - set(PARTS)
     if unknown:
         raise FailedError(f"{SOME}: no such part: {', '.join(sorted(unknown))}")
     needed = names | {one for name in names for one in STANDS_ON.get(name, ())}
     return tuple(name for name in PARTS if name in needed)
+
+
+def named(text: str) -> set[str]:
+    """The parts that are asked for by name; all when none is."""
+    return {name.strip() for name in text.split(",") if name.strip()} or set(PARTS)
 
 
 def write(directory: Path, place: Path) -> None:
@@ -116,7 +121,7 @@ def write(directory: Path, place: Path) -> None:
     Raises:
         FailedError: a verb failed that must not; the parts before are written.
     """
-    asked = chosen(os.environ.get(SOME, ""))
+    asked, wanted = chosen(os.environ.get(SOME, "")), named(os.environ.get(SOME, ""))
     name, amounts = amounts_asked()
     found = former(directory / f"{NAME}.json")
     fleet = office_fleet.write(place)
@@ -127,6 +132,8 @@ def write(directory: Path, place: Path) -> None:
                 raw = PARTS[part].measure(here, amounts)
             except (FailedError, QuorateError) as error:
                 raise FailedError(f"{part}: {error}") from error
+            if part in found and part not in wanted:
+                continue  # only made again, for others to stand on
             verbs = [asdict(one) for one in here.verbs[begun:]]
             found[part] = {
                 "machine": machine.describe(),

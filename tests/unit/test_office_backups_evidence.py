@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +358,37 @@ def test_parts_are_written_beside_former_ones(tmp_path: Path) -> None:
     assert "| wal | all of it |  |  | not tried |" in text
     assert "| copy: **far is full** |" in text
     assert (tmp_path / "office-backups.svg").read_text().count("<rect") == 1 + 3 + 3
+
+
+def test_what_is_made_again_to_stand_on_keeps_its_former_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here:  # a lab in name only
+        verbs = ()
+
+        def desired(self) -> Any:
+            return type("Desired", (), {"services": ()})
+
+    @contextmanager
+    def running(*told: Any) -> Iterator[Here]:
+        del told
+        yield Here()
+
+    part = office_backups.PARTS["data"]
+    names = {"data": dataclasses.replace(part, measure=lambda *_: {"size": "small"})}
+    names["wal"] = dataclasses.replace(part, measure=lambda *_: {"size": "new"})
+    monkeypatch.setattr(office_backups, "PARTS", names)
+    monkeypatch.setattr(office_backups, "running", running)
+    monkeypatch.setattr(office_backups, "former", lambda _: {"data": {"raw": {"size": "full"}}})
+    monkeypatch.setattr(office_fleet, "write", lambda _: tmp_path / "fleet.yaml")
+    monkeypatch.setenv(office_backups.SOME, "wal")
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(office_backups, "written", lambda _, found: kept.update(found))
+    office_backups.write(tmp_path, tmp_path)
+    assert {name: one["raw"]["size"] for name, one in kept.items()} == {
+        "data": "full",
+        "wal": "new",
+    }
 
 
 def test_a_picture_of_nothing_is_one() -> None:
