@@ -73,7 +73,7 @@ def run(
     argv: Sequence[str],
     *,
     input: str | bytes | None = None,
-    feed: Path | None = None,
+    feed: Path | IO[bytes] | None = None,
     timeout: float = 60.0,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
@@ -85,7 +85,7 @@ def run(
     Args:
         argv: program and arguments; the program is looked up on PATH.
         input: standard input; None gives an empty one, never the terminal's.
-        feed: a file as standard input instead, however large.
+        feed: a file or a pipe as standard input instead, however large.
         timeout: seconds until it is killed.
         env: added to this process's environment.
         cwd: working directory.
@@ -101,7 +101,7 @@ def run(
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(feed.open("rb")) if feed else None
+            file = stack.enter_context(feed.open("rb")) if isinstance(feed, Path) else feed
             done = subprocess.run(
                 [program, *argv[1:]],
                 input=None if file else data,

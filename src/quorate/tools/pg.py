@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from quorate.errors import CommandError
 from quorate.tools import command
@@ -257,36 +257,30 @@ def script_of(programs: Programs, directory: Path, chosen: Path, into: Path) -> 
 
 
 def restore(
-    server: Server, programs: Programs, directory: Path, *, jobs: int, timeout: float
+    server: Server,
+    programs: Programs,
+    directory: Path,
+    *,
+    into: str | None,
+    jobs: int,
+    timeout: float,
+    options: Sequence[str] = (),
 ) -> None:
-    """Create a dump's database, in the place of an empty one of its name, and fill it.
+    """Fill a database from a dump.
+
+    Args:
+        into: an empty database, whatever it was called there; None: the one that the dump is of,
+            made anew in the place of an empty one of its name.
+        options: more of pg_restore's own, such as a section.
 
     Raises:
         CommandError: pg_restore failed or did not end in time; also where it only warns.
     """
     # Not the database that is made anew: nobody may be connected to that one.
-    argv = [programs.argv("pg_restore"), "-d", conninfo(server, "template1"), "--no-password"]
-    argv += ["--create", "--clean", "--if-exists", "--no-tablespaces", f"--jobs={jobs}"]
-    _run(server, [*argv, "--exit-on-error", str(directory)], timeout=timeout)
-
-
-def restore_into(
-    server: Server,
-    database: str,
-    programs: Programs,
-    directory: Path,
-    *,
-    jobs: int,
-    timeout: float,
-) -> None:
-    """Fill an empty database from a dump, whatever it was called there.
-
-    Raises:
-        CommandError: pg_restore failed or did not end in time; also where it only warns.
-    """
-    argv = [programs.argv("pg_restore"), "-d", conninfo(server, database), "--no-password"]
-    argv += ["--no-tablespaces", f"--jobs={jobs}", "--exit-on-error", str(directory)]
-    _run(server, argv, timeout=timeout)
+    argv = [programs.argv("pg_restore"), "-d", conninfo(server, into or "template1")]
+    argv += [] if into else ["--create", "--clean", "--if-exists"]
+    argv += ["--no-password", "--no-tablespaces", f"--jobs={jobs}", "--exit-on-error", *options]
+    _run(server, [*argv, str(directory)], timeout=timeout)
 
 
 def schema_of(programs: Programs, directory: Path, into: Path) -> None:
@@ -309,17 +303,31 @@ def execute(server: Server, database: str, script: Path, programs: Programs) -> 
     _run(server, [*argv, "-f", str(script)])
 
 
+def bring(
+    server: Server, database: str, stream: IO[bytes], programs: Programs, *, timeout: float
+) -> None:
+    """Run SQL that comes out of a pipe, rows for COPY among it, ending at the first error.
+
+    Raises:
+        CommandError: a statement fails, or it did not end in time.
+    """
+    argv = [programs.argv("psql"), *QUIET, "-d", conninfo(server, database), "--no-password"]
+    _run(server, [*argv, "-f", "-"], feed=stream, timeout=timeout)
+
+
 def _run(
     server: Server,
     argv: Sequence[str],
     *,
     input: str | None = None,
+    feed: IO[bytes] | None = None,
     timeout: float = ASK_SECONDS,
 ) -> command.Result:
     name = Path(argv[0]).name
+    secrets = [server.password]
     with environment(server) as env:
         done = command.run(
-            argv, input=input, timeout=timeout, env=env, check=False, secrets=[server.password]
+            argv, input=input, feed=feed, timeout=timeout, env=env, check=False, secrets=secrets
         )
     if not done.ok:
         raise failure(server, name, done)

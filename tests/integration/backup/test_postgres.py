@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quorate.backup import scratch
-from quorate.backup.sources import base
+from quorate.backup.sources import base, postgres_fill
 from quorate.backup.sources.postgres import Postgres
 from quorate.errors import MachineError, QuorateError, RefusedError
 from quorate.tools import pg
@@ -110,6 +111,46 @@ def test_what_is_restored_is_what_was_dumped(server: pg.Server, dumped: Path, pl
     assert parts["extensions of shop"].startswith("3:")
     assert {"role app", 'role "odd role\'s"'} < set(parts)
     assert base.prove(Postgres(server=server), dumped, place) == ()
+
+
+def test_every_table_brought_in_pieces_is_the_same(
+    server: pg.Server, dumped: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_fill, "large_of", lambda sizes, _: list(sizes))
+    assert base.prove(Postgres(server=server, jobs=3), dumped, place) == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        pytest.param(lambda rows: rows[:-40], "was cut short", id="its end is gone"),
+        pytest.param(
+            lambda rows: rows.replace(b"\t", b" ", 1), "COPY plain, line 1", id="a bad row"
+        ),
+    ],
+)
+def test_a_damaged_piece_fails_the_restore(
+    damage: Callable[[bytes], bytes],
+    said: str,
+    dumped: Path,
+    place: Path,
+    programs: pg.Programs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postgres_fill, "large_of", lambda sizes, _: list(sizes))
+    damaged = place / f"damaged-{said.replace(' ', '-')}"
+    shutil.copytree(dumped, damaged, symlinks=True)
+    try:
+        largest = max(damaged.glob("database-shop/*.dat"), key=lambda path: path.stat().st_size)
+        largest.write_bytes(damage(largest.read_bytes()))
+        with (
+            scratch.postgres(programs.major, place) as empty,
+            pytest.raises(MachineError) as caught,
+        ):
+            Postgres(server=empty).restore(damaged)
+    finally:
+        shutil.rmtree(damaged)
+    assert said in str(caught.value.as_json())
 
 
 def test_the_dump_is_private_and_has_no_password_of_ours(dumped: Path) -> None:

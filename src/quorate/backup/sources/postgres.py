@@ -19,6 +19,7 @@ from quorate.backup.model import Kind, Manifest
 from quorate.backup.policy.manifests import Restored
 from quorate.backup.sources import base, postgres_check, postgres_rights
 from quorate.backup.sources import postgres_look as look
+from quorate.backup.sources.postgres_fill import fill
 from quorate.backup.sources.postgres_seen import Held, View, hold, role_names, roles
 from quorate.errors import MachineError, RefusedError
 from quorate.tools import clock, pg
@@ -127,7 +128,8 @@ class Postgres:
             pg.execute(server, server.database, path, programs)
         paths = sorted(directory.glob(f"{PREFIX}*"))
         for path in paths:
-            pg.restore(server, programs, path, jobs=self.jobs, timeout=self.seconds)
+            name = database_in(path.name)
+            fill(server, name, programs, path, anew=True, jobs=self.jobs, timeout=self.seconds)
         seconds = clock.monotonic() - began
         found = self.inspect()
         kept = {f"role {look.part(server.user)}"}

@@ -15,6 +15,7 @@ from pathlib import Path
 from quorate.backup.sources import base
 from quorate.backup.sources import postgres_look as look
 from quorate.backup.sources.postgres import Postgres, directory_of
+from quorate.backup.sources.postgres_fill import fill
 from quorate.backup.sources.postgres_seen import View
 from quorate.errors import MachineError, RefusedError, UsageError
 from quorate.tools import clock, pg
@@ -92,11 +93,11 @@ def restore(
         _rename(server, name, former, programs)
     began = clock.monotonic()
     try:
-        if name == database:
-            pg.restore(server, programs, path, jobs=source.jobs, timeout=source.seconds)
-        else:
+        anew = name == database
+        if not anew:
             _create(server, path, name, programs)
-            pg.restore_into(server, name, programs, path, jobs=source.jobs, timeout=source.seconds)
+        jobs, seconds = source.jobs, source.seconds
+        fill(server, name, programs, path, anew=anew, jobs=jobs, timeout=seconds)
     except BaseException:
         _drop(server, name, programs)
         if former:
