@@ -391,6 +391,12 @@ def test_what_is_made_again_to_stand_on_keeps_its_former_figures(
     }
 
 
+def test_a_database_is_compared_by_its_name() -> None:
+    text = "database a\nt|1:2\nu|0:0\ndatabase b c\nt|3:4\n"
+    assert office_database.by_database(text) == {"a": "t|1:2\nu|0:0", "b c": "t|3:4"}
+    assert office_database.by_database("x.t\t12\n") == {"": "x.t\t12"}
+
+
 def test_a_picture_of_nothing_is_one() -> None:
     one = Job(work="prove", source="a<b", repository="r", server="s", outcome="done", seconds=2.0)
     assert "a&lt;b" in office_page.picture([one])
