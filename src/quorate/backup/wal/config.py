@@ -54,6 +54,11 @@ class Places:
         return self.home / NAME / "wals"
 
     @property
+    def bases(self) -> Path:
+        """Base backups, each in a directory by its id."""
+        return self.home / NAME / "base"
+
+    @property
     def aside(self) -> Path:
         """What had been received when a hole came."""
         return self.home / "aside"

@@ -1,8 +1,8 @@
 """A Postgres out of its log: the last moment there is, or any one before it.
 
-Barman copies a base backup; Postgres itself, of the source's own major version, replays the log.
-Into a scratch server to look at (`tried`), or into an empty directory that any server of that
-version starts from (`restored`).
+A base backup of Barman's is copied; Postgres itself, of the source's own major version, replays
+the log. Into a scratch server to look at (`tried`), or into an empty directory that any server of
+that version starts from (`restored`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from quorate.backup import scratch
 from quorate.backup.policy.wal import ROLE, Base, candidates, hole_after
 from quorate.backup.scratch import Room
-from quorate.backup.wal import config, health, store
+from quorate.backup.wal import basecopy, config, health, store
 from quorate.backup.wal.cluster import (
     Elsewhere,
     control,
@@ -139,7 +139,7 @@ def _recovering(
     barman = _barman(places, where)
     begun = clock.monotonic()
     until, bases = _bases(places, barman, moment)
-    base = _copied(barman, bases.pop(0), where)
+    base = _copied(places, barman, bases.pop(0), where)
     copying = clock.monotonic() - begun
     size = int(control(programs_of(where.data), where.data)["Bytes per WAL segment"])
     target = moment
@@ -158,7 +158,7 @@ def _recovering(
                 elif TOO_LATE in said:
                     raise _never_received(moment, until, last_commit(where)) from error
                 elif TOO_EARLY in said and bases:
-                    base = _copied(barman, bases.pop(0), where)
+                    base = _copied(places, barman, bases.pop(0), where)
                 else:
                     raise
         if target is None:
@@ -243,12 +243,13 @@ def _clock(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _copied(barman: Barman, base: Base, where: Room) -> Base:
+def _copied(places: Places, barman: Barman, base: Base, where: Room) -> Base:
     """A base backup in the data directory, given to the server's user."""
     beside = tablespaces_of(where.data)
     _empty(where.data)
     _empty(beside)
-    barman.recover(base.id, where.data, {name: beside / name for name in base.tablespaces})
+    if base.tablespaces or not basecopy.copied(places.bases / base.id / "data", where.data):
+        barman.recover(base.id, where.data, {name: beside / name for name in base.tablespaces})
     if where.user is not None:
         owner = f"{where.user}:{scratch.group_of(where.user)}"
         made = [str(each) for each in (where.data, beside) if each.exists()]

@@ -52,7 +52,7 @@ class Digests:
     used: dict[str, str] = field(default_factory=dict)
     began: int = 0
 
-    def __call__(self, path: Path, state: os.stat_result) -> str:
+    def __call__(self, path: str, state: os.stat_result) -> str:
         key = (
             f"{state.st_dev}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
         )
