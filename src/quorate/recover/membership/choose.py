@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from quorate.errors import RefusedError, UsageError
-from quorate.recover.membership.model import Leaving, Machine, Member
+from quorate.recover.membership.model import Holding, Leaving, Machine, Member
 from quorate.recover.model import Operation, Step
 
 ADD, REMOVE, PROMOTE, DEMOTE = "server add", "server remove", "server promote", "server demote"
@@ -235,10 +235,17 @@ def _why_not(server: Member, leaving: Leaving, left: Sequence[str], gone: bool) 
     yield from (f"{what} is on it" for what in leaving.kept)
     yield from (f"the backup repository {name} is on its disk" for name in leaving.repositories)
     for one in leaving.holdings:
-        if one.services and (one.live or not one.elsewhere) and one.volume not in left:
-            where = "runs on it" if one.live else "has its only volume there"
-            names = ", ".join(one.services)
-            yield f"the volume {one.volume} has the data of {names}, which {where}"
+        if one.services and one.volume not in left:
+            yield f"the volume {one.volume} has the data of {', '.join(one.services)}, {_only(one)}"
+
+
+def _only(holding: Holding) -> str:
+    """Whether it may be all there is of it: the name is no proof that another one has the same."""
+    if holding.live:
+        return "which runs on it"
+    if not holding.elsewhere:
+        return "which has its only volume there"
+    return f"and whether those on {', '.join(holding.elsewhere)} have the same nobody can tell"
 
 
 def _check_names(known: dict[str, Member], names: Sequence[str]) -> None:
