@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,12 @@ from typing import Any
 
 from quorate.backup.filetree import digest_of, manifest_of
 from quorate.errors import MachineError, UsageError
-from quorate.recover.moving import standby
 from quorate.tools import clock, command, filelock, rsync
 
 MODULE = "data"
 USER = "mover"
+TREE = "tree.json"
+"""What each file was when a tree was told last, in the place of the state."""
 PROBE = ".quorate-probe"
 PROBE_BYTES = 64 * 2**20
 PROBE_SECONDS = 20.0
@@ -157,90 +157,7 @@ def rate(places: Places, told: dict[str, Any]) -> dict[str, Any]:
     return {"rate": round(PROBE_BYTES / max(made.seconds, 0.001))}
 
 
-def cluster(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """Who owns a data directory and what is above it in its volume; whether it is alone there."""
-    here, chain, alone = places.data / "0", [], True
-    for part in (*Path(told["below"]).parts, ""):
-        state = here.stat()
-        chain.append([state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)])
-        if part:
-            alone = alone and [path.name for path in here.iterdir()] == [part]
-            here /= part
-    return {"chain": chain, "alone": alone and (here / "PG_VERSION").exists()}
-
-
-def look_primary(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """What the primary of a replica is."""
-    del places
-    return standby.look(told)
-
-
-def follow(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """Make a streaming replica here."""
-    replica = _replica(places, told)
-    with filelock.hold(places.state / "lock", what="a move", timeout=LOCK_SECONDS):
-        here = places.data / "0"
-        for part, (owner, group, mode) in zip(
-            ("", *Path(told["below"]).parts), told["chain"], strict=True
-        ):
-            here = here / part if part else here
-            here.mkdir(exist_ok=True)
-            os.chown(here, owner, group)
-            here.chmod(mode)
-        try:
-            return standby.begin(replica, told, told["found"])
-        except MachineError:
-            _stop(places, replica)
-            raise
-
-
-def rest(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """What the replica is, once its primary has shut down."""
-    with filelock.hold(places.state / "lock", what="a move", timeout=LOCK_SECONDS):
-        return dict(standby.end(_replica(places, told)))
-
-
-def unfollow(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """Stop the replica."""
-    with filelock.hold(places.state / "lock", what="a move", timeout=LOCK_SECONDS):
-        _stop(places, _replica(places, told))
-    return {}
-
-
-def dismiss(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """Take what admits a replica out of the primary again."""
-    del places
-    standby.dismiss(told)
-    return {}
-
-
-def control(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """What the cluster at the source is, by its own record."""
-    return dict(standby.at_source(places.data / "0" / told["below"]))
-
-
-def _stop(places: Places, replica: standby.Standby) -> None:
-    """Stop a replica, whose directory is none any more: its files are written over."""
-    (places.state / "standby" / standby.DONE).unlink(missing_ok=True)
-    standby.stop(replica)
-
-
-def _replica(places: Places, told: dict[str, Any]) -> standby.Standby:
-    owner, group, _ = told["chain"][-1]
-    return standby.Standby(
-        data=places.data / "0" / told["below"],
-        state=places.state / "standby",
-        owner=owner,
-        group=group,
-        user=str(told["reach"].get("user") or "postgres"),
-    )
-
-
-VERBS = {
-    **{"pull": pull, "tree": tree, "room": room, "rate": rate},
-    **{"cluster": cluster, "look-primary": look_primary, "follow": follow, "rest": rest},
-    **{"unfollow": unfollow, "dismiss": dismiss, "control": control},
-}
+VERBS = {"pull": pull, "tree": tree, "room": room, "rate": rate}
 
 
 def answer(places: Places, verb: str, text: str) -> dict[str, Any]:
@@ -250,6 +167,11 @@ def answer(places: Places, verb: str, text: str) -> dict[str, Any]:
         UsageError: there is no such verb, or it cannot be read. Otherwise as the verbs do.
     """
     act = VERBS.get(verb)
+    if act is None:
+        # Imported for its verbs only: a service is down while a copy of files is compared.
+        from quorate.recover.moving import following
+
+        act = following.VERBS.get(verb)
     if act is None:
         raise UsageError(f"no such verb: {verb}", todo="this is for services that Quorate starts")
     try:
@@ -302,20 +224,18 @@ def _tree(places: Places, volumes: Sequence[int], *, live: bool = False) -> dict
     began = clock.monotonic()
     kept = places.state / "digests.json"
     digests = Digests(kept=_read(kept), began=int(clock.now().timestamp() * 1e9))
-    whole = hashlib.sha256()
-    files = size = 0
-    with (places.state / "tree.txt").open("w", encoding="utf-8", errors="surrogateescape") as out:
-        for number in volumes:
-            found = manifest_of(places.data / str(number), live=live, digest=digests)
-            for name, part in found.parts.items():
-                line = f"{number}/{name}\t{part}\n"
-                whole.update(line.encode("utf-8", "surrogateescape"))
-                out.write(json.dumps(line) + "\n")
-            files += len(found.parts)
-            size += sum(int(part.partition(":")[0]) for part in found.parts.values())
+    lines: list[str] = []
+    size = 0
+    for number in volumes:
+        found = manifest_of(places.data / str(number), live=live, digest=digests)
+        lines += [f"{number}/{name}\t{part}\n" for name, part in found.parts.items()]
+        size += sum(int(part.partition(":")[0]) for part in found.parts.values())
+    # Names have every sign but one; and one call is a tenth of the time of 100,000.
+    (places.state / TREE).write_text(json.dumps(lines))
     kept.write_text(json.dumps(digests.used))
+    whole = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     seconds = round(clock.monotonic() - began, 3)
-    return {"digest": whole.hexdigest(), "files": files, "size": size, "seconds": seconds}
+    return {"digest": whole, "files": len(lines), "size": size, "seconds": seconds}
 
 
 def _read(kept: Path) -> dict[str, str]:

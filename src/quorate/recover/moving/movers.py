@@ -129,8 +129,8 @@ class Movers:
             client, container = self._container(pair, side)
             with TemporaryDirectory() as made:
                 file = Path(made) / "tree"
-                docker.take_out(client, container, f"{STATE}/tree.txt", file)
-                lines = [json.loads(line) for line in file.read_text().splitlines()]
+                docker.take_out(client, container, f"{STATE}/tree.json", file)
+                lines = json.loads(file.read_text())
             out[side] = dict(line.rstrip("\n").split("\t", 1) for line in lines)
         return out
 
