@@ -1,8 +1,8 @@
 """A base backup copied to where it is recovered, as `barman recover --get-wal` does it, by cp.
 
 Barman looks for what may be there already and compares it: rsync takes four times as long as a
-plain copy (docs/evidence/backups.md). Looked up in Barman 3.4 and 3.13: what is left out, what
-becomes of the settings. What is beside the data directory (tablespaces) is left to Barman.
+plain copy (docs/evidence/backups.md). Looked up in Barman 3.4: what is left out, what becomes of
+the settings. What is beside the data directory (tablespaces), or lies otherwise, is left to Barman.
 """
 
 from __future__ import annotations
