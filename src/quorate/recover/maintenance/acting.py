@@ -104,6 +104,8 @@ def _stop(site: Site, details: Details, facts: Facts) -> Facts:
 
 
 def _start_again(site: Site, details: Details) -> None:
+    # It may still be paused: after a kill between this step and the engine's own drain.
+    nodes.offer(site, details["server"], "active")
     moving.start(site, details["service"], patience=240.0)
 
 
