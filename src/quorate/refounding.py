@@ -17,7 +17,7 @@ from quorate.backup.jobs.copies import Known
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.sources import homes_of
 from quorate.deploy import images
-from quorate.deploy.apply import deploy_stack, spread_service
+from quorate.deploy.apply import deploy_stack, remove_left, spread_service
 from quorate.deploy.checks import Scale
 from quorate.deploy.converge import Engine, converge
 from quorate.deploy.failures import explain
@@ -236,6 +236,7 @@ class _Work:
             engine = Engine(
                 deploy=partial(deploy_stack, manager.target, config=config),
                 spread=partial(spread_service, manager.target),
+                remove=partial(remove_left, manager.target),
                 observe=site.snapshot,
             )
             goal = make_goal(rendered, plan_part(self.plan, names), changed=changed)

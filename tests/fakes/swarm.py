@@ -7,7 +7,7 @@ or to interrupt the caller at its n-th call. Real behaviour is tested on the lab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +54,13 @@ class FakeSwarm:
         while len(kept) < min(service.replicas or 0, per_node * len(able)):
             kept.append(self._start(service, kept, able))
         self.tasks[name] = kept
+
+    def remove(self, names: Sequence[str], *, stack: str | None) -> None:
+        """What `docker service rm`, or `docker stack rm`, does to services and tasks."""
+        self._called()
+        of_stack = [n for n in self.services if stack is not None and n.startswith(f"{stack}_")]
+        for gone in {*names, *of_stack} & set(self.services):
+            del self.services[gone], self.tasks[gone]
 
     def observe(self) -> Snapshot:
         """A snapshot, one second later than the last."""

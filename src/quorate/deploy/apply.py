@@ -8,7 +8,7 @@ JSON is what is sent: every YAML parser reads it alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from quorate.errors import CommandError
@@ -49,6 +49,9 @@ def deploy_stack(
         timeout=DEPLOY_TIMEOUT_SECONDS,
     )
     return result.stdout
+
+
+NO_SERVICE = "no such service"
 
 
 def spread_service(manager: ssh.Target, name: str, *, per_node: int) -> None:
@@ -95,6 +98,24 @@ def remove_stack(manager: ssh.Target, name: str) -> str:
             if IN_USE not in (refusal.cause or "") or clock.monotonic() > deadline:
                 raise
         clock.sleep(REMOVE_POLL_SECONDS)
+
+
+def remove_left(manager: ssh.Target, names: Sequence[str], *, stack: str | None) -> None:
+    """Remove services; the whole stack, with its networks, where one is named. Safe to repeat.
+
+    Raises:
+        UnreachableError, CommandError: as `deploy_stack`.
+    """
+    if stack is not None:
+        remove_stack(manager, stack)
+        return
+    argv = ["docker", "service", "rm", *names]
+    done = ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS, check=False)
+    said = [line for line in done.stderr.splitlines() if line and NO_SERVICE not in line.lower()]
+    if not done.ok and said:
+        raise CommandError(
+            f"services could not be removed: {', '.join(names)}", cause="\n".join(said[-3:])
+        )
 
 
 def only_services(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

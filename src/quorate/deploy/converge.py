@@ -40,12 +40,20 @@ class Spread(Protocol):
         """Spread the tasks of one service."""
 
 
+class Remove(Protocol):
+    """Removes services, or the whole of a stack where one is named (`apply.remove_left`)."""
+
+    def __call__(self, names: Sequence[str], *, stack: str | None) -> object:
+        """Remove them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """What converging needs of a live swarm."""
 
     deploy: Deploy
     spread: Spread
+    remove: Remove
     observe: Observer
 
 
@@ -92,6 +100,7 @@ def converge(goal: Goal, *, engine: Engine, report: Reporter) -> Outcomes:
     if placing or goal.removed:
         report.phase(f"deploying {len(placing)} services")
         _place(goal, wishes, moves, engine, report)
+        _remove(goal, before, engine, report)
     waiting = placing | {name: move for name, move in moves.items() if move is Move.WAIT}
     if waiting and not placing:
         report.phase(f"waiting for {len(waiting)} updates that are under way")
@@ -160,6 +169,18 @@ def _place(
             document = only_services(document, chosen)
         engine.deploy(stack.name, document, prune=prune)
         report.note(f"stack {stack.name}: {len(chosen)} services handed to Swarm")
+
+
+def _remove(goal: Goal, before: Snapshot, engine: Engine, report: Reporter) -> None:
+    """Remove what is of no stack any more; the rest has gone with the others of its stack."""
+    stacks = tuple(f"{stack.name}_" for stack in goal.stacks)
+    left = {name for name in goal.removed if not name.startswith(stacks)}
+    gone = [service for service in before.services if service.name in left]
+    for stack in sorted({service.stack or "" for service in gone}):
+        names = sorted(service.name for service in gone if (service.stack or "") == stack)
+        shared = any(s.stack == stack and s.name not in left for s in before.services)
+        engine.remove(names, stack=None if shared or not stack else stack)
+        report.note(f"removed {', '.join(names)}: the fleet file has no stack for it any more")
 
 
 def _wait(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from quorate.deploy import record
-from quorate.deploy.apply import deploy_stack, spread_service
+from quorate.deploy.apply import deploy_stack, remove_left, spread_service
 from quorate.deploy.configs import prune_configs
 from quorate.deploy.converge import Engine, converge
 from quorate.deploy.diff import Changes
@@ -137,7 +137,17 @@ class Run:
                 again = partial(spread_service, target, name, per_node=per_node)
                 through_election(again, self.report.note)
 
-            yield Engine(deploy=deploy_checked, spread=spread_checked, observe=self._observe)
+            def remove_checked(names: Sequence[str], *, stack: str | None) -> None:
+                self.lock.check()
+                again = partial(remove_left, target, names, stack=stack)
+                through_election(again, self.report.note)
+
+            yield Engine(
+                deploy=deploy_checked,
+                spread=spread_checked,
+                remove=remove_checked,
+                observe=self._observe,
+            )
 
     def _observe(self) -> Snapshot:
         return through_election(partial(observe, self.manager.client), self.report.note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,7 +60,9 @@ def goal(changed: set[str] | None = None, images: dict[str, str] | None = None) 
 
 
 def run(swarm: FakeSwarm, wanted: Goal) -> Outcomes:
-    engine = Engine(deploy=swarm.deploy, spread=swarm.spread, observe=swarm.observe)
+    engine = Engine(
+        deploy=swarm.deploy, spread=swarm.spread, remove=swarm.remove, observe=swarm.observe
+    )
     return converge(wanted, engine=engine, report=Silent())
 
 
@@ -157,4 +161,27 @@ def test_interrupted_anywhere_then_run_again_converges(at: int, lost: str) -> No
             swarm.back(lost)
     swarm.interrupt_at = None
     run(swarm, goal())
+    assert is_home_and_free(swarm)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_stack_that_the_fleet_file_has_no_more_is_removed(foreign: bool) -> None:
+    swarm = swarm_of("a", "b", "c", labels=LABELS)
+    run(swarm, goal())
+    document = {"services": {"api": {"image": "api:1"}, "own": {"image": "own:1"}}}
+    swarm.deploy("old", document)
+    for name in ("old_api", "old_own"):
+        swarm.services[name] = replace(swarm.services[name], stack="old")
+    asked: list[tuple[list[str], str | None]] = []
+
+    def remove(names: Sequence[str], *, stack: str | None) -> None:
+        asked.append((list(names), stack))
+        swarm.remove(names, stack=stack)
+
+    engine = Engine(deploy=swarm.deploy, spread=swarm.spread, remove=remove, observe=swarm.observe)
+    gone = ("old_api",) if foreign else ("old_api", "old_own")
+    converge(replace(goal(), removed=gone), engine=engine, report=Silent())
+    # What somebody else has put into a stack of that name stays.
+    assert asked == [(list(gone), None if foreign else "old")]
+    assert ("old_own" in swarm.services) is foreign and "old_api" not in swarm.services
     assert is_home_and_free(swarm)

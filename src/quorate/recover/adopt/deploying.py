@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from quorate.deploy.apply import deploy_stack, spread_service
+from quorate.deploy.apply import deploy_stack, remove_left, spread_service
 from quorate.deploy.converge import Engine, Goal, converge
 from quorate.deploy.failures import explain
 from quorate.deploy.goal import BASE_PATIENCE_SECONDS, make_goal
@@ -93,6 +93,7 @@ class Deployment:
             engine = Engine(
                 deploy=partial(deploy_stack, manager.target, config=config),
                 spread=partial(spread_service, manager.target),
+                remove=partial(remove_left, manager.target),
                 observe=self.site.snapshot,
             )
             outcomes = converge(self._goal(one), engine=engine, report=self.site.report)
