@@ -100,3 +100,22 @@ def test_swarm_itself_goes_back_where_it_is_told_to(shop: Office) -> None:
     assert image_of(shop, "shop_web").startswith("nginx:1.27")
     steps.up(shop)
     steps.then_all_at_home(shop)
+
+
+def test_a_stack_that_left_the_fleet_file_is_removed_and_comes_back(shop: Office) -> None:
+    steps.given_deployed(shop)
+    text = shop.fleet.read_text()
+    line = "  watch: {files: [watch.yaml], class: monitoring}\n"
+    assert line in text
+    shop.fleet.write_text(text.replace(line, ""))
+    try:
+        said = steps.up(shop)
+        assert "removed watch_exporter" in said
+        seen = live.snapshot(shop)
+        assert [s.name for s in seen.services if s.name.startswith("watch_")] == []
+        assert {s.stack for s in seen.services} >= {"shop", "data"}
+        assert "to remove" not in steps.up(shop)
+    finally:
+        shop.fleet.write_text(text)
+        steps.up(shop)
+    steps.then_all_at_home(shop)
