@@ -114,7 +114,7 @@ def test_a_stack_that_left_the_fleet_file_is_removed_and_comes_back(shop: Office
         seen = live.snapshot(shop)
         assert [s.name for s in seen.services if s.name.startswith("watch_")] == []
         assert {s.stack for s in seen.services} >= {"shop", "data"}
-        assert "to remove" not in steps.up(shop)
+        assert "removed watch_exporter" not in steps.up(shop)
     finally:
         shop.fleet.write_text(text)
         steps.up(shop)
