@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.drills import QUORATE, Site, lab_of, ran
 from benchmarks.measure import FailedError
-from benchmarks.office_verdict import failure
+from benchmarks.office_verdict import failure, unproven
 from quorate.errors import QuorateError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import Snapshot
@@ -90,7 +90,7 @@ class Ground:
         )
         self.verbs.append(verb)
         if done.returncode not in codes:
-            why = failure(answer) or verb.said
+            why = failure(answer) or f"{unproven(answer)}{verb.said}"
             raise FailedError(f"quorate {verb.words} ended with {verb.code}: {why}")
         return verb
 

@@ -127,6 +127,17 @@ def red(status: Any) -> tuple[str, ...]:
     return tuple(out)
 
 
+def unproven(answer: Any) -> str:
+    """The copies that a proof found wrong, a line each, and how; empty where there are none."""
+    proofs = answer.get("proofs") or () if isinstance(answer, dict) else ()
+    return "".join(
+        f"{one.get('source')} in {one.get('repository')} ({str(one.get('copy_id'))[:8]}): "
+        f"{'; '.join(one.get('differences') or ())} {(one.get('error') or {}).get('cause', '')}\n"
+        for one in proofs
+        if one.get("proven") is not True
+    )
+
+
 def failure(answer: Any) -> str:
     """What a verb says that ended with an error instead of an answer; empty: it did not."""
     if not isinstance(answer, Mapping) or "what" not in answer:
