@@ -102,7 +102,13 @@ def run(client: DockerClient, name: str, one: Container) -> None:
 
 
 def clear(client: DockerClient) -> None:
-    """Remove what is left of the project, its volumes too."""
+    """Remove what is left of the project, its volumes too, once its tasks have ended."""
+    tasks = {"label": "com.docker.stack.namespace=site"}
+    deadline = time.monotonic() + 60
+    while client.api.containers(filters=tasks) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    for raw in client.api.containers(all=True, filters=tasks):
+        client.api.remove_container(raw["Id"], force=True, v=True)
     for raw in client.api.containers(all=True, filters={"label": f"{PROJECT}=site"}):
         client.api.remove_container(raw["Id"], force=True, v=True)
     for network in client.api.networks(names=[f"^{NETWORK}$"]):
