@@ -73,7 +73,7 @@ def test_an_imported_swarm_is_the_deployed_one(
     assert plan["status"] == "optimal"
     # What runs is what the imported files say: deploying them would restart nothing.
     changes = shop.json("diff", str(tmp_path / "fleet/fleet.yaml"))
-    assert [change["name"] for change in changes["changed"] if change["restarts"]] == []
+    assert [name for name, change in changes["changed"].items() if change["restarts"]] == []
     assert (changes["added"], changes["removed"]) == ([], [])
 
 
