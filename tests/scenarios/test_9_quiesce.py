@@ -43,7 +43,10 @@ def still(vault: Office) -> Iterator[Office]:
     given_a_repository(vault)
     backup(vault, "run", SOURCE)  # makes the repository
     fill = "head -c 400000000 /dev/urandom > /usr/share/nginx/html/large"
-    vault.quorate(*("exec", "--fleet", str(vault.fleet), "--lab", "files", "--", "sh", "-ec", fill))
+    inside = ("exec", "--fleet", str(vault.fleet), "--lab", "files", "--", "sh", "-ec")
+    # The backup has started it again, and it is not healthy at once.
+    until(lambda: vault.quorate(*inside, "true", code=None).returncode == 0, within=60.0)
+    vault.quorate(*inside, fill)
     yield vault
     vault.fleet.write_text(text)
 
