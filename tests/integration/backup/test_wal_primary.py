@@ -189,3 +189,27 @@ def test_the_job_that_does_it_tells_what_it_has_changed(primary: Primary, tmp_pa
     (tmp_path / "role").unlink()
     failed = working.run(working.job("prepare", NOWHERE, primary=about, **told), spool)
     assert "the password of quorate_wal cannot be read" in failed.why
+
+
+def test_rights_are_given_where_the_receiver_connects(primary: Primary, tmp_path: Path) -> None:
+    """They belong to one database; the service's own may be another (POSTGRES_DB)."""
+    primary.ask("CREATE DATABASE own")
+    (tmp_path / "role").write_text(f"{PASSWORD}\n")
+    (tmp_path / "admin").write_text("unused\n")
+    reach = Reach(
+        host=primary.admin.host,
+        port=primary.port,
+        user="postgres",
+        password_file=str(tmp_path / "admin"),
+        database="own",
+    )
+    about = {"slot": SLOT, "role": ROLE, "room": 2**30, "password_file": str(tmp_path / "role")}
+    told = {"source": "db", "kind": Kind.POSTGRES, "reach": reach}
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    working.done(working.job("prepare", NOWHERE, primary=about, **told), spool)
+    may = f"has_function_privilege('{ROLE}', 'pg_create_restore_point(text)', 'EXECUTE')"
+    assert primary.ask(f"SELECT to_json({may})") == [True]
+    undo = working.job("prepare", NOWHERE, primary={**about, "undo": True}, **told)
+    working.done(undo, spool)
+    primary.ask("DROP DATABASE own")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quorate.backup.jobs.model import Trouble
 from quorate.backup.policy.primary import Wanted
 from quorate.backup.runner.reach import postgres, required, text_of
@@ -21,8 +23,9 @@ def prepare(setting: Setting, outcome: Outcome) -> Trouble | None:
     told = setting.job.primary
     if told is None:
         raise UsageError("a job that is to prepare a Postgres needs what is wanted (`primary`)")
-    server = postgres(required(setting.job.reach, "prepare"))
     wanted = Wanted(role=told.role, room=told.room)
+    # Rights on functions belong to one database: to that in which the receiver asks.
+    server = replace(postgres(required(setting.job.reach, "prepare")), database=wanted.database)
     programs = pg.choose(pg.installed(), None)
     if told.undo:
         done = primary.undo(server, wanted, told.slot, programs)
