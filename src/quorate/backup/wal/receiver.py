@@ -27,6 +27,9 @@ LONGEST_PAUSE = 60.0
 """Seconds until the receiving program is begun again: twice as long each time it ends at once."""
 LIVED = 30.0
 """Seconds after which a program that ended counts as one that had worked."""
+DEAF_SECONDS = 20.0
+"""The primary answers, and nobody receives from it for so long: the program is begun anew. After a
+power cut it sits on a connection of which only TCP's own patience (15 minutes) would rid it."""
 END_SECONDS = 15.0
 LOG_BYTES = 8 * 2**20
 
@@ -47,7 +50,7 @@ class Receiver:
         self.restarts = 0
         self._receiving: command.Spawned | None = None
         self._basing: command.Spawned | None = None
-        self._begun = self._archived = -LONGEST_PAUSE
+        self._begun = self._archived = self._heard = -LONGEST_PAUSE
         self._pause = 0.0
 
     def run(self, stop: Event) -> None:
@@ -90,7 +93,11 @@ class Receiver:
         if seen.received is None:
             if self.state in (State.STREAMING, State.UNREACHABLE):
                 self.state, self.why = State.STARTING, ""
+            if clock.monotonic() - max(self._begun, self._heard) > DEAF_SECONDS:
+                self.restarts += self._receiving is not None
+                self._end_receiving()
             return
+        self._heard = clock.monotonic()
         self.state, self.why = State.STREAMING, self._base_trouble()
         if self.kept.since is None:
             self._whole_again(seen)

@@ -14,7 +14,7 @@ from quorate.backup.policy.wal import Base
 from quorate.backup.wal import health, watching
 from quorate.backup.wal.config import Places
 from quorate.backup.wal.model import Health, Slot, State, Told
-from quorate.backup.wal.receiver import Receiver
+from quorate.backup.wal.receiver import DEAF_SECONDS, Receiver
 from quorate.backup.wal.store import Store
 from quorate.backup.wal.watching import Look
 from quorate.errors import CommandError
@@ -189,6 +189,28 @@ def test_the_first_turns_make_a_slot_receive_and_make_a_base_backup(
     receiver.turn()
     assert said(tmp_path).protected and said(tmp_path).why == ""
     assert said(tmp_path).windows
+
+
+def test_a_program_that_sits_on_a_dead_connection_is_begun_anew(
+    world: FakeWorld, tmp_path: Path
+) -> None:
+    """After a power cut of the primary nothing tells the program that nobody is there."""
+    receiver = streaming(world, tmp_path)
+    world.seen = CommandError("no answer")
+    world.now += 60.0
+    receiver.turn()
+    world.seen = replace(FRESH, now=NOW + timedelta(seconds=70), slot=RESERVED, received=None)
+    receiver.turn()
+    assert world.receiving[0].returncode is not None and len(world.receiving) == 1
+    receiver.turn()
+    assert len(world.receiving) == 2
+    world.now += DEAF_SECONDS - 1
+    world.primary()
+    receiver.turn()
+    assert world.receiving[1].returncode is None
+    world.primary(received=100)
+    receiver.turn()
+    assert said(tmp_path).state is State.STREAMING
 
 
 def test_before_the_first_base_backup_a_segment_must_have_come_all_the_way(
