@@ -51,7 +51,7 @@ def deploy_stack(
     return result.stdout
 
 
-NO_SERVICE = "no such service"
+NO_SERVICE = ("no such service", "not found")
 
 
 def spread_service(manager: ssh.Target, name: str, *, per_node: int) -> None:
@@ -111,10 +111,12 @@ def remove_left(manager: ssh.Target, names: Sequence[str], *, stack: str | None)
         return
     argv = ["docker", "service", "rm", *names]
     done = ssh.run(manager, argv, timeout=DEPLOY_TIMEOUT_SECONDS, check=False)
-    said = [line for line in done.stderr.splitlines() if line and NO_SERVICE not in line.lower()]
-    if not done.ok and said:
+    said = [line for line in done.stderr.splitlines() if line]
+    gone = said and all(any(words in line.lower() for words in NO_SERVICE) for line in said)
+    if not done.ok and not gone:
         raise CommandError(
-            f"services could not be removed: {', '.join(names)}", cause="\n".join(said[-3:])
+            f"services could not be removed: {', '.join(names)}",
+            cause="\n".join(said[-3:]) or None,
         )
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,19 +166,23 @@ def test_a_role_that_is_no_superuser_is_told_so(primary: Primary) -> None:
     assert "no superuser" in said
 
 
-def test_the_job_that_does_it_tells_what_it_has_changed(primary: Primary, tmp_path: Path) -> None:
-    (tmp_path / "role").write_text(f"{PASSWORD}\n")
-    (tmp_path / "admin").write_text("unused\n")
-    reach = Reach(
-        host=primary.admin.host,
-        port=primary.port,
-        user="postgres",
-        password_file=str(tmp_path / "admin"),
-    )
-    about = {"slot": SLOT, "role": ROLE, "room": 2**30, "password_file": str(tmp_path / "role")}
-    told = {"source": "db", "kind": Kind.POSTGRES, "reach": reach}
-    spool = tmp_path / "spool"
+def given_a_job(
+    primary: Primary, place: Path, **reached: str
+) -> tuple[dict[str, Any], dict[str, Any], Path]:
+    """What a job that prepares a Postgres is told, and its empty spool."""
+    (place / "role").write_text(f"{PASSWORD}\n")
+    (place / "admin").write_text("unused\n")
+    admin = str(place / "admin")
+    host, port = primary.admin.host, primary.port
+    reach = Reach(host=host, port=port, user="postgres", password_file=admin, **reached)
+    about = {"slot": SLOT, "role": ROLE, "room": 2**30, "password_file": str(place / "role")}
+    spool = place / "spool"
     spool.mkdir()
+    return about, {"source": "db", "kind": Kind.POSTGRES, "reach": reach}, spool
+
+
+def test_the_job_that_does_it_tells_what_it_has_changed(primary: Primary, tmp_path: Path) -> None:
+    about, told, spool = given_a_job(primary, tmp_path)
     first = working.done(working.job("prepare", NOWHERE, primary=about, **told), spool)
     assert [line[0] for line in first.answer.findings] == ["+", "+", "~", "+"]
     assert PASSWORD not in first.stdout + first.log
@@ -194,19 +199,7 @@ def test_the_job_that_does_it_tells_what_it_has_changed(primary: Primary, tmp_pa
 def test_rights_are_given_where_the_receiver_connects(primary: Primary, tmp_path: Path) -> None:
     """They belong to one database; the service's own may be another (POSTGRES_DB)."""
     primary.ask("CREATE DATABASE own")
-    (tmp_path / "role").write_text(f"{PASSWORD}\n")
-    (tmp_path / "admin").write_text("unused\n")
-    reach = Reach(
-        host=primary.admin.host,
-        port=primary.port,
-        user="postgres",
-        password_file=str(tmp_path / "admin"),
-        database="own",
-    )
-    about = {"slot": SLOT, "role": ROLE, "room": 2**30, "password_file": str(tmp_path / "role")}
-    told = {"source": "db", "kind": Kind.POSTGRES, "reach": reach}
-    spool = tmp_path / "spool"
-    spool.mkdir()
+    about, told, spool = given_a_job(primary, tmp_path, database="own")
     working.done(working.job("prepare", NOWHERE, primary=about, **told), spool)
     may = f"has_function_privilege('{ROLE}', 'pg_create_restore_point(text)', 'EXECUTE')"
     assert primary.ask(f"SELECT to_json({may})") == [True]

@@ -37,7 +37,7 @@ def copied(base: Path, into: Path) -> bool:
     argv = ["cp", "--archive", "--reflink=auto", f"{base}/.", str(into)]
     command.run(argv, timeout=COPY_SECONDS)
     for name in EMPTIED:
-        _emptied(into / name)
+        empty(into / name)
     for name in GONE:
         (into / name).unlink(missing_ok=True)
     (into / "pg_wal" / "archive_status").mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,8 @@ def silence(settings: Path) -> None:
             settings.write_text(changed, "utf-8", "surrogateescape")
 
 
-def _emptied(directory: Path) -> None:
+def empty(directory: Path) -> None:
+    """Remove what is in a directory, not itself: it may be a mount."""
     for path in directory.iterdir() if directory.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

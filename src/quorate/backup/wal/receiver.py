@@ -29,7 +29,7 @@ LIVED = 30.0
 """Seconds after which a program that ended counts as one that had worked."""
 DEAF_SECONDS = 20.0
 """The primary answers, and nobody receives from it for so long: the program is begun anew. After a
-power cut it sits on a connection of which only TCP's own patience (15 minutes) would rid it."""
+power cut it sits on a connection until TCP gives that up (tcp_retries2: some 15 minutes)."""
 END_SECONDS = 15.0
 LOG_BYTES = 8 * 2**20
 

@@ -8,7 +8,6 @@ that version starts from (`restored`).
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -102,8 +101,8 @@ def restored(
     try:
         done = _into(home, into, moment, role)
     except BaseException:
-        _empty(into)
-        _empty(tablespaces_of(into))
+        basecopy.empty(into)
+        basecopy.empty(tablespaces_of(into))
         raise
     if owner is not None:
         made = [str(each) for each in (into, tablespaces_of(into)) if each.exists()]
@@ -246,8 +245,8 @@ def _clock(moment: datetime) -> str:
 def _copied(places: Places, barman: Barman, base: Base, where: Room) -> Base:
     """A base backup in the data directory, given to the server's user."""
     beside = tablespaces_of(where.data)
-    _empty(where.data)
-    _empty(beside)
+    basecopy.empty(where.data)
+    basecopy.empty(beside)
     if base.tablespaces or not basecopy.copied(places.bases / base.id / "data", where.data):
         barman.recover(base.id, where.data, {name: beside / name for name in base.tablespaces})
     if where.user is not None:
@@ -256,15 +255,6 @@ def _copied(places: Places, barman: Barman, base: Base, where: Room) -> Base:
         command.run(["chown", "-R", owner, *made], timeout=SYNC_SECONDS)
     where.data.chmod(0o700)
     return base
-
-
-def _empty(directory: Path) -> None:
-    """Remove what is in a directory, not itself: it may be a mount."""
-    for path in directory.iterdir() if directory.is_dir() else ():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def tablespaces_of(data: Path) -> Path:
