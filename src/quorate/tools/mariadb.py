@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from quorate.errors import CommandError
 from quorate.tools import clock, command
@@ -28,6 +28,7 @@ OLDEST = (10, 5)
 
 CHARACTERS = "--default-character-set=utf8mb4"
 QUIET = ("--batch", "--raw", "--skip-column-names", "--unbuffered", CHARACTERS)
+SCRIPT = ("--max-allowed-packet=1G", CHARACTERS, "--batch")
 OPTIONS = (
     "--single-transaction",
     "--routines",
@@ -276,8 +277,16 @@ def execute(server: Server, script: Path, programs: Programs, *, timeout: float)
         CommandError: a statement fails, or it took longer than `timeout` seconds.
     """
     # Not by its command `source`, which goes on after an error.
-    argv = ["--max-allowed-packet=1G", CHARACTERS, "--batch"]
-    _run(server, programs.client, argv, feed=script, timeout=timeout)
+    _run(server, programs.client, SCRIPT, feed=script, timeout=timeout)
+
+
+def bring(server: Server, stream: IO[bytes], programs: Programs, *, timeout: float) -> None:
+    """Run SQL that comes out of a pipe, ending at the first error.
+
+    Raises:
+        CommandError: a statement fails, or it took longer than `timeout` seconds.
+    """
+    _run(server, programs.client, SCRIPT, feed=stream, timeout=timeout)
 
 
 def _run(
@@ -286,7 +295,7 @@ def _run(
     arguments: Sequence[str],
     *,
     input: str | None = None,
-    feed: Path | None = None,
+    feed: Path | IO[bytes] | None = None,
     timeout: float = ASK_SECONDS,
 ) -> command.Result:
     with private_file(options(server), "options") as path:

@@ -58,16 +58,16 @@ def _move(pipe: IO[bytes], file: IO[bytes], begin: int, end: int) -> None:
         begin += moved
 
 
-def cuts(path: Path, end: int, count: int, mark: bytes = b"\n") -> list[int]:
-    """Where to cut the first `end` bytes of a file into about equal parts, each behind a mark.
+def cuts(path: Path, end: int, count: int, mark: bytes = b"\n", *, begin: int = 0) -> list[int]:
+    """Where to cut the bytes of a file from `begin` to `end` into about equal parts.
 
-    Fewer parts where marks are far apart. From 0 to `end`, both included.
+    Each cut is behind a mark; fewer where marks are far apart. `begin` and `end` are included.
     """
-    found = [0]
+    found = [begin]
     with path.open("rb") as file:
         for number in range(1, count):
-            at = number * end // count
-            file.seek(max(at - 1, 0))
+            at = begin + number * (end - begin) // count
+            file.seek(max(at - len(mark), begin))
             with suppress(ValueError):
                 found.append(_behind(file, mark, end))
     return sorted({*(at for at in found if at < end), end})
@@ -85,6 +85,8 @@ def _behind(file: IO[bytes], mark: bytes, end: int) -> int:
         at = block.find(mark)
         if at >= 0:
             return begin + at + len(mark)
-        if not block:
+        if len(block) < len(mark):
             break
+        # A mark may begin in this block and end in the next.
+        file.seek(1 - len(mark), os.SEEK_CUR)
     raise ValueError

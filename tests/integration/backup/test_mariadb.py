@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from quorate.backup import scratch
-from quorate.backup.sources import base
+from quorate.backup.sources import base, large
 from quorate.backup.sources.mariadb import MariaDB
 from quorate.errors import CommandError, MachineError, QuorateError, RefusedError
-from quorate.tools import mariadb
+from quorate.tools import mariadb, part
 from tests import real_databases
 
 DATA = Path(__file__).parent / "mariadb_data.sql"
@@ -145,6 +147,46 @@ def test_a_dump_while_others_write_is_of_one_moment(
     assert made.parts["busy2.other"].startswith(f"{rows}:")
     assert base.prove(MariaDB(server=server), place / "busy", place) == ()
     mariadb.lines(admin, "DROP DATABASE busy; DROP DATABASE busy2;", programs)
+
+
+def test_a_large_table_is_brought_by_several_connections(
+    admin: mariadb.Server,
+    server: mariadb.Server,
+    place: Path,
+    programs: mariadb.Programs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With keys that must differ, a trigger that would write, and a name that needs quotes."""
+    monkeypatch.setattr(large, "LARGE_BYTES", 2**20)
+    brought: list[bytes] = []
+    real = part.fed
+
+    @contextmanager
+    def watched(
+        path: Path, begin: int, end: int, *, before: bytes = b"", after: bytes = b""
+    ) -> Iterator[IO[bytes]]:
+        brought.append(before)
+        with real(path, begin, end, before=before, after=after) as stream:
+            yield stream
+
+    monkeypatch.setattr(part, "fed", watched)
+    prepare = """
+    CREATE DATABASE `la``rge`; USE `la``rge`;
+    CREATE TABLE log (n BIGINT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(20));
+    CREATE TABLE `ta``ble` (id BIGINT AUTO_INCREMENT PRIMARY KEY, code CHAR(32) UNIQUE,
+      words TEXT, at TIMESTAMP, FULLTEXT (words)) ENGINE=InnoDB;
+    INSERT INTO `ta``ble`
+      SELECT seq, MD5(seq), CONCAT('one;\n(', REPEAT(MD5(seq), 8), ';\nINSERT INTO '), NOW()
+      FROM seq_1_to_20000;
+    CREATE TRIGGER noted AFTER INSERT ON `ta``ble`
+      FOR EACH ROW INSERT INTO log (what) VALUES ('row');
+    """
+    mariadb.lines(admin, prepare, programs)
+    MariaDB(server=server).dump(place / "large")
+    assert base.prove(MariaDB(server=server), place / "large", place) == ()
+    assert len(brought) == 4
+    assert [one.endswith(b"USE `la``rge`;\n") for one in brought] == [False, True, True, True]
+    mariadb.lines(admin, "DROP DATABASE `la``rge`;", programs)
 
 
 def test_one_changed_value_is_found_and_named(

@@ -25,6 +25,28 @@ def test_cuts_lie_behind_marks(tmp_path_factory: pytest.TempPathFactory, lines: 
     assert all(text[begin:end].endswith(b"\n") for begin, end in pairwise(cuts))
 
 
+@given(st.text("ab;\n", max_size=60), st.integers(0, 9), st.integers(1, 9))
+def test_cuts_lie_behind_marks_of_two_bytes(
+    tmp_path_factory: pytest.TempPathFactory, inner: str, begin: int, count: int
+) -> None:
+    text = b"x" * begin + inner.encode() + b";\n"
+    file = tmp_path_factory.mktemp("cut") / "file"
+    file.write_bytes(text + b"more;\n")
+    cuts = part.cuts(file, len(text), count, b";\n", begin=begin)
+    assert cuts[0] == begin and cuts[-1] == len(text) and len(cuts) <= count + 1
+    assert all(text[first:last].endswith(b";\n") for first, last in pairwise(cuts))
+
+
+@pytest.mark.parametrize("shift", [-2, -1, 0, 1])
+def test_a_mark_may_lie_between_two_blocks(shift: int, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    half = 3 << 16
+    cut = half + (1 << 16) + shift
+    text = (b"x" * (cut - 2) + b";\n").ljust(2 * half, b"y")
+    file.write_bytes(text)
+    assert part.cuts(file, len(text), 2, b";\n") == [0, cut, len(text)]
+
+
 def test_a_part_comes_with_what_is_around_it(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"0123456789" * 100_000)

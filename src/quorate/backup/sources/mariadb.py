@@ -17,7 +17,8 @@ from quorate.backup.model import Kind, Manifest
 from quorate.backup.policy.manifests import Restored
 from quorate.backup.sources import base
 from quorate.backup.sources import mariadb_look as look
-from quorate.backup.sources.mariadb_check import databases_in, read_back
+from quorate.backup.sources.mariadb_check import read_back
+from quorate.backup.sources.mariadb_fill import fill
 from quorate.backup.sources.mariadb_seen import Seen, see
 from quorate.errors import MachineError, RefusedError
 from quorate.tools import clock, mariadb
@@ -33,7 +34,7 @@ BEGIN_SECONDS = 15.0
 class MariaDB:
     """A MariaDB server as a source, or as an empty one to restore into.
 
-    `jobs`: connections that count at once. `seconds`: the longest that a dump or
+    `jobs`: connections that count, or fill, at once. `seconds`: the longest that a dump or
     a restore may take. `place`: the directory of MariaDB's programs; None: those
     installed here.
     """
@@ -121,7 +122,15 @@ class MariaDB:
         with private_file(script, USERS) as path:
             mariadb.execute(self.server, path, programs, timeout=self.seconds)
         if (directory / DUMP).exists():
-            mariadb.execute(self.server, directory / DUMP, programs, timeout=self.seconds)
+            heads = read_back(directory / DUMP)
+            fill(
+                self.server,
+                programs,
+                directory / DUMP,
+                heads,
+                jobs=self.jobs,
+                timeout=self.seconds,
+            )
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
 
@@ -137,7 +146,8 @@ class MariaDB:
         """
         base.manifest(directory)
         programs = mariadb.installed(self.place)
-        dumped = databases_in(directory / DUMP) if (directory / DUMP).exists() else set()
+        dump = directory / DUMP
+        dumped = read_back(dump).databases if dump.exists() else frozenset[str]()
         there = mariadb.query(self.server, look.TABLES, programs)
         more = sorted({str(row[0]) for row in there} - dumped)
         if more and not others:

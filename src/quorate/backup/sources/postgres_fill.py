@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from quorate.backup.sources.large import large_of
 from quorate.backup.sources.postgres_check import END, TABLE_DATA
 from quorate.errors import CommandError
 from quorate.tools import clock, parallel, part, pg
 
-LARGE_BYTES = 64 * 2**20
-"""Below, another connection is not worth its start."""
 COPY_END = " FROM stdin;\n"
 SCRIPT_END = b"\\.\n"
 
@@ -84,17 +82,6 @@ def fill(
         pg.restore(
             server, programs, directory, into=database, jobs=jobs, timeout=left(), options=last
         )
-
-
-def large_of(sizes: Mapping[str, int], jobs: int) -> list[str]:
-    """Which of these are so large that one connection is still at it when the others are done.
-
-    The largest first. Pure.
-    """
-    if jobs < 2:
-        return []
-    least = max(LARGE_BYTES, sum(sizes.values()) // (2 * jobs))
-    return sorted((line for line, size in sizes.items() if size >= least), key=lambda x: -sizes[x])
 
 
 def pieces_of(file: Path, before: bytes, count: int) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""Which tables are brought by several connections, and where their rows are cut."""
+"""Where the rows of a large table are cut."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ from pathlib import Path
 import pytest
 
 from quorate.backup.sources.postgres_check import END
-from quorate.backup.sources.postgres_fill import LARGE_BYTES, large_of, pieces_of
+from quorate.backup.sources.postgres_fill import pieces_of
 from quorate.errors import CommandError
-
-L = LARGE_BYTES
-
-
-@pytest.mark.parametrize(
-    ("sizes", "jobs", "large"),
-    [
-        ({}, 2, []),
-        ({"a": L}, 2, ["a"]),
-        ({"a": L - 1}, 2, []),
-        ({"a": 20 * L}, 1, []),
-        ({"a": 5 * L, "b": L, "c": 7 * L}, 2, ["c", "a"]),
-        ({name: 2 * L for name in "abcdefgh"}, 2, []),
-    ],
-)
-def test_what_others_would_wait_for_is_large(
-    sizes: dict[str, int], jobs: int, large: list[str]
-) -> None:
-    assert large_of(sizes, jobs) == large
 
 
 @pytest.mark.parametrize("rows", [b"", b"one\n", b"1\n" * 999, b"x" * 200_000 + b"\n1\n"])
