@@ -20,6 +20,8 @@ from pathlib import Path, PurePath
 from quorate.backup.model import Kind, Manifest
 
 CHUNK = 2**20
+SEVERAL_NAMES = ";same="
+"""In the parts of a file's later names."""
 
 Digest = Callable[[str, os.stat_result], str]
 """The SHA-256 of a file with that state."""
@@ -103,7 +105,7 @@ def _part(path: str, state: os.stat_result, linked: str, digest: Digest | None =
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         said.append(f"device={os.major(state.st_rdev)}:{os.minor(state.st_rdev)}")
     if linked:
-        said.append(f"same={_hidden(os.fsencode(linked))}")
+        said.append(f"{SEVERAL_NAMES[1:]}{_hidden(os.fsencode(linked))}")
     said += [f"attribute={name}={_hidden(value)}" for name, value in _attributes(path)]
     return f"{state.st_size if stat.S_ISREG(mode) else 0}:{';'.join(said)}"
 

@@ -7,6 +7,7 @@ extended attributes and access lists. What is not there any more goes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ gid = root
 reverse lookup = no
 log file = /dev/stderr
 max verbosity = 0
+"""
+OFFERED = """\
 [{module}]
 path = {path}
 read only = yes
@@ -60,15 +63,14 @@ class Made:
     total: int
 
 
-def config(*, module: str, path: Path, user: str, secrets: Path, port: int, chroot: bool) -> str:
-    """The configuration of a server that offers one directory to be read. Pure."""
-    return CONFIG.format(
-        module=module,
-        path=path,
-        user=user,
-        secrets=secrets,
-        port=port,
-        chroot="yes" if chroot else "no\nmunge symlinks = no",
+def config(
+    offered: Mapping[str, Path], *, user: str, secrets: Path, port: int, chroot: bool
+) -> str:
+    """The configuration of a server that offers directories to be read, each by a name. Pure."""
+    head = CONFIG.format(port=port, chroot="yes" if chroot else "no\nmunge symlinks = no")
+    return head + "".join(
+        OFFERED.format(module=module, path=path, user=user, secrets=secrets)
+        for module, path in offered.items()
     )
 
 
@@ -78,13 +80,22 @@ def daemon(configuration: Path) -> list[str]:
 
 
 def mirror(
-    address: str, into: Path, *, password_file: Path, timeout: float, checksum: bool = False
+    address: str,
+    into: Path,
+    *,
+    password_file: Path,
+    timeout: float,
+    checksum: bool = False,
+    names: Path | None = None,
 ) -> Made:
     """Make a directory the same as a server's.
 
     Args:
         address: `rsync://USER@HOST:PORT/MODULE/PATH/`.
         checksum: read every file on both sides, whatever its time and size say.
+        names: a file of names, a zero byte after each: only these are looked at, whatever their
+            time and size say, and go where they are not there any more; of a directory only
+            itself.
 
     Raises:
         CommandError: rsync is not installed, or did not end in time.
@@ -92,9 +103,10 @@ def mirror(
     """
     argv = [
         *("rsync", "--archive", "--hard-links", "--acls", "--xattrs", "--numeric-ids"),
-        *("--sparse", "--delete-delay", "--modify-window=-1", "--stats"),
+        *("--sparse", "--modify-window=-1", "--stats"),
         *("--timeout", str(QUIET_SECONDS), "--password-file", str(password_file)),
         *(["--checksum"] if checksum else []),
+        *(_named(names) if names else ["--delete-delay"]),
         *("--", address, f"{into}/"),
     ]
     for _ in range(CONNECT_TRIES):
@@ -105,6 +117,11 @@ def mirror(
     if done.code not in (0, VANISHED):
         raise _failed(done, into)
     return stats(done.stdout, done.seconds)
+
+
+def _named(names: Path) -> list[str]:
+    return ["--ignore-times", "--delete-missing-args", "--force", "--from0",
+            f"--files-from={names}"]  # fmt: skip
 
 
 def stats(text: str, seconds: float = 0.0) -> Made:

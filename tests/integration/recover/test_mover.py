@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ class Two:
         """Those of the source, and of the target after everything was brought."""
         brought = self.pull(**more)["tree"]
         return str(self.tree()["digest"]), str(brought["digest"])
+
+    def differing(self) -> dict[str, Any]:
+        """Bring what differs by the trees that were told last, the source's now."""
+        self.tree()
+        return self.pull(differing=True)
 
 
 def free_port() -> int:
@@ -154,6 +160,79 @@ def test_a_change_that_hides_its_time_is_found_and_brought_by_reading_everything
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert len(set(two.digests())) == 2
     assert len(set(two.digests(checksum=True))) == 1
+
+
+def rewritten_at_the_same_time(directory: Path) -> None:
+    file = directory / "d2/f9"
+    state = file.stat()
+    file.write_bytes(b"x" * state.st_size)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def directory_in_the_place_of_a_file(directory: Path) -> None:
+    (directory / "d2/f9").unlink()
+    (directory / "d2/f9/deep").mkdir(parents=True)
+    (directory / "d2/f9/deep/in it").write_text("words")
+
+
+def file_in_the_place_of_a_directory(directory: Path) -> None:
+    shutil.rmtree(directory / "d3")
+    (directory / "d3").write_text("words")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda directory: None,
+    "new words": lambda directory: (directory / "d2/f9").write_text("new"),
+    "the same time": rewritten_at_the_same_time,
+    "gone": lambda directory: (directory / "d3/f3").unlink(),
+    "all of a directory gone": lambda directory: shutil.rmtree(directory / "d3"),
+    "a directory for a file": directory_in_the_place_of_a_file,
+    "a file for a directory": file_in_the_place_of_a_directory,
+    "renamed": lambda directory: (directory / "d4").rename(directory / "new\nand\todd"),
+    "only its mode": lambda directory: (directory / "private").chmod(0o640),
+    "only its attribute": lambda directory: os.setxattr(directory / "private", "user.kept", b"no"),
+    "the top's mode": lambda directory: directory.chmod(0o700),
+    "a sparse file": lambda directory: os.truncate(directory / "sparse", 60_000_000),
+    "a name of no text": lambda directory: (directory / os.fsdecode(b"n\xff")).write_text("new"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_differs_by_both_trees_is_brought_and_nothing_else(two: Two, change: str) -> None:
+    filled(two.source)
+    two.pull()
+    CHANGES[change](two.source)
+    now = two.tree()["digest"]
+    made = two.pull(differing=True)
+    assert made["tree"]["digest"] == now
+    assert made["files"] <= 1 or change in ("renamed", "a directory for a file")
+    assert (two.target / "sparse").stat().st_blocks * 512 < 1_000_000
+
+
+def second_name(directory: Path) -> None:
+    os.link(directory / "d4/f4", directory / "d5/of four")
+
+
+def first_name_goes(directory: Path) -> None:
+    (directory / "d1/f1").unlink()
+
+
+def words_under_both_names(directory: Path) -> None:
+    (directory / "second-name").write_text("new words")
+
+
+@pytest.mark.parametrize("change", [second_name, first_name_goes, words_under_both_names])
+def test_files_of_several_names_are_brought_whole(two: Two, change: Callable[[Path], None]) -> None:
+    filled(two.source)
+    two.pull()
+    change(two.source)
+    assert two.differing()["tree"]["digest"] == two.tree()["digest"]
+    assert (two.waiting.state / "names").exists() is False
+
+
+def test_where_no_tree_was_told_everything_is_brought(two: Two) -> None:
+    filled(two.source)
+    assert two.differing()["tree"]["digest"] == two.tree()["digest"]
 
 
 def test_a_target_that_was_written_to_becomes_the_same_again(two: Two) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ def while_running(movers: Movers, report: Reporter) -> Facts:
     """Copy in rounds, until little changes between two."""
     told: list[dict[str, Any]] = []
     while not enough([one["seconds"] for one in told]):
-        made = parallel.run(lambda pair: _round(movers, pair, live=True)[1], movers.move.pairs)
+        made = parallel.run(lambda pair: _everything(movers, pair, live=True)[1], movers.move.pairs)
         told.append(
             {
                 "seconds": round(max((one["seconds"] for one in made), default=0.0), 1),
@@ -103,8 +104,8 @@ def at_rest(movers: Movers, report: Reporter) -> Facts:
 
 
 def _equal(movers: Movers, pair: Pair, report: Reporter) -> dict[str, Any]:
-    for checksum in (False, True):
-        served, brought = _round(movers, pair, live=False, checksum=checksum)
+    for bring in (_what_differs, _everything, partial(_everything, checksum=True)):
+        served, brought = bring(movers, pair)
         if served["digest"] == brought["tree"]["digest"]:
             report.note(
                 f"equal: {served['files']} files and directories, {show_size(served['size'])}"
@@ -119,10 +120,19 @@ def _equal(movers: Movers, pair: Pair, report: Reporter) -> dict[str, Any]:
     )
 
 
-def _round(
-    movers: Movers, pair: Pair, *, live: bool, checksum: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the tree at the source is, and what bringing it came to; both sides at once."""
+Told = tuple[dict[str, Any], dict[str, Any]]
+"""What the tree at the source is, and what bringing it came to."""
+
+
+def _what_differs(movers: Movers, pair: Pair) -> Told:
+    """Bring what is not what it was there after the last round: most is, and is not looked at."""
+    told = {"volumes": list(range(len(pair.volumes))), "tree": True, "differing": True}
+    served = movers.ask(pair, SERVE, "tree", told)
+    return served, movers.ask(pair, WAIT, "pull", told)
+
+
+def _everything(movers: Movers, pair: Pair, *, live: bool = False, checksum: bool = False) -> Told:
+    """Bring it with a look at everything; both sides at once."""
     numbers = list(range(len(pair.volumes)))
     told = {"volumes": numbers, "checksum": checksum, "tree": True, "live": live}
     work = [(SERVE, "tree"), (WAIT, "pull")]

@@ -12,19 +12,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quorate.backup.filetree import digest_of, manifest_of
+from quorate.backup.filetree import SEVERAL_NAMES, digest_of, manifest_of
 from quorate.errors import MachineError, UsageError
 from quorate.tools import clock, command, filelock, rsync
 
-MODULE = "data"
+MODULE, TOLD = "data", "told"
+"""What is offered: the volumes, and what each of their files is."""
 USER = "mover"
 TREE = "tree.json"
-"""What each file was when a tree was told last, in the place of the state."""
+"""What each file was when a tree was told last."""
 PROBE = ".quorate-probe"
 PROBE_BYTES = 64 * 2**20
 PROBE_SECONDS = 20.0
@@ -42,6 +43,11 @@ class Places:
     state: Path = Path("/run/quorate-mover")
     password: Path = Path("/run/secrets/mover-password")
     port: int = rsync.PORT
+
+    @property
+    def told(self) -> Path:
+        """The directory with what each file was when a tree was told last, and nothing else."""
+        return self.state / TOLD
 
 
 @dataclass
@@ -83,13 +89,13 @@ def prepared(places: Places, *, chroot: bool = True) -> Path:
     secrets.touch(mode=0o600)
     secrets.write_text(f"{USER}:{password}\n")
     text = rsync.config(
-        module=MODULE,
-        path=places.data,
+        {MODULE: places.data, TOLD: places.told},
         user=USER,
         secrets=secrets,
         port=places.port,
         chroot=chroot,
     )
+    places.told.mkdir(exist_ok=True)
     places.data.mkdir(parents=True, exist_ok=True)
     probe = places.data / PROBE
     with probe.open("wb") as file:
@@ -103,14 +109,16 @@ def pull(places: Places, told: dict[str, Any]) -> dict[str, Any]:
     """Make these volumes the same as the source's, one after the other.
 
     Args:
-        told: `host`, `volumes` (numbers), `checksum`, `tree` (tell the tree afterwards).
+        told: `host`, `volumes` (numbers), `checksum`, `tree` (tell the tree afterwards),
+            `differing` (nothing but what differs between the tree that the source told last, and
+            the one that was told here last: nobody may have written to either since).
 
     Raises:
         MachineError: it failed; what was brought so far stays.
     """
     with filelock.hold(places.state / "lock", what="a move", timeout=LOCK_SECONDS):
         began = clock.monotonic()
-        made = [_pull_one(places, told, number) for number in told["volumes"]]
+        made = _brought(places, told)
         out: dict[str, Any] = {
             "seconds": round(clock.monotonic() - began, 3),
             "files": sum(one.files for one in made),
@@ -188,6 +196,65 @@ def answer(places: Places, verb: str, text: str) -> dict[str, Any]:
         ) from error
 
 
+def _brought(places: Places, told: dict[str, Any]) -> list[rsync.Made]:
+    names = _differing(places, told) if told.get("differing") else None
+    if names is None:
+        return [_pull_one(places, told, number) for number in told["volumes"]]
+    listed = places.state / "names"
+    listed.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in names))
+    return [
+        rsync.mirror(
+            f"{_address(places, told['host'])}/",
+            places.data,
+            password_file=_private(places),
+            timeout=PULL_SECONDS,
+            names=listed,
+        )
+    ]
+
+
+def _differing(places: Places, told: dict[str, Any]) -> list[str] | None:
+    """The names, each below its volume's number, that differ by what both sides told last.
+
+    None: it is not known, or a file of several names is among them, which would have to be
+    brought by all of its names at once.
+    """
+    theirs = places.state / "theirs"
+    theirs.mkdir(exist_ok=True)
+    address = f"{_address(places, told['host'], TOLD)}/"
+    rsync.mirror(address, theirs, password_file=_private(places), timeout=PULL_SECONDS)
+    here, there = _lines(places.told / TREE), _lines(theirs / TREE)
+    if not here or not there:
+        return None
+    if any(SEVERAL_NAMES in line for line in here ^ there):
+        return None
+    return names_of(here - there, there - here)
+
+
+def names_of(former: Iterable[str], present: Iterable[str]) -> list[str]:
+    """The names of lines that are there, and of those that are not there any more. Pure.
+
+    What was below a directory that is gone, or is none any more, goes with it.
+    """
+    found = {line.rpartition("\t")[0] for line in present}
+    gone = {line.rpartition("\t")[0] for line in former} - found
+    files = {
+        name
+        for name, _, what in (line.rpartition("\t") for line in present)
+        if not what.startswith("0:directory;")
+    }
+    left = {name for name in gone if name.rpartition("/")[0] not in gone | files}
+    # The top of a volume is its own part `.`, which rsync would take for a mark.
+    return sorted(name.removesuffix("/.") for name in found | left)
+
+
+def _lines(file: Path) -> set[str]:
+    try:
+        return set(json.loads(file.read_text()))
+    except (OSError, ValueError):
+        return set()
+
+
 def _pull_one(places: Places, told: dict[str, Any], number: int) -> rsync.Made:
     return rsync.mirror(
         f"{_address(places, told['host'])}/{number}/",
@@ -198,8 +265,8 @@ def _pull_one(places: Places, told: dict[str, Any], number: int) -> rsync.Made:
     )
 
 
-def _address(places: Places, host: str) -> str:
-    return f"rsync://{USER}@{host}:{places.port}/{MODULE}"
+def _address(places: Places, host: str, module: str = MODULE) -> str:
+    return f"rsync://{USER}@{host}:{places.port}/{module}"
 
 
 def _private(places: Places) -> Path:
@@ -231,7 +298,8 @@ def _tree(places: Places, volumes: Sequence[int], *, live: bool = False) -> dict
         lines += [f"{number}/{name}\t{part}\n" for name, part in found.parts.items()]
         size += sum(int(part.partition(":")[0]) for part in found.parts.values())
     # Names have every sign but one; and one call is a tenth of the time of 100,000.
-    (places.state / TREE).write_text(json.dumps(lines))
+    places.told.mkdir(exist_ok=True)
+    (places.told / TREE).write_text(json.dumps(lines))
     kept.write_text(json.dumps(digests.used))
     whole = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     seconds = round(clock.monotonic() - began, 3)

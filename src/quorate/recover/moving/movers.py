@@ -26,6 +26,7 @@ from quorate.image.recipe import image_name
 from quorate.recover.moving.answering import read
 from quorate.recover.moving.choose import into_primary
 from quorate.recover.moving.model import Move, Pair
+from quorate.recover.moving.mover import TOLD, TREE
 from quorate.recover.moving.spec import (
     LABEL,
     PROGRAM,
@@ -129,9 +130,10 @@ class Movers:
             client, container = self._container(pair, side)
             with TemporaryDirectory() as made:
                 file = Path(made) / "tree"
-                docker.take_out(client, container, f"{STATE}/tree.json", file)
+                docker.take_out(client, container, f"{STATE}/{TOLD}/{TREE}", file)
                 lines = json.loads(file.read_text())
-            out[side] = dict(line.rstrip("\n").split("\t", 1) for line in lines)
+            # A name may have a tab, and what the file is has none.
+            out[side] = dict(line.rstrip("\n").rsplit("\t", 1) for line in lines)
         return out
 
     def _way(self) -> tuple[Secret, ...]:

@@ -20,6 +20,7 @@ from quorate.recover.moving.choose import Wish
 from quorate.recover.moving.copying import differences
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Carried, Pair
+from quorate.recover.moving.mover import names_of
 from quorate.recover.moving.spec import SERVE, WAIT
 from quorate.recover.moving.whatif import wishes_of
 from quorate.tools import rsync
@@ -215,7 +216,7 @@ def test_what_rsync_tells() -> None:
     made = rsync.stats(STATS, 2.0)
     assert (made.files, made.changed, made.sent, made.total) == (12, 45678, 50001, 1234567)
     text = rsync.config(
-        module="data", path=Path("/data"), user="u", secrets=Path("/s"), port=873, chroot=True
+        {"data": Path("/data")}, user="u", secrets=Path("/s"), port=873, chroot=True
     )
     assert "read only = yes" in text and "auth users = u" in text and "list = no" in text
 
@@ -251,3 +252,32 @@ def test_a_what_if_is_a_plan_of_moves_for_what_keeps_data(tmp_path: Path) -> Non
     file.write_text(ask(fleet, present, move=["web=two"]).model_dump_json())
     with pytest.raises(UsageError, match="moves no service that keeps data"):
         wishes_of(file, fleet)
+
+
+def line(name: str, what: str = "3:abc;mode=0644") -> str:
+    return f"{name}\t{what}\n"
+
+
+DIRECTORY = "0:directory;mode=0755"
+
+
+@pytest.mark.parametrize(
+    ("former", "present", "names"),
+    [
+        ([], [], []),
+        ([line("0/a")], [line("0/a", "4:def")], ["0/a"]),
+        ([line("0/.", DIRECTORY)], [line("0/.", "0:directory;mode=0700")], ["0"]),
+        ([line("0/a\tb\nc")], [], ["0/a\tb\nc"]),
+        # All of a directory goes by its own name.
+        ([line("0/d", DIRECTORY), line("0/d/a"), line("0/d/e", DIRECTORY), line("0/d/e/f")], [],
+         ["0/d"]),
+        # What was below a directory that is a file now goes by that.
+        ([line("0/d", DIRECTORY), line("0/d/a")], [line("0/d")], ["0/d"]),
+        ([line("0/d", DIRECTORY), line("0/d/a")], [line("0/d", "0:directory;mode=0700")],
+         ["0/d", "0/d/a"]),
+    ],
+)  # fmt: skip
+def test_what_differs_between_two_trees(
+    former: list[str], present: list[str], names: list[str]
+) -> None:
+    assert names_of(former, present) == names
