@@ -25,6 +25,7 @@ from benchmarks import (
     office_drills,
     picture,
     predictions,
+    recoveries,
     scale_report,
 )
 from benchmarks.measure import Case, FailedError, Figures, measure
@@ -66,6 +67,7 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
     "office-drills": office_drills.write,
     "backups": backups.write,
     "office-backups": office_backups.write,
+    "recoveries": recoveries.write,
 }
 """Benchmarks that measure and write in their own way: (evidence, a place to work)."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from quorate.lab import nodes
 from quorate.recover.moving.spec import LABEL
-from tests.scenarios import live, steps
+from tests.scenarios import figures, live, steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,7 +179,8 @@ def test_a_database_that_is_written_to_moves_and_loses_nothing(
         with written_to(vault, file):
             made = move(vault, "db", "--to", "two", "--measure")
         rows, outage = acknowledged(file)
-        print(f"write outage {outage:.1f} s, by the move {made['facts']['down']} s; ", end="")
+        figures.told("move, Postgres that is written to", outage=outage)
+        print(f"by the move {made['facts']['down']} s; ", end="")
         print(f"{len(rows)} rows acknowledged; {json.dumps(made['facts'].get('rounds'))}")
         assert homes(vault)["data_db"] == ("two",)
         there = inside(vault, "db", "psql -AtU postgres -c 'select i from acks'").split()
@@ -234,7 +235,8 @@ def test_a_gibibyte_of_small_files_is_down_for_seconds(vault: Office) -> None:
             timeout=MOVE_SECONDS,
         )
         facts = json.loads(done.stdout)["facts"]
-        print(f"down {facts['down']} s; {json.dumps(facts)}\n{done.stderr}")
+        figures.told("move, 1 GiB of 100,000 files", outage=facts["down"])
+        print(f"{json.dumps(facts)}\n{done.stderr}")
         assert facts["verified"]["files"] >= MANY_FILES
         assert move(vault, "--undo", "files")["state"] == "undone"
     given_pages(vault, 1)

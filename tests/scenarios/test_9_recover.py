@@ -14,7 +14,7 @@ from quorate.backup import quiesce
 from quorate.backup.policy import quiesce as policy
 from quorate.observe.deep_names import TASK_LABEL
 from quorate.observe.deep_tasks import SERVICE_LABEL
-from tests.scenarios import live, steps
+from tests.scenarios import figures, live, steps
 from tests.scenarios.test_9_backup import (
     KEYS,
     ROWS,
@@ -120,7 +120,7 @@ def test_a_damaged_postgres_is_back_with_every_row_and_its_users(proven: Office)
     done = recover(proven, "database", "db", "--yes-really", "db")
     assert rows(proven, "postgres") == str(ROWS)
     assert 0 < done["restore_seconds"] < done["rto_seconds"] < 120 and done["rpo_seconds"] > 0
-    print(f"Postgres: RTO {done['rto_seconds']} s, RPO {done['rpo_seconds']} s")
+    told("recover database, Postgres", done)
     (former,) = new_databases(proven, others, "postgres_before_")
     assert rows(proven, former) == "5"
     then_all_run(proven)
@@ -130,6 +130,10 @@ def test_a_damaged_postgres_is_back_with_every_row_and_its_users(proven: Office)
     (recovered,) = new_databases(proven, others, "postgres_recovered_")
     assert rows(proven, recovered) == str(ROWS)
     then_all_run(proven)
+
+
+def told(what: str, done: Any) -> None:
+    figures.told(what, RTO=done["rto_seconds"], RPO=done["rpo_seconds"])
 
 
 def operations_undo(office: Office, identity: str) -> Any:
@@ -149,14 +153,14 @@ def test_redis_files_and_a_rehearsal(proven: Office) -> None:
     assert ask("dbsize") == "0"
     done = recover(proven, "database", "cache", "--yes-really", "cache")
     assert ask("dbsize") == str(KEYS)
-    print(f"Redis: RTO {done['rto_seconds']} s, RPO {done['rpo_seconds']} s")
+    told("recover database, Redis", done)
     assert operations_undo(proven, done["operation"]["id"])["state"] == "undone"
     assert ask("dbsize") == "0"
     inside(proven, "files", "echo 'spoiled' > /usr/share/nginx/html/kept.txt")
     really = ("--yes-really", "volume/data_pages")
     done = recover(proven, "database", "volume/data_pages", *really)
     assert kept(proven, "two", "data_pages") == "kept"
-    print(f"volume: RTO {done['rto_seconds']} s, RPO {done['rpo_seconds']} s")
+    told("recover database, a volume", done)
     assert operations_undo(proven, done["operation"]["id"])["state"] == "undone"
     assert kept(proven, "two", "data_pages") == "spoiled"
     recover(proven, "database", "volume/data_pages", *really)
@@ -263,6 +267,7 @@ def test_a_service_is_mended(proven: Office) -> None:
         assert [one["id"] for one in plan["operation"]["steps"]] == ["let-go-0", "mend-0", "verify"]
         done = recover(proven, "service", "files", "--yes")
         assert done["operation"]["state"] == "done" and done["rto_seconds"] > 0
+        figures.told("recover service", RTO=done["rto_seconds"])
         assert STRAY not in on(proven, "one", "docker", "ps", "-a", "--format", "{{.Names}}")
         assert recover(proven, "service", "files")["operation"] is None
     finally:

@@ -13,7 +13,7 @@ import pytest
 from quorate.fleet.observed import Snapshot
 from quorate.lab import nodes
 from quorate.tools import parallel
-from tests.scenarios import live, steps
+from tests.scenarios import figures, live, steps
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
@@ -109,7 +109,8 @@ def test_two_of_three_managers_are_gone_and_come_back(shop: Office) -> None:
         said = recover(shop, "--yes")
         seconds = time.monotonic() - started
         verified = said["facts"]["verified"]
-        print(f"recovered in {said['seconds']} s (from outside {seconds:.1f} s): {verified}")
+        figures.told("recover quorum", RTO=seconds)
+        print(verified)
         print({one["step"]: one["seconds"] for one in said["entries"]})
         assert verified["waiting"] == {} and not verified["names"] and not verified["mute"]
         assert verified["crossed"] > 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scenarios import live, steps
+from tests.scenarios import figures, live, steps
 from tests.scenarios.test_9_backup import (
     KEYS,
     ROWS,
@@ -96,7 +96,7 @@ def test_a_lost_server_comes_back_whole_on_an_empty_machine(vault: Office) -> No
     assert "a new machine does not answer" in refused(vault, "two", code=6)
     given_an_empty_machine(vault)
     report = recover(vault, "two")
-    print("RTO", report["rto"], "RPO", report["rpo"])
+    figures.told("recover server", RTO=report["rto"], RPO=max(report["rpo"].values()))
     assert report["operation"]["state"] == "done" and 0 < report["rto"] < 300
     assert set(report["rpo"]) == {"cache", "volume/data_pages"}
     then_all_data_is_there(vault)
