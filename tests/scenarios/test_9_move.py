@@ -243,6 +243,41 @@ def test_a_gibibyte_of_small_files_is_down_for_seconds(vault: Office) -> None:
     assert facts["down"] <= STOP_SECONDS
 
 
+def cached(office: Office, words: str) -> str:
+    """What the cache answers."""
+    door = 'redis-cli -a "$(cat /run/secrets/cache_password)" --no-auth-warning'
+    return inside(office, "cache", f"{door} {words}").strip()
+
+
+@pytest.mark.drill
+def test_a_what_if_moves_several_services_as_one(vault: Office, tmp_path: Path) -> None:
+    """While it does, another move is refused; it is taken back as one, too."""
+    steps.up(vault)
+    given_pages(vault, 200)
+    cached(vault, "set moved yes")
+    was, before = pages(vault), homes(vault)
+    on_lab = ("--fleet", str(vault.fleet), "--lab", "--yes")
+    over = ("--over", "data_pages", "--over", "data_kept")
+    with pinned(vault, "cache", "two", "one"), pinned(vault, "files", "two", "one"):
+        asked = ("--move", "cache=one", "--move", "files=one", "--live", "--lab", "--json")
+        plan = tmp_path / "what-if.json"
+        plan.write_text(vault.quorate("what-if", str(vault.fleet), *asked).stdout)
+        verb = vault.start("move", "--plan", str(plan), *over, *on_lab)
+        steps.when_it_says(verb, "step 2 of")
+        refused = vault.json("move", "db", "--to", "two", *on_lab, code=7)
+        assert "move" in refused["what"], refused
+        assert steps.its_end(verb, within=MOVE_SECONDS)[0] == 0
+        now = homes(vault)
+        assert now["data_cache"] == now["data_files"] == ("one",)
+        assert now["data_db"] == before["data_db"]
+        assert pages(vault) == was and cached(vault, "get moved") == "yes"
+        undone = move(vault, "--undo", "cache")
+        assert undone["state"] == "undone" and homes(vault) == before
+        assert pages(vault) == was and cached(vault, "get moved") == "yes"
+    then_nothing_copies(vault)
+    steps.then_no_lock_is_left(vault)
+
+
 @pytest.mark.drill
 @pytest.mark.parametrize("first", [0, 1])
 def test_killed_at_every_step_and_resumed_or_undone(vault: Office, first: int) -> None:

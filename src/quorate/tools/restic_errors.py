@@ -90,8 +90,10 @@ ADVICE = {
         "check the place; a repository is made only when told to, never in a place that lost one",
     ),
     Reason.PASSWORD: (
-        "the password file is not the one this repository was made with",
-        "put the right password into the file; without it nothing can be restored",
+        "the password file is not the one this repository was made with; or the repository has "
+        "no keys any more, because its disk is not mounted or somebody emptied it",
+        "see that the directory `keys` of the repository has files; if so, put the right password "
+        "into the file: without it nothing can be restored",
     ),
     Reason.KEYS: (
         "the access key or the secret key is another one, or may not use this bucket",
