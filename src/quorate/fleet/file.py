@@ -279,3 +279,8 @@ class XService(XFile):
         None, gt=0, description="Time until it answers again, over the policy's."
     )
     pin: Words = Field((), description="The server, or the servers, it may run on.")
+    switchover: Text | None = Field(
+        None,
+        description="Shell command in its task that hands over to a replica elsewhere what it "
+        "leads: run before `quorate drain` stops it.",
+    )

@@ -304,6 +304,7 @@ class Service(Model):
     group: str | None = None
     pins: tuple[str, ...] = ()
     recovery_target: float | None = None
+    switchover: str = ""
     has_healthcheck: bool = False
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
     raw: dict[str, Any] = Field(default_factory=dict)

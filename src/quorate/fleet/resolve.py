@@ -77,6 +77,7 @@ def resolve_service(
         group=said.group,
         pins=(said.pin or hostnames(constraints)) if swarm else fixed,
         recovery_target=said.recovery_target,
+        switchover=said.switchover or "",
         has_healthcheck=_has_healthcheck(view),
         environment=_environment(project, view, sources),
         raw=_plain(view, mapping),

@@ -187,6 +187,7 @@ def test_ports_short_and_long(tmp_path: Path, written: str, expected: list[Port]
         ("{deploy: {placement: {constraints: ['node.hostname != one']}}}", {"pins": ()}),
         ("{x-quorate: {pin: [one, two]}}", {"pins": ("one", "two")}),
         ("{x-quorate: {pin: one}}", {"pins": ("one",)}),
+        ("{x-quorate: {switchover: failover now}}", {"switchover": "failover now"}),
         (
             "{deploy: {placement: {preferences: [{spread: node.labels.disk}]}}}",
             {"preferences": ("node.labels.disk",)},

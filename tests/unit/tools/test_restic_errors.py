@@ -97,9 +97,11 @@ def test_an_error_says_what_happened_why_and_what_to_do() -> None:
     assert error.exit_code == 6
     assert error.lines() == [
         "could not list the repository near: it refuses the password",
-        "likely cause: the password file is not the one this repository was made with; "
+        "likely cause: the password file is not the one this repository was made with; or the "
+        "repository has no keys any more, because its disk is not mounted or somebody emptied it; "
         "restic says: Fatal: wrong password or no key found",
-        "what to do: put the right password into the file; without it nothing can be restored",
+        "what to do: see that the directory `keys` of the repository has files; if so, put the "
+        "right password into the file: without it nothing can be restored",
     ]
 
 

@@ -97,6 +97,10 @@ def _gaps(site: Site, facts: Facts, found: Mapping[str, float]) -> Facts:
     return {"gaps": longest}
 
 
+def _hand_over(site: Site, details: Details, facts: Facts) -> None:
+    moving.hand_over(site, details["service"], details["server"], details["command"])
+
+
 def _stop(site: Site, details: Details, facts: Facts) -> Facts:
     moving.stop(site, details["service"], details["server"], seconds=details["seconds"])
     now = clock.now().isoformat(timespec="seconds")
@@ -206,6 +210,7 @@ def _engine(site: Site, details: Details, facts: Facts) -> Facts:
 WORK: dict[str, tuple[Do, Undo | None]] = {
     chosen.PAUSE: (_pause, _unpause),
     chosen.MOVE: (_move, _move_back),
+    chosen.HAND_OVER: (_hand_over, None),
     chosen.STOP: (_stop, _start_again),
     chosen.DEMOTE: (_demote, lambda site, details: nodes.set_manager(site, details["server"])),
     chosen.DRAIN: (_drain, _unpause),

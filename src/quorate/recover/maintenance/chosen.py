@@ -10,7 +10,8 @@ from quorate.recover.model import Step
 
 Item = TypeVar("Item")
 
-PAUSE, MOVE, STOP, DEMOTE, DRAIN = "pause", "move", "stop", "demote", "drain"
+PAUSE, MOVE, HAND_OVER, STOP = "pause", "move", "hand-over", "stop"
+DEMOTE, DRAIN = "demote", "drain"
 ACTIVATE, PROMOTE, START, HOME = "activate", "promote", "start", "home"
 GATE, ROUND_OUT, ENGINE, ROUND_BACK = "gate", "out", "engine", "back"
 """What a step does; `acting.WORK` has the doing."""
@@ -18,6 +19,8 @@ GATE, ROUND_OUT, ENGINE, ROUND_BACK = "gate", "out", "engine", "back"
 NODE_SECONDS = 2.0
 ROLE_SECONDS = 8.0
 EMPTY_SECONDS = 12.0
+SWITCHOVER_SECONDS = 20.0
+"""What handing over is expected to take; how long it does is the database's own."""
 
 
 @dataclass

@@ -20,11 +20,13 @@ from quorate.recover.maintenance.chosen import (
     DEMOTE,
     DRAIN,
     EMPTY_SECONDS,
+    HAND_OVER,
     MOVE,
     NODE_SECONDS,
     PAUSE,
     ROLE_SECONDS,
     STOP,
+    SWITCHOVER_SECONDS,
     Course,
     batches,
 )
@@ -80,6 +82,7 @@ def choose(scene: Scene, server: str, options: Options) -> Operation:
             server=server,
         )
     _moves(course, scene, server, moving, options)
+    _hands_over(course, scene, server, stopping)
     _stops(course, scene, server, stopping)
     if demoted:
         _demote(course, scene, server)
@@ -149,8 +152,13 @@ def _data(scene: Scene, server: str, stopping: Sequence[Resident], options: Opti
         for stack in scene.fleet.stacks
         if stack.engine is Engine.COMPOSE and stack.server == server
     )
+    replicated = [one for one in stopping if one.switchover]
+    stopping = [one for one in stopping if not one.switchover]
+    handed = [
+        f"{one.name} hands over, and is down until `quorate undrain {server}`" for one in replicated
+    ]
     if not stopping and not beside:
-        return []
+        return handed
     said = [f"{one.name} ({one.stays})" for one in stopping]
     said += [f"the compose stack {name} (stops with the server)" for name in beside]
     if not options.stop_pinned:
@@ -173,7 +181,7 @@ def _data(scene: Scene, server: str, stopping: Sequence[Resident], options: Opti
     users = needers(scene.fleet, gone)
     out = [f"{one} is down until `quorate undrain {server}`" for one in said]
     out += [f"no proven backup of {name}: {why}" for name, why in lacking.items()]
-    return out + ([f"without it do not work: {listed(users)}"] if users else [])
+    return handed + out + ([f"without it do not work: {listed(users)}"] if users else [])
 
 
 def _least(scene: Scene, stopping: Sequence[Resident]) -> float:
@@ -244,6 +252,22 @@ def _moves(
                 for one in few
                 for live in (lives[one.name],)
             ],
+        )
+
+
+def _hands_over(course: Course, scene: Scene, server: str, stopping: Sequence[Resident]) -> None:
+    """All of them while everything still runs: who needs them finds the replica meanwhile."""
+    for one in needed_first(scene, [each for each in stopping if each.switchover]):
+        course.add(
+            Step(
+                id=f"switchover-{one.name}",
+                says=f"{one.name} hands over to its replica: `{one.switchover}`",
+                seconds=SWITCHOVER_SECONDS,
+            ),
+            HAND_OVER,
+            service=one.name,
+            server=server,
+            command=one.switchover,
         )
 
 

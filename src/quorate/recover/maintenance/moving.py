@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from quorate.backup.quiesce import change
 from quorate.deploy.election import ELECTION_SECONDS, through_election
 from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
-from quorate.errors import DeployError, NoQuorumError
+from quorate.errors import CommandError, DeployError, NoQuorumError
 from quorate.fleet.observed import Snapshot
 from quorate.recover.maintenance import specs
 from quorate.recover.maintenance.shift import Shift, Turn, expectation, turn
 from quorate.recover.site import Site
-from quorate.tools import clock
+from quorate.tools import clock, docker
+from quorate.tools.command import last_lines
 
 POLL_SECONDS = 0.25
 
@@ -155,6 +156,38 @@ def _step(site: Site, run: _Run, seen: Snapshot) -> None:
                 site.report.note(f"{name}: Swarm has put it on {', '.join(run.verdict.where)}")
             edit(site, name, specs.released)
             run.over = True
+
+
+def hand_over(site: Site, service: str, server: str, command: str) -> None:
+    """Run the command by which a service hands over, in its task on a server.
+
+    Where it has none there any more, it has nothing to hand over.
+
+    Raises:
+        CommandError: the command failed, in its last words.
+    """
+    seen = observed(site)
+    live = seen.service(service)
+    nodes = {node.id for node in seen.nodes if node.hostname == server}
+    there = [
+        task
+        for task in seen.tasks
+        if live is not None
+        and task.service_id == live.id
+        and task.node_id in nodes
+        and task.state == "running"
+        and task.container_id
+    ]
+    for task in there:
+        client = site.connections.client(server)
+        code, said = docker.execute(client, str(task.container_id), ["sh", "-c", command])
+        if code != 0:
+            raise CommandError(
+                f"{service} does not hand over: `{command}` ended with exit code {code}",
+                cause=last_lines(said) or None,
+                todo="see whether its replica is whole; then `quorate operations resume`, or "
+                "`undo`. The command is `switchover` of its `x-quorate`",
+            )
 
 
 def stop(site: Site, service: str, server: str, *, seconds: float) -> None:

@@ -55,7 +55,8 @@ class Resident:
 
     `here` of its `replicas` are there; `where` are all of them. `stays`: why it cannot move,
     empty where it may. `keeps`: its data is on that server. `start_first`: two of its tasks may
-    run side by side. `passing`: it runs once and ends by itself.
+    run side by side. `passing`: it runs once and ends by itself. `switchover`: the command by which
+    it hands over to a replica of its own, empty where it has none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Resident:
     keeps: bool = False
     start_first: bool = True
     passing: bool = False
+    switchover: str = ""
     stop_seconds: float = 10.0
 
     @property
@@ -104,6 +106,7 @@ def _resident(scene: Scene, live: ObservedService, server: str, where: tuple[str
         keeps=keeps,
         start_first=side_by_side(service, live),
         passing=runs_once(live),
+        switchover=service.switchover if service is not None else "",
         stop_seconds=stop_seconds(live),
     )
 

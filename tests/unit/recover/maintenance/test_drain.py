@@ -116,6 +116,27 @@ def test_data_that_lives_only_there_stops_when_it_is_agreed_to_and_is_proven() -
     assert ids(choose(usual(there, fleet=whole), "d", Options(stop_pinned=True))) == ids(operation)
 
 
+def test_a_replicated_database_hands_over_before_anything_stops_and_is_no_loss() -> None:
+    whole = office(
+        service("db", pins=("d",), switchover="promote the other", **data()),
+        service("file", pins=("d",), **data("file")),
+    )
+    there = (running("app_db", ["d"]), running("app_file", ["d"]))
+    with pytest.raises(RefusedError, match=r"app_file \(its data") as error:
+        choose(usual(*there, fleet=whole), "d", Options())
+    assert "app_db" not in error.value.what
+    operation = choose(
+        usual(*there, fleet=whole, unproven={"app_db": "never"}), "d", Options(stop_pinned=True)
+    )
+    wanted = ["switchover-app_db", "stop-app_file", "stop-app_db"]
+    assert ids(operation) == ["pause", "move-1", *wanted, "drain"]
+    work = operation.facts["work"]["switchover-app_db"]
+    assert (work["command"], work["server"]) == ("promote the other", "d")
+    assert "app_db hands over, and is down until `quorate undrain d`" in operation.warnings
+    only = usual(running("app_db", ["d"]), fleet=office(whole.service("db")))
+    assert ids(choose(only, "d", Options()))[2:] == ["switchover-app_db", "stop-app_db", "drain"]
+
+
 def test_who_needs_another_stops_before_it() -> None:
     whole = office(
         service("zdb", pins=("d",), **data()),
