@@ -82,7 +82,8 @@ def choose(scene: Scene, server: str, options: Options) -> Operation:
             server=server,
         )
     _moves(course, scene, server, moving, options)
-    _hands_over(course, scene, server, stopping)
+    leaving = [one for one in there if one.stays and one.switchover and not one.passing]
+    _hands_over(course, scene, server, leaving)
     _stops(course, scene, server, stopping)
     if demoted:
         _demote(course, scene, server)
@@ -255,9 +256,9 @@ def _moves(
         )
 
 
-def _hands_over(course: Course, scene: Scene, server: str, stopping: Sequence[Resident]) -> None:
+def _hands_over(course: Course, scene: Scene, server: str, leaving: Sequence[Resident]) -> None:
     """All of them while everything still runs: who needs them finds the replica meanwhile."""
-    for one in needed_first(scene, [each for each in stopping if each.switchover]):
+    for one in needed_first(scene, leaving):
         course.add(
             Step(
                 id=f"switchover-{one.name}",

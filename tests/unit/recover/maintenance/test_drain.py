@@ -137,6 +137,12 @@ def test_a_replicated_database_hands_over_before_anything_stops_and_is_no_loss()
     assert ids(choose(only, "d", Options()))[2:] == ["switchover-app_db", "stop-app_db", "drain"]
 
 
+def test_one_replica_of_several_hands_over_before_the_engine_stops_it() -> None:
+    whole = office(service("pair", replicas=2, pins=("c", "d"), switchover="switchover", **data()))
+    operation = choose(usual(running("app_pair", ["c", "d"]), fleet=whole), "d", Options())
+    assert ids(operation) == ["pause", "move-1", "switchover-app_pair", "drain"]
+
+
 def test_who_needs_another_stops_before_it() -> None:
     whole = office(
         service("zdb", pins=("d",), **data()),
