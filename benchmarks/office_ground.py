@@ -212,11 +212,17 @@ def _json(text: str) -> Any:
         return None
 
 
+PACKAGES = Path(__file__).resolve().parents[1] / "scripts" / "packages.sh"
+NEEDED = ("age",)
+"""Programs that a machine from which a fleet is deployed needs: for its recovery bundle."""
+
+
 @contextmanager
 def running(fleet: Path, place: Path, more: Mapping[str, str]) -> Iterator[Ground]:
     """The lab of a fleet, all of it deployed; removed at the end."""
     state = {"XDG_STATE_HOME": str(place / "state"), "NO_COLOR": "1"}
     here = Ground(fleet=fleet, environment={**os.environ, **state, **more})
+    subprocess.run([str(PACKAGES), *NEEDED], check=True, stdin=subprocess.DEVNULL)
     try:
         here.run("lab", "up", str(fleet))
         make_directories(here)

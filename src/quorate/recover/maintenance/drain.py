@@ -262,7 +262,7 @@ def _hands_over(course: Course, scene: Scene, server: str, leaving: Sequence[Res
         course.add(
             Step(
                 id=f"switchover-{one.name}",
-                says=f"{one.name} hands over to its replica: `{one.switchover}`",
+                says=f"{one.name} hands over to its replica, by its own `switchover`",
                 seconds=SWITCHOVER_SECONDS,
             ),
             HAND_OVER,

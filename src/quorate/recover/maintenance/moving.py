@@ -183,10 +183,10 @@ def hand_over(site: Site, service: str, server: str, command: str) -> None:
         code, said = docker.execute(client, str(task.container_id), ["sh", "-c", command])
         if code != 0:
             raise CommandError(
-                f"{service} does not hand over: `{command}` ended with exit code {code}",
+                f"{service} does not hand over: its `switchover` ended with exit code {code}",
                 cause=last_lines(said) or None,
                 todo="see whether its replica is whole; then `quorate operations resume`, or "
-                "`undo`. The command is `switchover` of its `x-quorate`",
+                "`undo`. The command is in its `x-quorate`",
             )
 
 
