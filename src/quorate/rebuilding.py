@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quorate import backing, workflows
 from quorate.backup import quiesce
+from quorate.backup.jobs import enumerating
 from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.running import Ground
+from quorate.backup.policy.wal import receivers
+from quorate.backup.wal import asking
 from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.swarm_setup import execute
@@ -26,7 +29,7 @@ from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.holding import How, held, released
-from quorate.recover.server.lost import Lost, chosen
+from quorate.recover.server.lost import Log, Lost, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
@@ -78,7 +81,9 @@ def choose(site: Site, wish: Wish) -> Operation:
     refuse.require_replacement(seen)
     known = _copies(site)
     now = clock.now()
-    choice = chosen(seen, known, now=now, unproven=wish.unproven, without=wish.without)
+    logs, unusable = _logs(site, seen)
+    choice = chosen(seen, known, now=now, unproven=wish.unproven, without=wish.without, logs=logs)
+    choice = replace(choice, warnings=(*choice.warnings, *unusable))
     return chosen_steps.operation(seen, choice, now=now)
 
 
@@ -271,6 +276,32 @@ def _copies(site: Site) -> Known:
     opened = workflows.Opened(fleet=site.fleet, lab=site.lab)
     with backing.ground_of(opened, Telling(site.report)) as ground:
         return backing.read(ground)
+
+
+def _logs(site: Site, seen: Sight) -> tuple[dict[str, Log], tuple[str, ...]]:
+    """The write-ahead logs that other servers have of what is lost; those that are of no use."""
+    mine = {one.source.id for one in lived_there(seen)}
+    wanted = [
+        one
+        for one in receivers(site.fleet, seen.homes)
+        if one.source in mine and one.server not in (None, seen.name)
+    ]
+    if not wanted:
+        return {}, ()
+    stored = enumerating.stored(site.connections).results
+    found = {one.source: one for one in asking.logs(site.connections, wanted, stored, clock.now())}
+    usable: dict[str, Log] = {}
+    warnings = []
+    for one in wanted:
+        heard = found.get(one.source)
+        if heard is not None and heard.restorable_until is not None:
+            usable[one.source] = Log(
+                server=str(one.server), path=one.path, until=heard.restorable_until
+            )
+            continue
+        why = (heard.why or "it has no base backup") if heard else f"{one.server} does not answer"
+        warnings.append(f"the write-ahead log of {one.source} cannot be used: {why}")
+    return usable, tuple(warnings)
 
 
 def _has(site: Site, name: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quorate import backing
 from quorate.backup.jobs import decide, orders, ways
 from quorate.backup.jobs.decide import Decision
+from quorate.backup.jobs.decide_restore import LOG
 from quorate.backup.jobs.making import forget_note
 from quorate.backup.jobs.model import HOST, Work
 from quorate.backup.jobs.names import run_key
@@ -28,7 +29,7 @@ from quorate.errors import CommandError, MachineError, QuorateError, RefusedErro
 from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.targets import target_of
-from quorate.recover.server.lost import Lost
+from quorate.recover.server.lost import Log, Lost
 from quorate.recover.server.sight import Machine
 from quorate.tools import ssh
 
@@ -82,14 +83,33 @@ class Restorer:
         again = [
             (server, one)
             for server, one in pairs
-            if one.kind in OVER and isinstance(found.get((server, one.source)), RefusedError)
+            if one.kind in OVER and isinstance(found.get(_job_of(server, one)), RefusedError)
         ]
         for server, one in again:
-            error = found.pop((server, one.source))
+            error = found.pop(_job_of(server, one))
             self.note(f"{one.source}: {error.what}; restoring over it")
         second = self._round(ground, again, done, ":again") if again else {}
-        for error in (*found.values(), *second.values()):
+        found |= {(job.server, job.source): error for job, error in second.items()}
+        self._from_copies(ground, pairs, found, done)
+        for error in found.values():
             raise error
+
+    def _from_copies(
+        self,
+        ground: Ground,
+        pairs: Sequence[tuple[str, Lost]],
+        found: dict[tuple[str, str], QuorateError],
+        done: Callable[[Lost], None],
+    ) -> None:
+        """What could not be had out of its write-ahead log comes from its copy, if it has one."""
+        for server, one in pairs:
+            if one.log is None or one.copy_used is None or _job_of(server, one) not in found:
+                continue
+            error = found.pop(_job_of(server, one))
+            why = f"{error.what} ({error.cause})" if error.cause else error.what
+            self.note(f"{one.source}: not out of its log: {why}; from its copy instead")
+            plain = one.model_copy(update={"log": None})
+            self.restore_all(ground, {server: (plain,)}, done)
 
     def make(self, ground: Ground, repository: Repository, like: Repository | None = None) -> None:
         """An empty repository whose former place is gone; its directory has to be there.
@@ -132,7 +152,7 @@ class Restorer:
         turn: str = "",
     ) -> dict[Begun, QuorateError]:
         """One job for each; what those that failed ended with."""
-        of = {(server, one.source): one for server, one in pairs}
+        of = {_job_of(server, one): one for server, one in pairs}
 
         def over(outcome: Outcome) -> None:
             job = outcome.job
@@ -151,6 +171,8 @@ class Restorer:
             return self._into_volumes(scene, lost, server)
         if lost.kind is Kind.GITLAB:
             return self._into_gitlab(scene, lost, server)
+        if lost.log is not None:
+            return self._out_of_log(scene, lost, lost.log, server, turn)
         return self._into_database(scene, lost, server, turn)
 
     def _told(self, lost: Lost) -> dict[str, Any]:
@@ -193,6 +215,32 @@ class Restorer:
         reach = way.opened.reach
         told = {"reach": reach, "in_place": True} if turn else {"target": reach}
         return way.added_to(self._start(scene, lost, server, told, turn))
+
+    def _out_of_log(self, scene: Scene, lost: Lost, log: Log, server: str, turn: str) -> Start:
+        """The same with what its write-ahead log has, by a job on the server where that lies."""
+        source = Source(id=lost.source, kind=lost.kind, service=lost.service)
+        way = ways.into_database(scene, source, self.fleet.service(lost.service), server)
+        reach = way.opened.reach
+        start = orders.restore_start(
+            scene,
+            self.fleet.backup.repositories[0].name,  # no use is made of it
+            server=log.server,
+            run=run_key(f"recover:{lost.source}:log{turn}>{server}", self.begun),
+            told={
+                "source": lost.source,
+                "kind": lost.kind,
+                "given": LOG,
+                "deadline": orders.LONG_SECONDS,
+                **({"reach": reach, "in_place": True} if turn else {"target": reach}),
+            },
+        )
+        start = way.added_to(start)
+        return replace(start, mounts=(*start.mounts, Mount(source=log.path, target=LOG)))
+
+
+def _job_of(server: str, lost: Lost) -> tuple[str, str]:
+    """The server and source of the job that brings something back."""
+    return (lost.log.server if lost.log is not None else server, lost.source)
 
 
 def require(came: Round) -> None:

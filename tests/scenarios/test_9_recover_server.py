@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,12 +26,17 @@ from tests.scenarios.test_9_backup import (
     rows,
     second_place,
 )
+from tests.scenarios.test_9_controller import LOG, health, within
 
 if TYPE_CHECKING:
     from quorate.fleet.observed import Snapshot
     from tests.scenarios.conftest import Office
 
 RECOVERED_SECONDS = 480.0
+LATE_ROWS = 200
+"""Committed after the newest copy, one by one."""
+LATE_SECONDS = 2.0
+"""What is committed so long before the end may be missing."""
 
 
 def on_lab(office: Office) -> tuple[str, ...]:
@@ -110,6 +119,57 @@ def test_a_lost_server_comes_back_whole_on_an_empty_machine(vault: Office) -> No
     # Backups of that server's sources go on by themselves.
     runs = {run["source"]: run["outcome"] for run in backup(vault, "run")["runs"]}
     assert runs == {"db": "done", "cache": "done", "volume/data_pages": "done"}
+
+
+@contextmanager
+def logged(office: Office) -> Iterator[None]:
+    """The write-ahead log of the database is received on another server meanwhile."""
+    text = office.fleet.read_text()
+    wanted = "controller: false\n  kinds:\n    postgres: {wal: true}\n  # "
+    assert text.count("controller: false #") == 1
+    office.fleet.write_text(text.replace("controller: false #", wanted))
+    try:
+        steps.up(office)
+        within(240, lambda: health(office).get("state") == "streaming")
+        within(240, lambda: health(office).get("windows"))
+        yield
+    finally:
+        office.fleet.write_text(text)
+        steps.up(office)
+
+
+@pytest.mark.drill
+def test_a_database_whose_log_is_elsewhere_loses_nothing(vault: Office) -> None:
+    given_data(vault)
+    given_a_repository(vault)
+    with logged(vault):
+        backup(vault, "run", "--prove")
+        ask = "psql -qAtU postgres -v ON_ERROR_STOP=1"
+        late = "\n".join(f"insert into late values ({n});" for n in range(LATE_ROWS))
+        inside(vault, "db", f"{ask} -c 'create table late (n int)'")
+        inside(vault, "db", f"echo '{late}' | {ask}")
+        time.sleep(LATE_SECONDS)
+        lost(vault, "one")
+        given_an_empty_machine(vault)
+        report = recover(vault, "one")
+        figures.told("recover server, by its log", RTO=report["rto"], RPO=report["rpo"]["db"])
+        assert report["operation"]["state"] == "done"
+        (found,) = report["operation"]["facts"]["lost"]
+        assert found["source"] == "db" and found["log"]["server"] == "three"
+        assert report["rpo"]["db"] < (copy_age := age_of(report, found)), (report, copy_age)
+        assert inside(vault, "db", f"{ask} -c 'select count(*) from late'").strip() == str(
+            LATE_ROWS
+        )
+        then_all_data_is_there(vault)
+        then_nothing_is_held(vault)
+        on(vault, "three", "rm", "-rf", LOG)
+    assert len([n for n in live.snapshot(vault).nodes if n.role == "manager"]) == 3
+
+
+def age_of(report: Any, found: Any) -> float:
+    """Seconds between the copy that would have been used and the begin."""
+    begun = datetime.fromisoformat(report["operation"]["facts"]["begun"])
+    return (begun - datetime.fromisoformat(found["copy_used"]["taken"])).total_seconds()
 
 
 @pytest.mark.drill

@@ -10,6 +10,7 @@ import pytest
 
 from quorate import restoring
 from quorate.backup.jobs.decide import Decision, Refused
+from quorate.backup.jobs.decide_restore import LOG
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.running import Ground, Round
@@ -17,10 +18,12 @@ from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Followed, Outcome, Silent
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Kind
+from quorate.backup.runner.answers import copied
 from quorate.errors import MachineError, QuorateError, RefusedError
-from quorate.recover.server.lost import Lost
+from quorate.recover.server.lost import Log, Lost
 from quorate.restoring import Restorer
 from tests.unit.backup.jobs.made import NOW, fleet, job, scene
+from tests.unit.recover.server.test_choosing import copy as copy_of
 
 
 class Plain(Restorer):
@@ -29,9 +32,9 @@ class Plain(Restorer):
     def _one_start(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
         told = job(
             work=Work.RESTORE,
-            run=f"{lost.source}{turn}",
+            run=f"{lost.source}{':log' if lost.log else ''}{turn}",
             source=lost.source,
-            server=server,
+            server=lost.log.server if lost.log else server,
             kind=lost.kind,
         )
         return Start(job=told, node=server)
@@ -75,7 +78,12 @@ class Tried:
     error: QuorateError | None = None
 
 
-def tried(path: Path, patch: pytest.MonkeyPatch, fails: dict[str, QuorateError]) -> Tried:
+def tried(
+    path: Path,
+    patch: pytest.MonkeyPatch,
+    fails: dict[str, QuorateError],
+    wanted: dict[str, tuple[Lost, ...]] = BOTH,
+) -> Tried:
     swarm = FakeSwarm(fails)
     patch.setattr(restoring, "run", swarm.run)
     office = fleet(path)
@@ -83,7 +91,7 @@ def tried(path: Path, patch: pytest.MonkeyPatch, fails: dict[str, QuorateError])
     came = Tried(swarm)
     worker = Plain(fleet=office, begun=NOW, note=came.notes.append)
     try:
-        worker.restore_all(ground, BOTH, lambda one: came.done.append(one.source))
+        worker.restore_all(ground, wanted, lambda one: came.done.append(one.source))
     except QuorateError as error:
         came.error = error
     return came
@@ -113,6 +121,50 @@ def test_what_fails_is_raised_and_the_others_have_come(
     came = tried(tmp_path, monkeypatch, fails)
     assert len(came.swarm.ran) == 1  # files are never restored over by themselves
     assert came.done == ["db"] and came.error is not None and came.error.what == "disk full"
+
+
+def logged(*, copy: bool = True) -> dict[str, tuple[Lost, ...]]:
+    """One whose write-ahead log lies on another server."""
+    one = Lost(
+        source="db",
+        kind=Kind.POSTGRES,
+        service="db",
+        log=Log(server="three", path="/wal", until=NOW),
+        copy_used=copied(copy_of("db", Kind.POSTGRES)) if copy else None,
+    )
+    return {"one": (one,)}
+
+
+def test_a_log_is_replayed_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    came = tried(tmp_path, monkeypatch, {}, logged())
+    assert came.swarm.ran == [["db:log"]] and came.done == ["db"] and came.error is None
+    refused = {"db:log": RefusedError("postgres is not empty")}
+    again = tried(tmp_path, monkeypatch, refused, logged())
+    assert again.swarm.ran == [["db:log"], ["db:log:again"]] and again.done == ["db"]
+
+
+def test_what_its_log_does_not_give_comes_from_its_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holed = MachineError("it has a hole", cause="one is missing")
+    came = tried(tmp_path, monkeypatch, {"db:log": holed}, logged())
+    assert came.swarm.ran == [["db:log"], ["db"]]
+    assert came.done == ["db"] and came.error is None
+    (note,) = came.notes
+    assert "not out of its log: it has a hole (one is missing); from its copy instead" in note
+    without = tried(tmp_path, monkeypatch, {"db:log": holed}, logged(copy=False))
+    assert without.error is holed and without.done == []
+
+
+def test_a_log_and_its_target_are_told_to_the_job(tmp_path: Path) -> None:
+    office = fleet(tmp_path)
+    (one,) = logged()["one"]
+    worker = Restorer(fleet=office, begun=NOW, note=print)
+    for turn, name in (("", "target"), (":again", "reach")):
+        start = worker._one_start(scene(office), one, "one", turn)
+        assert (start.job.server, start.job.given, start.job.moment) == ("three", LOG, None)
+        assert start.job.in_place is bool(turn) and getattr(start.job, name) is not None
+        assert any(each.source == "/wal" and each.target == LOG for each in start.mounts)
 
 
 def test_what_stands_in_the_way_of_a_job_is_raised(

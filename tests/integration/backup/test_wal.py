@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate.backup import scratch
 from quorate.backup.jobs.model import At, Reach
 from quorate.backup.policy.wal import Receiver
 from quorate.backup.wal import recover, standing, watching
@@ -125,6 +126,18 @@ def test_any_moment_between_two_base_backups(primary: Primary, receiver: Receivi
     assert "segments of the log replayed" in said.answer.findings[0]
     assert (by_job / "PG_VERSION").exists()
     assert os.geteuid() != 0 or by_job.stat().st_uid == 999
+    # Out of the log into an empty server: the last commit there is, and who may log in.
+    with scratch.postgres(primary.programs.major, into.parent) as empty:
+        with recover.tried(receiver.home, None, into.parent) as (last, _):
+            wanted_rows = rows(last, primary)
+        target = {"target": Reach(host=empty.host, port=empty.port, user=empty.user)}
+        working.done(working.job("restore", at, **about, **target), into.with_name("spool"))
+        assert rows(empty, primary) == wanted_rows >= there
+        roles = pg.query(empty, "postgres", "SELECT rolname FROM pg_roles", primary.programs)
+        assert set(pg.query(primary.admin, "postgres", "SELECT rolname FROM pg_roles",
+                            primary.programs)) <= set(roles)  # fmt: skip
+        again = working.run(working.job("restore", at, **about, **target), into.with_name("spool"))
+        assert again.answer.trouble is not None and "not empty" in again.answer.trouble.what
     # The same moment in place: what is there now is kept under another name.
     (left,) = primary.ask("SELECT count(*) FROM writes")
     reach = Reach(host=str(primary.where.directory), port=primary.port, user="postgres")

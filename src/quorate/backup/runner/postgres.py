@@ -60,6 +60,13 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
 
 
+def into_empty(setting: Setting, directory: Path, manifest: Manifest) -> Tried:
+    """Restore every database of a dump, and its roles, into the empty server that the job names."""
+    server = reach.postgres(dumped.target(setting))
+    done = Postgres(server=server, seconds=setting.left).restore(directory)
+    return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
+
+
 def over(setting: Setting, directory: Path) -> Tried:
     """Restore every database of a dump in place."""
     server = reach.postgres(dumped.target(setting))

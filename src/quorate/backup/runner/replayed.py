@@ -2,7 +2,8 @@
 
 The replayed server is a throw-away one on the log's own machine. What it has is dumped, and that
 dump restored into the running server as a copy would be: what is there keeps its data under
-another name, and what was restored is compared with what the moment had.
+another name (an empty server has nothing to keep, and gets the roles, too), and what was restored
+is compared with what the moment had.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from quorate.backup.wal import recover
 def replayed(setting: Setting, outcome: Outcome) -> Trouble | None:
     """Bring the source to `moment` (None: the last) in place; what is not as it was then.
 
-    Not `in_place`: it is only tried, into another throw-away server.
+    With a `target` it goes into that empty server; with neither it is only tried, into another
+    throw-away one.
 
     Raises:
+        RefusedError: the server is not empty; nothing was changed.
         MachineError: that moment cannot be reached; nothing was changed.
     """
     job = setting.job
@@ -43,6 +46,8 @@ def replayed(setting: Setting, outcome: Outcome) -> Trouble | None:
         tried = postgres.over(setting, directory)
         outcome.findings += tried.findings
         wrong = tried.differences
+    elif job.target is not None:
+        wrong = postgres.into_empty(setting, directory, manifest).differences
     else:
         wrong = manifests.compare(manifest, source.try_out(directory, setting.room))
     outcome.size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())

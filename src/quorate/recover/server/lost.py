@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quorate.backup.jobs.copies import Known, snapshot_of
@@ -27,12 +27,22 @@ ASSUMED_RATE = 40e6
 LEAST_SECONDS = 5.0
 
 
+class Log(Model):
+    """A write-ahead log on a server that is still there. `until`: all committed until then is in
+    it; `path`: its directory there."""
+
+    server: str
+    path: str
+    until: datetime
+
+
 class Lost(Model):
     """A set of data that was lost, and what it comes back from.
 
-    `services` use it; `servers`: those it lay on. `copy_used`: None: it is started empty, as was
-    asked for. `newer`: when the newest copy was taken that is not known to restore, where that is
-    newer. `by_hand`: its database runs by compose, where no job reaches it.
+    `services` use it; `servers`: those it lay on. `copy_used`: None with no `log`: it is started
+    empty, as was asked for. `log`: it comes out of this, and from the copy only where that fails.
+    `newer`: when the newest copy was taken that is not known to restore, where that is newer.
+    `by_hand`: its database runs by compose, where no job reaches it.
     """
 
     source: str
@@ -42,13 +52,21 @@ class Lost(Model):
     volumes: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     copy_used: Copied | None = None
+    log: Log | None = None
     newer: datetime | None = None
     by_hand: bool = False
 
     @property
     def restored(self) -> bool:
         """Whether a step brings it back."""
-        return self.copy_used is not None and not self.by_hand
+        return (self.copy_used is not None or self.log is not None) and not self.by_hand
+
+    @property
+    def until(self) -> datetime | None:
+        """What was written until then comes back; None: nothing does."""
+        if self.log is not None:
+            return self.log.until
+        return self.copy_used.taken if self.copy_used else None
 
     @property
     def database(self) -> bool:
@@ -72,11 +90,13 @@ class Lost(Model):
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What is asked for: `unproven`: a copy that was never proven is taken too, where it is newer
-    or there is no other; `without`: sources that start empty."""
+    or there is no other; `without`: sources that start empty; `logs`: write-ahead logs that are
+    there, by their sources."""
 
     now: datetime
     unproven: bool = False
     without: frozenset[str] = frozenset()
+    logs: Mapping[str, Log] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +109,18 @@ class Choice:
 
 
 def chosen(
-    sight: Sight, known: Known, *, now: datetime, unproven: bool, without: Collection[str] = ()
+    sight: Sight,
+    known: Known,
+    *,
+    now: datetime,
+    unproven: bool,
+    without: Collection[str] = (),
+    logs: Mapping[str, Log] | None = None,
 ) -> Choice:
     """A copy for each set of data that only the lost server had.
 
     Args:
+        logs: the write-ahead logs that other servers have, by their sources.
         unproven: a newer copy that was never proven is taken too, or where there is no other.
         without: sources that start empty.
     """
@@ -103,7 +130,7 @@ def chosen(
         for one in sight.fleet.backup.repositories
         if choices.beside(one) == (sight.target,)
     )
-    wish = Asked(now=now, unproven=unproven, without=frozenset(without))
+    wish = Asked(now=now, unproven=unproven, without=frozenset(without), logs=logs or {})
     return chosen_for(sight.fleet, lived_there(sight), users, known, wish, close)
 
 
@@ -139,24 +166,34 @@ def chosen_for(
         good = [c for c in sound.get(source.id, ()) if c.proof is None or c.proof.ok]
         proven = [c for c in good if c.proven]
         among = good if wish.unproven else proven
+        log = None if base.by_hand else wish.logs.get(source.id)
+        if log is not None and among and among[-1].taken > log.until:
+            warnings.append(
+                f"the write-ahead log of {source.id} ends before its newest copy, and is not used"
+            )
+            log = None
         if source.id in wish.without:
             warnings.append(f"{source.id} starts empty, as was asked for: its data stays lost")
             found.append(base)
         elif one.policy is None:
             warnings.append(f"{source.id} was not backed up (`exclude:`): it starts empty")
             found.append(base)
+        elif log is not None and not among:
+            warnings.append(f"{source.id} has no proven copy: it comes out of its log, or not")
+            found.append(base.model_copy(update={"log": log}))
         elif not among:
             problems.append(_no_copy(source.id, good, wish.now))
         else:
             used = _of_same(among, close)
             newer = good[-1].taken if good[-1].taken > used.taken else None
-            found.append(base.model_copy(update={"copy_used": copied(used), "newer": newer}))
-            if newer is not None:
+            update = {"copy_used": copied(used), "newer": newer, "log": log}
+            found.append(base.model_copy(update=update))
+            if newer is not None and log is None:
                 warnings.append(
                     f"a newer copy of {source.id}, of {newer:%Y-%m-%d %H:%M} UTC, was never proven "
                     "and is not used; `--unproven` takes it"
                 )
-            if not used.proven:
+            if not used.proven and log is None:
                 warnings.append(
                     f"the copy {used.id[:8]} of {source.id} was never proven: it may not restore"
                 )

@@ -19,7 +19,8 @@ class Recovered(Model):
         description="Seconds from its begin until all was verified; null: that was not come to."
     )
     rpo: dict[str, float | None] = Field(
-        description="By source: seconds between the copy used and the begin; null: it is lost."
+        description="By source: seconds between the copy used (or the moment until which its "
+        "write-ahead log is known to be complete) and the begin; null: it is lost."
     )
     operation: Journal = Field(description="Each step, and what it took.")
 
@@ -32,8 +33,8 @@ def recovered(journal: Journal) -> Recovered:
     return Recovered(
         rto=round(rto, 1) if rto is not None else None,
         rpo={
-            one.source: round((begun - one.copy_used.taken).total_seconds(), 1)
-            if one.copy_used
+            one.source: round(max(0.0, (begun - one.until).total_seconds()), 1)
+            if one.until
             else None
             for one in (Lost.model_validate(each) for each in journal.facts["lost"])
         },

@@ -54,7 +54,7 @@ def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
         fleet=sight.fleet.name,
         steps=tuple(_steps(sight, choice.lost, repositories)),
         loses=losses(choice.lost, now),
-        warnings=(*_warnings(sight), *choice.warnings),
+        warnings=(*_warnings(sight), *choice.warnings, *_new_logs(choice.lost)),
         facts={
             "name": sight.name,
             "target": sight.target,
@@ -107,22 +107,33 @@ def needing(fleet: Fleet, names: set[str]) -> set[str]:
 
 
 def losses(lost: Iterable[Lost], now: datetime) -> str:
-    """What could be lost, source by source: all that was written after the copy used."""
+    """What could be lost, source by source: what was written after the copy used, or after its
+    write-ahead log was last known to have everything."""
     parts = []
     for one in lost:
-        if one.copy_used is None:
+        if one.until is None:
             parts.append(f"{one.source}: everything")
             continue
-        span = age((now - one.copy_used.taken).total_seconds())
-        parts.append(f"{one.source}: what was written in the last {span}")
+        span = age(max(0.0, (now - one.until).total_seconds()))
+        log = " and is not in its log" if one.log is not None else ""
+        parts.append(f"{one.source}: what was written in the last {span}{log}")
     return "; ".join(parts)
 
 
 def restore_step(one: Lost, server: str, group: str = "") -> Step:
     """Bring one set of data back on a server; steps of one `group` run side by side on servers."""
+    where = one.service if one.database else ", ".join(one.volumes)
+    if one.log is not None:
+        return Step(
+            id=f"{RESTORE}{one.source}",
+            says=f"replay the write-ahead log of {where} on {one.log.server} to its end (complete "
+            f"until {one.log.until:%Y-%m-%d %H:%M:%S} UTC), restore that on {server}, and compare",
+            seconds=round(one.seconds * 2, 1) or None,
+            group=group,
+            lane=server if group else "",
+        )
     assert one.copy_used is not None
     copy = one.copy_used
-    where = one.service if one.database else ", ".join(one.volumes)
     return Step(
         id=f"{RESTORE}{one.source}",
         says=f"restore {where} on {server} from {copy.id[:8]} in {copy.repository}, "
@@ -175,6 +186,15 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
 
 def _origins(sight: Sight, repository: str) -> list[str]:
     return [one.name for one in sight.fleet.backup.repositories if one.name != repository]
+
+
+def _new_logs(lost: Iterable[Lost]) -> Iterator[str]:
+    for one in lost:
+        if one.log is not None:
+            yield (
+                f"{one.source} comes back as another Postgres, whose log is not received over the "
+                f"old one: afterwards move {one.log.path} on {one.log.server} away"
+            )
 
 
 def _warnings(sight: Sight) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from quorate.fleet.observed import ObservedNode
 from quorate.recover.model import Operation
 from quorate.recover.server import refuse
 from quorate.recover.server.holding import How
-from quorate.recover.server.lost import Choice, chosen, lived_there
+from quorate.recover.server.lost import Choice, Log, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Machine, Sight
 from quorate.recover.server.steps import needing, operation
@@ -113,10 +114,18 @@ ALL = (copy("db", Kind.POSTGRES), copy("many@one", Kind.REDIS))
 
 
 def choice(
-    seen: Sight, *copies: Snapshot, unproven: bool = False, without: tuple[str, ...] = ()
+    seen: Sight,
+    *copies: Snapshot,
+    unproven: bool = False,
+    without: tuple[str, ...] = (),
+    logs: Mapping[str, Log] | None = None,
 ) -> Choice:
     known = Known(snapshots=copies)
-    return chosen(seen, known, now=NOW, unproven=unproven, without=without)
+    return chosen(seen, known, now=NOW, unproven=unproven, without=without, logs=logs)
+
+
+def log(**ago: float) -> dict[str, Log]:
+    return {"db": Log(server="two", path="/srv/wal/db", until=NOW - timedelta(**ago))}
 
 
 def steps(seen: Sight, *copies: Snapshot, **more: Any) -> Operation:
@@ -142,6 +151,33 @@ def test_the_newest_proven_copy_is_taken_and_what_is_lost_is_said(office: Fleet)
     assert any("`--unproven` takes it" in text for text in made.warnings)
     other = steps(sight(office), *ALL, newer, bad, unproven=True)
     assert {one["source"]: one for one in other.facts["lost"]}["db"]["copy_used"]["id"] == "db-1"
+
+
+def test_a_database_whose_log_is_elsewhere_comes_out_of_that(office: Fleet) -> None:
+    made = steps(sight(office), *ALL, logs=log(seconds=3))
+    (found,) = [one for one in made.facts["lost"] if one["source"] == "db"]
+    assert found["log"]["server"] == "two" and found["copy_used"]["id"] == "db-5"
+    assert "db: what was written in the last 3 s and is not in its log" in made.loses
+    (restore,) = [step for step in made.steps if step.id == "restore:db"]
+    assert "replay the write-ahead log of" in restore.says and "on two to its end" in restore.says
+    assert any("move /srv/wal/db on two away" in text for text in made.warnings)
+
+
+def test_a_log_that_ends_before_the_newest_copy_is_not_used(office: Fleet) -> None:
+    found = choice(sight(office), *ALL, logs=log(hours=6))
+    (one,) = [one for one in found.lost if one.source == "db"]
+    assert one.log is None and one.copy_used is not None
+    assert any("ends before its newest copy" in text for text in found.warnings)
+
+
+def test_a_log_does_without_a_proven_copy_and_says_so(office: Fleet) -> None:
+    untried = copy("db", Kind.POSTGRES, proven=None)
+    found = choice(sight(office), untried, ALL[1], logs=log(seconds=3))
+    (one,) = [one for one in found.lost if one.source == "db"]
+    assert not found.problems and one.log is not None and one.copy_used is None and one.restored
+    assert any("comes out of its log, or not" in text for text in found.warnings)
+    empty = choice(sight(office), *ALL, logs=log(seconds=3), without=("db",))
+    assert [one.restored for one in empty.lost if one.source == "db"] == [False]
 
 
 def test_of_one_copy_in_several_repositories_a_proven_one_is_taken(office: Fleet) -> None:
