@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -44,7 +45,7 @@ class Plain(Restorer):
 class FakeSwarm:
     """What `run` does: every job ends, those that are named by their run with an error."""
 
-    fails: dict[str, QuorateError]
+    fails: Mapping[str, QuorateError]
     ran: list[list[str]] = field(default_factory=list)
 
     def run(self, ground: Ground, decision: Decision) -> Round:
@@ -81,8 +82,8 @@ class Tried:
 def tried(
     path: Path,
     patch: pytest.MonkeyPatch,
-    fails: dict[str, QuorateError],
-    wanted: dict[str, tuple[Lost, ...]] = BOTH,
+    fails: Mapping[str, QuorateError],
+    wanted: Mapping[str, tuple[Lost, ...]] = BOTH,
 ) -> Tried:
     swarm = FakeSwarm(fails)
     patch.setattr(restoring, "run", swarm.run)
