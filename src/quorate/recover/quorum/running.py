@@ -42,6 +42,8 @@ def judge(snapshot: Snapshot) -> Running:
             waiting[service.name] = f"{running} of {possible} tasks run{_why(service, snapshot)}"
         elif ghosts := tuple(_without_container(service, snapshot)):
             waiting[service.name] = f"no container on {', '.join(ghosts)}, where a task runs"
+        elif service.update_state == "updating":
+            waiting[service.name] = "its tasks are being replaced"
         elif not lacking:
             healthy.append(service.name)
     return Running(

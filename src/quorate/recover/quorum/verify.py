@@ -64,7 +64,8 @@ class _Look:
 
     @property
     def good(self) -> bool:
-        return not (self.running.waiting or self.findings or (self.crossed and self.crossed.mute))
+        unfinished = self.running.waiting or self.running.late
+        return not (unfinished or self.findings or (self.crossed and self.crossed.mute))
 
 
 def verify(place: Site, manager: Callable[[], Manager]) -> Verified:

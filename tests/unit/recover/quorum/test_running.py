@@ -75,6 +75,15 @@ def test_a_task_without_a_container_does_not_run() -> None:
     assert judge(unasked).healthy == ("web",)
 
 
+def test_a_service_whose_tasks_are_being_replaced_is_waited_for() -> None:
+    """With the new one started first, it has a task too many for a moment."""
+    updated = replace(service("web", 1), update_state="updating")
+    seen = snapshot(updated, tasks=(task("web", "one"),))
+    assert judge(seen).waiting == {"web": "its tasks are being replaced"}
+    over = replace(seen, services=(replace(updated, update_state="completed"),))
+    assert judge(over).healthy == ("web",)
+
+
 def test_a_server_that_answers_and_is_not_back_is_waited_for() -> None:
     """Right after a new cluster was forced, workers are yet to come to it."""
     late = (NODES[0], replace(NODES[1], state="unknown"))
