@@ -235,8 +235,12 @@ def _startable(waiting: Sequence[Start], following: Sequence[Begun]) -> list[Sta
     return out
 
 
+class TakenAwayError(QuorateError):
+    """A job that was followed is gone, and nobody here has read its answer."""
+
+
 def _taken_away(job: Begun) -> QuorateError:
-    return QuorateError(
+    return TakenAwayError(
         f"the {job.what} was removed by somebody before its answer was read",
         cause="somebody else follows it too, or has ended it",
         todo="`quorate backup list` shows whether there is a copy",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from quorate.backup.jobs import decide, leftovers, secrets
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.door import Door
-from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.launch import Launcher, TakenAwayError
 from quorate.backup.jobs.making import note, unmade
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.names import NETWORK
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 
 WRITING = (Work.BACKUP, Work.COPY)
+REPEATED = (Work.BACKUP, Work.COPY, Work.PROVE)
+"""Work that may be done twice without harm."""
+TURNS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +70,14 @@ class Round:
     earlier: tuple[Outcome, ...] = ()
 
 
-def run(ground: Ground, decision: Decision) -> Round:
+def run(ground: Ground, decision: Decision, *, turn: int = 1) -> Round:
     """Start what was decided and follow it to its end.
 
-    What is under way already is followed instead of being started a second time.
+    What is under way already is followed instead of being started a second time; where whoever
+    started it takes it away before it was read here, it is done again.
+
+    Args:
+        turn: how often that was tried.
 
     Raises:
         CheckError: secrets of the fleet file without a value.
@@ -95,6 +102,15 @@ def run(ground: Ground, decision: Decision) -> Round:
     for start, job in found:
         if job is not None and start.method == UNWATCHED:  # its starter was killed
             let_go(ground.door, start)
+    once_more = _taken_away(found, outcomes)
+    if once_more and turn < TURNS:
+        names = ", ".join(dict.fromkeys(job.what for _, job in once_more))
+        ground.watcher.note(f"{names}: read by somebody else before it was here; once more")
+        starts = tuple(start for start, _ in once_more)
+        again = run(ground, Decision(starts=starts), turn=turn + 1)
+        gone = {job.id for _, job in once_more}
+        outcomes = (*(one for one in outcomes if one.job.id not in gone), *again.outcomes)
+        refused += again.refused
     # One after the other: nobody's services are down for longer than one copy, or group, takes.
     quiet = [quietly(launcher, start) for start in alone if start.quiet]
     quiet += [one for group in groups for one in as_one(launcher, group)]
@@ -107,6 +123,18 @@ def run(ground: Ground, decision: Decision) -> Round:
         ),
         earlier=swept.ended,
     )
+
+
+def _taken_away(
+    found: Sequence[tuple[Start, Begun | None]], outcomes: Sequence[Outcome]
+) -> list[tuple[Start, Begun]]:
+    """The starts whose jobs were somebody else's, who took them away; again they do no harm."""
+    gone = {one.job.id for one in outcomes if isinstance(one.error, TakenAwayError)}
+    return [
+        (start, job)
+        for start, job in found
+        if job is not None and job.id in gone and start.job.work in REPEATED
+    ]
 
 
 def _makers(ground: Ground, starts: Sequence[Start]) -> list[Start]:

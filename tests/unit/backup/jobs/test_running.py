@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 from quorate.backup.jobs import decide, leftovers, running
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.door import Door
-from quorate.backup.jobs.launch import Launcher
+from quorate.backup.jobs.launch import Launcher, TakenAwayError
 from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import Answer, Work
 from quorate.backup.jobs.needs import Start
@@ -95,6 +97,40 @@ def test_a_gitlab_whose_restore_was_begun_by_another_has_its_health_check_again(
     running.run(ground, Decision(starts=(start,)))
     assert followed == [begun]
     assert let_go == ([start] if method == UNWATCHED else [])
+
+
+@pytest.mark.parametrize(
+    ("work", "turns"), [(Work.BACKUP, 2), (Work.PROVE, 2), (Work.RESTORE, 1), (Work.PRUNE, 1)]
+)
+def test_what_somebody_else_took_away_unread_is_done_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Work, turns: int
+) -> None:
+    start = Start(job=job(work=work), node="n1")
+    begun = replace(Begun.of(start.job, "theirs", NOW), id="theirs")
+    mine = replace(Begun.of(start.job, "mine", NOW), id="mine")
+    going = [(begun,), ()]
+    gone = Outcome(job=begun, error=TakenAwayError("it was removed"))
+    done = Outcome(job=mine)
+    ran: list[tuple[int, int]] = []
+
+    def follow(
+        launcher: Launcher, starts: Sequence[Start], joined: Sequence[Begun] = ()
+    ) -> tuple[Outcome, ...]:
+        ran.append((len(starts), len(joined)))
+        return (gone,) if joined else (done,)
+
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(going=going.pop(0)))
+    monkeypatch.setattr(Launcher, "run", follow)
+    for name in ("_image", "_secrets"):
+        monkeypatch.setattr(running, name, lambda *_: None)
+    monkeypatch.setattr(running, "_with_stores", lambda ground, starts, *_: starts[-1:])
+    monkeypatch.setattr(running, "_with_repositories", lambda ground, launcher, starts, _: starts)
+    monkeypatch.setattr(Door, "ask", lambda *_: None)
+    ground = Ground(scene=scene(fleet(tmp_path)), door=Door(_nobody, print), watcher=Silent(),
+                    makes=())  # fmt: skip
+    came = running.run(ground, Decision(starts=(start,)))
+    assert ran == [(0, 1), (1, 0)][:turns]
+    assert came.outcomes == ((done,) if turns == 2 else (gone,))
 
 
 def _nobody() -> DockerClient:
