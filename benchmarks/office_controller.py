@@ -118,6 +118,7 @@ def _next_run(here: Ground) -> dict[str, Any]:
         "counted_code": proof.code,
         "counted": len(proofs),
         "counted_right": sum(one.get("proven") is True for one in proofs),
+        "next_by": CONTROLLER,
         "next_code": again.code if waited is not None else -1,
         "next_seconds": waited if waited is not None else NEXT_SECONDS,
         "next_said": again.said[-1000:] if again.code else "",
@@ -193,7 +194,7 @@ def _target(one: Raw) -> Target:
     seen = [
         "never back" if back is None else f"back after {back:.0f} s on {one['back_on']}",
         f"{one['counted_right']} of {one['counted']} copies restore",
-        "next copies " + ("restore" if one["next_code"] == 0 else f"do not: {one['next_code']}"),
+        _next_words(one),
         *one["left"],
     ]
     return Target(
@@ -208,6 +209,14 @@ def _target(one: Raw) -> Target:
         and right
         and one["next_code"] == 0,
     )
+
+
+def _next_words(one: Raw) -> str:
+    if one["next_code"] == 0:
+        return "next copies restore"
+    # Former measurements had a run by hand, in the way of the controller's own.
+    what = "proof of the next copies" if one.get("next_by") else "a run by hand beside it"
+    return f"{what}: exit code {one['next_code']}"
 
 
 def section(raw: Raw) -> Iterator[str]:
