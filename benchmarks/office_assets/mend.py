@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ from quorate.backup.runner import reach
 SECONDS = 1800.0
 
 
-def delete(url: str, pack: str, keys: dict[str, str], authorities: object) -> None:
+def delete(url: str, pack: str, keys: Mapping[str, str], authorities: object) -> None:
     """Delete a pack's object, whether it can be read or not.
 
     Signed as S3 wants it (AWS Signature Version 4, of a request without a body): curl takes no key
