@@ -102,6 +102,7 @@ def run(ground: Ground, decision: Decision, *, turn: int = 1) -> Round:
     for start, job in found:
         if job is not None and start.method == UNWATCHED:  # its starter was killed
             let_go(ground.door, start)
+    earlier = swept.ended
     once_more = _taken_away(found, outcomes)
     if once_more and turn < TURNS:
         names = ", ".join(dict.fromkeys(job.what for _, job in once_more))
@@ -111,6 +112,7 @@ def run(ground: Ground, decision: Decision, *, turn: int = 1) -> Round:
         gone = {job.id for _, job in once_more}
         outcomes = (*(one for one in outcomes if one.job.id not in gone), *again.outcomes)
         refused += again.refused
+        earlier += again.earlier
     # One after the other: nobody's services are down for longer than one copy, or group, takes.
     quiet = [quietly(launcher, start) for start in alone if start.quiet]
     quiet += [one for group in groups for one in as_one(launcher, group)]
@@ -121,7 +123,7 @@ def run(ground: Ground, decision: Decision, *, turn: int = 1) -> Round:
             *refused,
             *(one for one in quiet if isinstance(one, Refused)),
         ),
-        earlier=swept.ended,
+        earlier=earlier,
     )
 
 

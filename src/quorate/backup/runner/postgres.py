@@ -56,8 +56,7 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
         # What the source's own reach names is only where to connect to.
         name = target.database if job.target else ""
         return _each(setting, source, directory, name)
-    done = source.restore(directory)
-    return Tried(seconds=done.seconds, differences=manifests.compare(manifest, done))
+    return into_empty(setting, directory, manifest)
 
 
 def into_empty(setting: Setting, directory: Path, manifest: Manifest) -> Tried:
