@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from quorate.backup import scratch
-from quorate.backup.sources import base, large
+from quorate.backup.sources import base, large, mariadb_look, mariadb_seen
 from quorate.backup.sources.mariadb import MariaDB
 from quorate.errors import CommandError, MachineError, QuorateError, RefusedError
 from quorate.tools import mariadb, part
@@ -187,6 +187,45 @@ def test_a_large_table_is_brought_by_several_connections(
     assert len(brought) == 4
     assert [one.endswith(b"USE `la``rge`;\n") for one in brought] == [False, True, True, True]
     mariadb.lines(admin, "DROP DATABASE `la``rge`;", programs)
+
+
+def test_a_large_table_counts_the_same_in_ranges(
+    admin: mariadb.Server,
+    programs: mariadb.Programs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Keys below zero and above what is signed, in partitions, of two columns, few and far."""
+    prepare = """
+    CREATE DATABASE ranges; USE ranges;
+    CREATE TABLE below (`i``d` INT PRIMARY KEY, what VARCHAR(40));
+    INSERT INTO below SELECT CAST(seq AS SIGNED) - 9000, MD5(seq) FROM seq_1_to_20000;
+    CREATE TABLE far (id BIGINT UNSIGNED PRIMARY KEY, what VARCHAR(40));
+    INSERT INTO far SELECT IF(seq = 1, 18446744073709551615, seq), MD5(seq) FROM seq_1_to_9000;
+    CREATE TABLE cut (id BIGINT, day INT, what VARCHAR(40), PRIMARY KEY (id, day), INDEX (day))
+      PARTITION BY HASH (day) PARTITIONS 3;
+    INSERT INTO cut SELECT seq, seq % 7, MD5(seq) FROM seq_1_to_20000;
+    CREATE TABLE word (id CHAR(32) PRIMARY KEY);
+    INSERT INTO word SELECT MD5(seq) FROM seq_1_to_20000;
+    CREATE TABLE `none` (what CHAR(32));
+    INSERT INTO `none` SELECT MD5(seq) FROM seq_1_to_20000;
+    CREATE TABLE emptied (id INT PRIMARY KEY);
+    """
+    mariadb.lines(admin, prepare, programs)
+    whole = MariaDB(server=admin).inspect()
+    monkeypatch.setattr(mariadb_seen, "large_of", lambda sizes, _jobs: list(sizes))
+    counted: list[str] = []
+    real = mariadb_look.count
+
+    def watched(number: int, table: mariadb_look.Table, rows: mariadb_look.Range | None) -> str:
+        counted.append(table.name)
+        return real(number, table, rows)
+
+    monkeypatch.setattr(mariadb_look, "count", watched)
+    assert MariaDB(server=admin).inspect() == whole
+    named = {name: counted.count(name) for name in ("below", "far", "cut", "word", "none")}
+    assert named == {"below": 10, "far": 10, "cut": 10, "word": 1, "none": 1}
+    assert counted.count("emptied") == 1
+    mariadb.lines(admin, "DROP DATABASE ranges;", programs)
 
 
 def test_one_changed_value_is_found_and_named(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from quorate.backup.sources import mariadb_look as look
+from quorate.backup.sources.large import large_of
 from quorate.backup.sources.mariadb_check import Heads, broken
 from quorate.backup.sources.postgres_look import shares
 from quorate.tools import mariadb, parallel
 from quorate.tools.session import Session
+
+RANGES = 4
+"""Ranges of a large table for each session: keys are seldom spread evenly."""
+MOST = 10_000
+"""Statements for one table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,28 +71,60 @@ class Seen:
 def see(opened: Sequence[Session], seconds: float) -> Seen:
     """Count and hash everything, in sessions whose transactions see the same."""
     tables = _tables(opened[0])
-    counted = [table for table in tables if table.type != "SEQUENCE"]
-    numbers = {table: number for number, table in enumerate(tables)}
+    pieces = _pieces(opened[0], tables, len(opened), seconds)
 
     def count(work: tuple[Session, list[int]]) -> list[Any]:
         session, hand = work
         return [
             json.loads(line)
-            for number in hand
+            for rows in (pieces[number] for number in hand)
             for line in session.ask(
-                look.count(numbers[counted[number]], counted[number]), timeout=seconds
+                look.count(rows.number, tables[rows.number], rows), timeout=seconds
             )
         ]
 
-    hands = shares([table.size for table in counted], len(opened))
+    hands = shares([rows.size for rows in pieces], len(opened))
     found = parallel.run(count, list(zip(opened, hands, strict=False)), limit=len(opened))
-    rows = {n: (count, first, second) for each in found for n, count, first, second in each}
     names = [json.loads(line) for line in opened[0].ask(look.NAMES, timeout=mariadb.ASK_SECONDS)]
-    return Seen(tables=tuple(tables), rows=rows, names=tuple(names))
+    return Seen(tables=tuple(tables), rows=added(chain(*found)), names=tuple(names))
+
+
+def added(counted: Iterable[Sequence[int]]) -> dict[int, tuple[int, int, int]]:
+    """What was counted of ranges, added up for each table."""
+    rows: dict[int, tuple[int, int, int]] = {}
+    for number, *sums in counted:
+        count, first, second = (
+            a + b for a, b in zip(rows.get(number, (0, 0, 0)), sums, strict=True)
+        )
+        rows[number] = (count, first, second)
+    return rows
+
+
+def _pieces(
+    session: Session, tables: Sequence[look.Table], jobs: int, seconds: float
+) -> list[look.Range]:
+    """All rows of all tables; a large table in ranges, so that no session is left alone with it."""
+    sizes = {n: table.size for n, table in enumerate(tables) if table.type != "SEQUENCE"}
+    cut = [number for number in large_of(sizes, jobs) if tables[number].key]
+    pieces = [look.Range(number=n, size=size) for n, size in sizes.items() if n not in cut]
+    for number in cut:
+        (line,) = session.ask(look.ends(number, tables[number]), timeout=seconds)
+        _, least, greatest = json.loads(line)
+        if least is None:
+            pieces.append(look.Range(number=number, size=sizes[number]))
+        else:
+            narrow = -(-(greatest - least + 1) // look.NARROW_KEYS)
+            parts = max(RANGES * jobs, narrow if narrow <= MOST else 0)
+            pieces += look.ranges(number, sizes[number], least, greatest, parts)
+    return pieces
 
 
 def _tables(session: Session) -> list[look.Table]:
     columns: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    primary: dict[tuple[str, str], list[str]] = {}
+    for line in session.ask(look.KEYS, timeout=mariadb.ASK_SECONDS):
+        database, table, name = json.loads(line)
+        primary.setdefault((database, table), []).append(name)
     for line in session.ask(look.COLUMNS, timeout=mariadb.ASK_SECONDS):
         database, table, name, kind = json.loads(line)
         columns.setdefault((database, table), []).append((name, kind))
@@ -97,6 +136,7 @@ def _tables(session: Session) -> list[look.Table]:
             engine=engine,
             size=int(size),
             columns=tuple(columns.get((database, name), ())),
+            primary=tuple(primary.get((database, name), ())),
         )
         for database, name, kind, engine, size in map(
             json.loads, session.ask(look.TABLES, timeout=mariadb.ASK_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,59 @@ def test_values_are_taken_as_the_dump_has_them() -> None:
     assert "COALESCE(CAST(`id` AS CHAR), 'NULL'), COALESCE(HEX(`a``b`), 'NULL')" in statement
     assert statement.startswith("SELECT CONCAT('[3,', COUNT(*)")
     assert "FROM `shop`.`t`" in statement
+
+
+@given(st.integers(-(2**63), 2**64 - 1), st.integers(0, 2**64), st.integers(1, 9))
+def test_every_row_is_in_exactly_one_range(least: int, more: int, count: int) -> None:
+    greatest = least + more
+    made = mariadb_look.ranges(2, 90, least, greatest, count)
+    assert 3 <= len(made) <= count + 2
+    keys = [least - 5, least, least + more // 3, greatest, greatest + 5]
+    keys += [each.low - 1 for each in made if each.low is not None]
+    for key in keys:
+        holding = [
+            each
+            for each in made
+            if (each.low is None or each.low <= key) and (each.high is None or key < each.high)
+        ]
+        assert len(holding) == 1
+    assert {each.number for each in made} == {2}
+
+
+def test_a_range_is_read_by_the_primary_key() -> None:
+    columns = (("i`d", "int"), ("what", "varchar"))
+    cut = replace(table(), columns=columns, primary=("i`d",))
+    before, first, _, last, after = mariadb_look.ranges(3, 9, 1, 30, 3)
+    statement = mariadb_look.count(3, cut, first)
+    assert statement.startswith("SET STATEMENT optimizer_switch = 'derived_merge=off' FOR SELECT ")
+    assert "`t` FORCE INDEX (PRIMARY) WHERE `i``d` >= 1 AND `i``d` < 11)" in statement
+    assert "WHERE `i``d` >= 21 AND `i``d` < 31)" in mariadb_look.count(3, cut, last)
+    assert "WHERE `i``d` < 1)" in mariadb_look.count(3, cut, before)
+    assert "WHERE `i``d` >= 31)" in mariadb_look.count(3, cut, after)
+    whole = mariadb_look.Range(number=3, size=9)
+    assert mariadb_look.count(3, cut, whole) == mariadb_look.count(3, cut)
+
+
+@pytest.mark.parametrize(
+    ("primary", "greatest"), [(("id", "a`b"), 30), (("id",), 9 * mariadb_look.NARROW_KEYS)]
+)
+def test_what_may_have_many_rows_fills_no_memory(primary: tuple[str, ...], greatest: int) -> None:
+    cut = replace(table(), primary=primary)
+    assert cut.key == "id"
+    for rows in (None, *mariadb_look.ranges(3, 9, 1, greatest, 3)):
+        assert mariadb_look.count(3, cut, rows).startswith("SELECT")
+
+
+@pytest.mark.parametrize(
+    ("primary", "engine"), [((), "InnoDB"), (("a`b", "id"), "InnoDB"), (("id",), "Aria")]
+)
+def test_no_ranges_without_whole_numbers(primary: tuple[str, ...], engine: str) -> None:
+    assert replace(table(engine=engine), primary=primary).key == ""
+
+
+def test_ranges_are_added_up_to_their_table() -> None:
+    counted = [(0, 2, 10, 20), (1, 1, 5, 6), (0, 3, 2**64, 1)]
+    assert mariadb_seen.added(counted) == {0: (5, 10 + 2**64, 21), 1: (1, 5, 6)}
 
 
 def test_what_one_transaction_does_not_keep_is_found() -> None:
