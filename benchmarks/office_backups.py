@@ -41,11 +41,15 @@ SOME = "QUORATE_OFFICE_BACKUPS"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the measurement. `measure` acts; the others tell what came of it."""
+    """A part of the measurement. `measure` acts; the others tell what came of it.
+
+    `joined`: what was measured now, with what was measured before and is not measured again.
+    """
 
     measure: Callable[[Ground, Amounts], dict[str, Any]]
     targets: Callable[[Raw], Sequence[Target]]
     section: Callable[[Raw], Iterator[str]]
+    joined: Callable[[Raw, Raw], dict[str, Any]] = lambda _, new: dict(new)
 
 
 PARTS: Mapping[str, Part] = {
@@ -83,6 +87,7 @@ PARTS: Mapping[str, Part] = {
         measure=lambda here, _: office_controller.measure(here),
         targets=office_controller.targets,
         section=office_controller.section,
+        joined=office_controller.joined,
     ),
 }
 """In the order in which they are measured: each stands on those before it."""
@@ -134,6 +139,8 @@ def write(directory: Path, place: Path) -> None:
                 raise FailedError(f"{part}: {error}") from error
             if part in found and part not in wanted:
                 continue  # only made again, for others to stand on
+            if part in found:
+                raw = PARTS[part].joined(found[part]["raw"], raw)
             verbs = [asdict(one) for one in here.verbs[begun:]]
             found[part] = {
                 "machine": machine.describe(),

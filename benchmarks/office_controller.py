@@ -17,8 +17,8 @@ from typing import Any
 
 from benchmarks import office_fleet
 from benchmarks.measure import FailedError
-from benchmarks.office_ground import Ground, Task, until
-from benchmarks.office_verdict import Raw, Target
+from benchmarks.office_ground import Ground, Task, Verb, until
+from benchmarks.office_verdict import Raw, Target, failure, unproven
 from quorate.alerts.controller_metrics import ACTIVE, ROUND_OK
 from quorate.backup.jobs.model import Work
 from quorate.backup.jobs.spec import LABEL, LABEL_WORK
@@ -69,6 +69,12 @@ def measure(here: Ground) -> dict[str, Any]:
     return {"cases": [_case(here, *one) for one in asked]}
 
 
+def joined(former: Raw, new: Raw) -> dict[str, Any]:
+    """Every case as it was last measured."""
+    found = {(one["work"], one["way"]): one for one in (*former["cases"], *new["cases"])}
+    return {"cases": [found[case] for case in cases("") if case in found]}
+
+
 def _case(here: Ground, work: str, way: str) -> dict[str, Any]:
     print(f"evidence: office-backups: controller: {work}, {way}", flush=True)
     if work == "prune":
@@ -93,6 +99,7 @@ def _case(here: Ground, work: str, way: str) -> dict[str, Any]:
     settled = until(lambda: not _unsettled(here), SETTLED_SECONDS)
     left = _unsettled(here)
     return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "work": work,
         "way": way,
         "server": task.server,
@@ -118,11 +125,19 @@ def _next_run(here: Ground) -> dict[str, Any]:
         "counted_code": proof.code,
         "counted": len(proofs),
         "counted_right": sum(one.get("proven") is True for one in proofs),
+        "counted_said": _said(proof),
         "next_by": CONTROLLER,
         "next_code": again.code if waited is not None else -1,
         "next_seconds": waited if waited is not None else NEXT_SECONDS,
-        "next_said": again.said[-1000:] if again.code else "",
+        "next_said": _said(again),
     }
+
+
+def _said(verb: Verb) -> str:
+    """Of a proof that found something wrong: what, and where it was."""
+    if verb.code == 0:
+        return ""
+    return failure(verb.answer) or unproven(verb.answer) or verb.said[-1000:]
 
 
 def _made_since(here: Ground, moment: datetime) -> bool:

@@ -332,6 +332,14 @@ def test_cases_can_be_named() -> None:
         office_controller.cases("backup:fire")
 
 
+def test_a_case_that_is_measured_again_takes_the_place_of_the_former() -> None:
+    one, other = {"work": "backup", "way": "kill"}, {"work": "prune", "way": "power"}
+    former = {"cases": [{**one, "n": 1}, {**other, "n": 2}]}
+    new = {"cases": [{**one, "n": 3}, {"work": "copy", "way": "kill", "n": 4}]}
+    made = office_controller.joined(former, new)
+    assert [case["n"] for case in made["cases"]] == [3, 4, 2]
+
+
 def test_a_metric_is_read_with_labels_and_without() -> None:
     text = 'x_active{fleet="a"} 1.0\nround_ok 0.0\n'
     assert office_controller.value_of(text, "x_active") == 1.0
