@@ -8,6 +8,7 @@ brings a part of it, by the very COPY that the dump has for it, before any index
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ def _copy(programs: pg.Programs, directory: Path, line: str, place: Path) -> byt
     entry = line.partition(";")[0]
     empty = place / entry
     empty.mkdir()
-    (empty / "toc.dat").symlink_to((directory / "toc.dat").resolve())
+    # Not a link: pg_restore 17 takes none.
+    shutil.copyfile(directory / "toc.dat", empty / "toc.dat")
     (empty / f"{entry}.dat").touch()
     chosen, script = place / f"{entry}.list", place / f"{entry}.sql"
     chosen.write_text(line)
