@@ -14,6 +14,7 @@ import pytest
 
 from quorate.backup import quiesce
 from quorate.backup.jobs.spec import LABEL, LABEL_STORE
+from quorate.backup.sources import large
 from quorate.lab import nodes
 from tests.scenarios import live, steps
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
 
 COPIES = "/srv/copies"
-ROWS = 20_000
+ROWS = 550_000
+"""More than 64 MiB of 128 bytes each: a table that is brought by all connections."""
 KEYS = 5_000
 SECRETS = ("correct-horse", "battery-staple", "keep-me-elsewhere")
 """What is in the fleet's password files."""
@@ -62,7 +64,8 @@ def given_data(office: Office) -> None:
         office,
         "db",
         "psql -v ON_ERROR_STOP=1 -qU postgres -c 'drop table if exists rows' "
-        f"-c 'create table rows as select i, md5(i::text) from generate_series(1, {ROWS}) i'",
+        "-c 'create table rows as select i, repeat(md5(i::text), 4) "
+        f"from generate_series(1, {ROWS}) i'",
     )
     fill = f"for i in $(seq {KEYS}); do echo SET key:$i $i; done"
     door = 'redis-cli -a "$(cat /run/secrets/cache_password)" --no-auth-warning'
@@ -114,7 +117,7 @@ def test_databases_and_files_are_copied_to_another_server_and_listed(vault: Offi
         "volume/data_pages": "done",
     }
     assert report["refused"] == []
-    assert runs["db"]["size"] > ROWS * 32 and runs["db"]["repository"] == "near"
+    assert runs["db"]["size"] > large.LARGE_BYTES and runs["db"]["repository"] == "near"
     (copy,) = runs["cache"]["copies"]
     assert copy["complete"] and copy["server"] == "two"
     then_nothing_is_left(vault)
