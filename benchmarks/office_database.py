@@ -56,6 +56,13 @@ def _measured(here: Ground, service: Service) -> dict[str, Any]:
         "seconds": verb.seconds,
         "rto": answer["rto_seconds"],
         "rpo": answer["rpo_seconds"],
+        "filled": answer["restore_seconds"],
+        "steps": {
+            one["step"]: one["seconds"]
+            for one in answer["operation"]["entries"]
+            if one["seconds"] is not None
+        },
+        "said": verb.said.splitlines(),
         "damaged": emptied != before,
         # The damaged one is kept beside it, under another name.
         "same": {name: after.get(name) for name in before} == before,
@@ -100,13 +107,18 @@ def section(raw: Raw) -> Iterator[str]:
     yield from ("## A database back after a bad migration", "")
     yield (
         "Every table of it was emptied. RTO: from the first step until it and what uses it is "
-        "well, its damaged data kept; RPO: how old the copy was. The command as a whole also reads "
-        "the repositories before."
+        "well, its damaged data kept; RPO: how old the copy was. Filled: the part of it from an empty "
+        "server to a full one; the rest is fetched, kept, counted, started. The command as a whole "
+        "also reads the repositories before."
     )
-    yield from ("", "| Database | RTO, s | Command, s | RPO, s | Data |")
-    yield "| --- | ---: | ---: | ---: | --- |"
+    yield from ("", "| Database | RTO, s | Filled, s | Command, s | RPO, s | Data |")
+    yield "| --- | ---: | ---: | ---: | ---: | --- |"
     for one in raw["databases"]:
         same = "the same" if one["same"] else "**other data**"
-        times = " | ".join(f"{one[key]:.1f}" for key in ("rto", "seconds", "rpo"))
+        times = " | ".join(_seconds(one.get(key)) for key in ("rto", "filled", "seconds", "rpo"))
         yield f"| {one['service']} | {times} | {same} |"
     yield ""
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
