@@ -107,9 +107,9 @@ def section(raw: Raw) -> Iterator[str]:
     yield from ("## A database back after a bad migration", "")
     yield (
         "Every table of it was emptied. RTO: from the first step until it and what uses it is "
-        "well, its damaged data kept; RPO: how old the copy was. Filled: the part of it from an empty "
-        "server to a full one; the rest is fetched, kept, counted, started. The command as a whole "
-        "also reads the repositories before."
+        "well, its damaged data kept; RPO: how old the copy was. Filled: the part of it from an "
+        "empty server to a full one; the rest is fetched, kept, counted, started. The command as a "
+        "whole also reads the repositories before."
     )
     yield from ("", "| Database | RTO, s | Filled, s | Command, s | RPO, s | Data |")
     yield "| --- | ---: | ---: | ---: | ---: | --- |"
