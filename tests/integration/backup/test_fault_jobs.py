@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -67,9 +67,16 @@ def of_volume(at: At, volume: Mounted, **more: Any) -> Job:
     return working.job("backup", at, source=VOLUME, volumes=(volume,), **more)
 
 
-def fails(truth: Truth, told: Job, spool: Path, path: Path | None = None) -> Said:
+def fails(
+    truth: Truth,
+    told: Job,
+    spool: Path,
+    path: Path | None = None,
+    *,
+    command: Sequence[str] = working.COMMAND,
+) -> Said:
     """A job that fails, and of which nothing is claimed; its spool is empty."""
-    said = working.run(told, spool, path)
+    said = working.run(told, spool, path, command=command)
     assert said.answer.trouble is not None and said.code != 0
     three.nothing_is_claimed(truth, told, said)
     assert working.empty(spool)

@@ -255,7 +255,7 @@ def test_the_store(tmp_path: Path, told: Told) -> None:
             location=f"http://127.0.0.1:{port}/",
             credentials=files,
         )
-        real_databases.until(lambda: answers(port), seconds=300)
+        real_databases.until(lambda: ground.answers(port), seconds=300)
         kept = ground.repository(at)
         kept.restic.init()
         assert catalogue.read(kept) == ()
@@ -267,14 +267,6 @@ def test_the_store(tmp_path: Path, told: Told) -> None:
         process.wait(timeout=60)
     assert told.started("rclone")
     assert told.holds(*SPOKEN) == []
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens."""
-    import socket
-
-    with socket.socket() as made:
-        return made.connect_ex(("127.0.0.1", port)) == 0
 
 
 def environment_of(pid: int) -> str:
