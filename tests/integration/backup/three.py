@@ -45,8 +45,9 @@ services:
   postgres: {image: postgres, volumes: ["p:/var"], x-quorate: {state: postgres, pin: one}}
   mariadb: {image: mariadb, volumes: ["m:/var"], x-quorate: {state: mariadb, pin: one}}
   redis: {image: redis, volumes: ["r:/data"], x-quorate: {state: redis, pin: one}}
+  gitlab: {image: gitlab, volumes: ["g:/var"], x-quorate: {state: gitlab, pin: one}}
   web: {image: nginx, volumes: ["wiki:/data"], x-quorate: {state: volume, pin: one}}
-volumes: {p: , m: , r: , wiki: }
+volumes: {p: , m: , r: , g: , wiki: }
 """
 Shown = dict[tuple[str, ...], float]
 Whole = Callable[[Snapshot], bool]
