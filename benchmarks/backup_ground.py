@@ -59,7 +59,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Ra
         cwd=ROOT,
         text=True,
     )
-    with _watched(process.pid) as peak:
+    with watched(process.pid) as peak:
         out, error = process.communicate()
     if process.returncode != 0:
         raise FailedError(f"{argv[0]} …: {error[-2000:]}")
@@ -76,7 +76,8 @@ def job(name: str, told: Mapping[str, str]) -> tuple[Ran, dict[str, float]]:
 
 
 @contextmanager
-def _watched(pid: int) -> Iterator[list[int]]:
+def watched(pid: int) -> Iterator[list[int]]:
+    """The most that a process and all below it have in memory in the block, in a list of one."""
     peak, over = [0], threading.Event()
 
     def look() -> None:

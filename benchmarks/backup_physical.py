@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.backup_ground import ROOT
+from benchmarks.backup_ground import ROOT, Ran, watched
 from benchmarks.measure import FailedError
 from quorate.backup.jobs.model import Reach
 from quorate.backup.wal.model import VARIABLE, Health, Told
@@ -24,8 +24,8 @@ END_SECONDS = 120.0
 
 
 @contextmanager
-def received(server: pg.Server, home: Path) -> Iterator[float]:
-    """The log is received into `home`, with a base backup; gives the seconds until there was one.
+def received(server: pg.Server, home: Path) -> Iterator[Ran]:
+    """The log is received into `home`, with a base backup; gives what it took until there was one.
 
     Raises:
         FailedError: there is none in time, or the receiver ends.
@@ -52,12 +52,14 @@ def received(server: pg.Server, home: Path) -> Iterator[float]:
             start_new_session=True,
         )
     try:
-        while not _protected(home):
-            if process.poll() is not None or time.perf_counter() - began > SECONDS:
-                said = log.read_text(errors="replace")[-2000:]
-                raise FailedError(f"no base backup was made: {said}")
-            time.sleep(POLL_SECONDS)
-        yield time.perf_counter() - began
+        with watched(process.pid) as peak:
+            while not _protected(home):
+                if process.poll() is not None or time.perf_counter() - began > SECONDS:
+                    said = log.read_text(errors="replace")[-2000:]
+                    raise FailedError(f"no base backup was made: {said}")
+                time.sleep(POLL_SECONDS)
+            seconds = time.perf_counter() - began
+        yield Ran(seconds=seconds, peak=peak[0], said="")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(END_SECONDS)

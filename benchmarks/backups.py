@@ -156,8 +156,8 @@ def databases(sizes: Sizes, place: Path, found: Measured) -> list[Row]:
     """Everything about Postgres."""
     with ground.filled_server(place, sizes.database) as server:
         bench = Bench(server, place, found)
-        with received(server, place / "wal") as seconds:
-            found.seconds["base backup by Barman"] = [seconds]
+        with received(server, place / "wal") as ran:
+            found.ran("base backup by Barman", ran)
         for number in range(sizes.rounds):
             print(f"evidence: backups: round {number + 1} of {sizes.rounds}")
             bench.dump(number)

@@ -12,11 +12,19 @@ INTRODUCTION = """\
 
 What is done to a backup on purpose, and what comes of it. Each line is a test with real
 components (restic, Postgres, MariaDB, Redis, sshd, Barman, in a lab a real swarm) unless it lies in
-`tests/unit`, where what is decided is tried with many values. In all of them three things hold:
+`tests/unit`, where what is decided is tried with many values. A test looks for what its line says
+comes of it. Where a whole job fails or is killed (`test_fault_jobs.py`, `test_fault_runs.py`,
+`test_fault_far.py`, `test_killed_anywhere.py`) three things more are looked for each time:
 
-1. no copy counts that is not whole, and none is proven that was not restored and compared;
-2. no service is left down, and no database is left with a session or lock of the backup's;
-3. no metric says that it went well.
+1. no copy counts that is not whole, none is proven that was not, and none is lost but what the
+   retention was to forget;
+2. a database that the job was at, and that still runs, answers and takes writes, and no session of
+   the backup's is left in it;
+3. neither what the job pushes nor what a controller shows after it tells of a success.
+
+The other tests (a dump without a job, what is decided, a lab) look at a metric only where their
+line says so. A server lost in mid-quiesce is shown in a lab: the service runs again, no copy
+counts, the next run is right; metrics are not looked at there.
 
 Written by `make reliability`; a test that has not run since it was written says so."""
 

@@ -37,6 +37,7 @@ def test_everything_is_measured(
     rows = {row["name"]: row for row in found["rows"]}
     assert len(rows) == 9
     assert all(row["document"] > 0 and row["quorate"] > 0 for row in rows.values())
+    assert found["peak"].keys() == found["seconds"].keys()
     assert {name for name, peak in found["peak"].items() if peak == 0} == set()
     # What does not depend on how busy the machine is. New rows lie at the end of a table's file,
     # so that its last piece is stored anew: 8 MiB at most (restic's largest), of 23 MiB here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,18 @@ import pytest
 
 from quorate.alerts import backup_metrics as metrics
 from quorate.backup import catalogue, proving_files, repository, scratch
+from quorate.backup import model as backup_model
 from quorate.backup.jobs import pushing
 from quorate.backup.jobs.model import At, Job, Mounted
 from quorate.backup.place import Repository
+from quorate.backup.repository import Payload
+from quorate.backup.runner import dumped
+from quorate.backup.sources.gitlab import GitLab
 from quorate.fleet.backup import Keep
 from quorate.tools import mariadb, pg
 from quorate.tools import redis as red
 from tests import real_databases
-from tests.integration.backup import ground, servers, test_faults, three, working
+from tests.integration.backup import ground, servers, test_faults, test_gitlab, three, working
 from tests.integration.backup.servers import Source
 from tests.integration.backup.three import VOLUME, Truth
 from tests.integration.backup.working import Said
@@ -67,9 +71,16 @@ def of_volume(at: At, volume: Mounted, **more: Any) -> Job:
     return working.job("backup", at, source=VOLUME, volumes=(volume,), **more)
 
 
-def fails(truth: Truth, told: Job, spool: Path, path: Path | None = None) -> Said:
+def fails(
+    truth: Truth,
+    told: Job,
+    spool: Path,
+    path: Path | None = None,
+    *,
+    command: Sequence[str] = working.COMMAND,
+) -> Said:
     """A job that fails, and of which nothing is claimed; its spool is empty."""
-    said = working.run(told, spool, path)
+    said = working.run(told, spool, path, command=command)
     assert said.answer.trouble is not None and said.code != 0
     three.nothing_is_claimed(truth, told, said)
     assert working.empty(spool)
@@ -340,25 +351,54 @@ def unreachable(near: At) -> Job:
 
 @pytest.mark.fault(
     "flipped bytes in the repository",
-    injected="one bit in a pack of a proven copy, then the job that proves",
+    injected=(
+        "one bit in a pack of a proven copy of a volume, of each kind of database, of GitLab's "
+        "stand-in; then the job that proves"
+    ),
     seen="code 4; the copy is proven no more, and the metric of the proof says 0",
 )
-def test_a_flipped_byte(near: Repository, volume: Mounted, tmp_path: Path, saw: Saw) -> None:
-    spool, at = tmp_path / "spool", working.at(near.place)
-    working.done(of_volume(at, volume), spool)
-    told = working.job("prove", at, source=VOLUME, server="box2")
+@pytest.mark.parametrize("kind", ["volume", "postgres", "maria", "redis", "gitlab"])
+def test_a_flipped_byte(
+    kind: str, near: Repository, place: Path, volume: Mounted, tmp_path: Path, saw: Saw
+) -> None:
+    spool, at = place / "spool", working.at(near.place)
+    if kind == "volume":
+        working.done(of_volume(at, volume), spool)
+    elif kind == "gitlab":
+        gitlab_stored(near, tmp_path)
+    else:
+        with getattr(servers, kind)(place) as source:
+            working.done(of(source, near), spool)
+    (copy,) = catalogue.read(near)
+    told = working.job("prove", at, source=copy.source, kind=copy.kind, server="box2")
     working.done(told, spool)
     truth = Truth(three.fleet(tmp_path / "fleet"), (near,))
-    shown = truth.shown(told, None)
-    assert shown[metrics.PROOF_OK.name, VOLUME, "near", metrics.ORIGINAL] == 1
+    proof = metrics.PROOF_OK.name, copy.source, "near", metrics.ORIGINAL
+    assert truth.shown(told, None)[proof] == 1
     test_faults.flip(near, at=1000)
     said = fails(truth, told, spool)
     assert said.code == 4
     assert [copy.proven for copy in catalogue.read(near)] == [False]
     shown = truth.shown(told, said)
-    assert shown[metrics.PROOF_OK.name, VOLUME, "near", metrics.ORIGINAL] == 0
-    assert shown[metrics.STATE.name, VOLUME, "volume", "proven"] != 0
-    saw(said.why.partition(" | ")[0])
+    assert shown[proof] == 0
+    assert shown[metrics.STATE.name, copy.source, copy.kind.value, "proven"] != 0
+    saw(f"{copy.kind}: {said.why.partition(' | ')[0]}")
+
+
+def gitlab_stored(near: Repository, directory: Path) -> None:
+    """A copy of GitLab's stand-in, as its job stores it; that one needs an engine to get at it."""
+    (directory / "room").mkdir()
+    source = GitLab(inside=test_gitlab.container(directory / "gitlab"))
+    payload = Payload(
+        source=backup_model.Source(id="gitlab", kind=backup_model.Kind.GITLAB),
+        run="run-1",
+        server="box1",
+        taken=datetime.now(UTC),
+        manifest=source.dump(directory / "room" / dumped.DIRECTORY),
+        root=directory / "room",
+        paths=(dumped.DIRECTORY,),
+    )
+    repository.store(near, payload)
 
 
 @pytest.mark.fault(

@@ -109,7 +109,7 @@ def run(told: Told, job: Job, spool: Path, *, code: int = 0) -> Answer:
 def test_programs_of_databases(
     kind: str, place: Path, near: Repository, told: Told, tmp_path: Path
 ) -> None:
-    """Backed up, proven, tried with a wrong password; each with every program it starts."""
+    """Backed up, proven, restored in place, tried with a wrong password; with every program."""
     spool = place / "spool"
     truth = three.Truth(three.fleet(tmp_path / "fleet"), (near,))
     with getattr(servers, kind)(place) as source:
@@ -117,12 +117,15 @@ def test_programs_of_databases(
         backup = source.job("backup", near, source=name)
         answer = run(told, backup, spool)
         run(told, source.job("prove", near, source=name, server="box2", reach=None), spool)
+        over = {"target": source.reach, "in_place": True}
+        restored = run(told, source.job("restore", near, source=name, **over), spool)
         (tmp_path / "guess").write_text("planted-guess")
         reach = source.reach.model_copy(update={"password_file": str(tmp_path / "guess")})
         run(told, backup.model_copy(update={"reach": reach, "run": "run-2"}), spool, code=6)
-    assert answer.copies
+    assert [one.id for one in restored.copies] == [one.id for one in answer.copies] != []
     told.texts["metrics"] = str(truth.shown(backup, None))
     assert told.holds(*SPOKEN) == []
+    assert '/restic"' in told.all()[f"restore-{name}-near-run-1"]
     for program in PROGRAMS[kind]:
         assert told.started(program), program
 
@@ -255,7 +258,7 @@ def test_the_store(tmp_path: Path, told: Told) -> None:
             location=f"http://127.0.0.1:{port}/",
             credentials=files,
         )
-        real_databases.until(lambda: answers(port), seconds=300)
+        real_databases.until(lambda: ground.answers(port), seconds=300)
         kept = ground.repository(at)
         kept.restic.init()
         assert catalogue.read(kept) == ()
@@ -267,14 +270,6 @@ def test_the_store(tmp_path: Path, told: Told) -> None:
         process.wait(timeout=60)
     assert told.started("rclone")
     assert told.holds(*SPOKEN) == []
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens."""
-    import socket
-
-    with socket.socket() as made:
-        return made.connect_ex(("127.0.0.1", port)) == 0
 
 
 def environment_of(pid: int) -> str:

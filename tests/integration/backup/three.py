@@ -45,8 +45,9 @@ services:
   postgres: {image: postgres, volumes: ["p:/var"], x-quorate: {state: postgres, pin: one}}
   mariadb: {image: mariadb, volumes: ["m:/var"], x-quorate: {state: mariadb, pin: one}}
   redis: {image: redis, volumes: ["r:/data"], x-quorate: {state: redis, pin: one}}
+  gitlab: {image: gitlab, volumes: ["g:/var"], x-quorate: {state: gitlab, pin: one}}
   web: {image: nginx, volumes: ["wiki:/data"], x-quorate: {state: volume, pin: one}}
-volumes: {p: , m: , r: , wiki: }
+volumes: {p: , m: , r: , g: , wiki: }
 """
 Shown = dict[tuple[str, ...], float]
 Whole = Callable[[Snapshot], bool]
@@ -140,14 +141,21 @@ def no_metric_says_so(truth: Truth, told: Job, said: Said | None) -> None:
             if (copy.source, copy.repository) == (labels[0], labels[1])
         ]
         assert value in known, f"{labels} was a success at {value}"
-    if told.work in (Work.BACKUP, Work.COPY) and told.source:
-        kind = metrics.ORIGINAL if told.work is Work.BACKUP else metrics.COPIED
-        key = (metrics.LAST_EXIT_CODE.name, told.source, told.repository.name, kind)
-        assert shown.get(key) != 0, shown
-        if not truth.copies:
-            state = [v for (name, *rest), v in shown.items()
-                     if name == metrics.STATE.name and rest[0] == told.source]  # fmt: skip
-            assert state and 0 not in state, shown
+    if told.work in (Work.BACKUP, Work.COPY):
+        _the_run_failed(truth, told, shown)
+
+
+def _the_run_failed(truth: Truth, told: Job, shown: Shown) -> None:
+    """The exit code of each source that the run was about is there, and is not 0."""
+    kind = metrics.ORIGINAL if told.work is Work.BACKUP else metrics.COPIED
+    sources = [told.source] if told.source else {copy.source for copy in truth.copies}
+    for source in sources:
+        key = (metrics.LAST_EXIT_CODE.name, source, told.repository.name, kind)
+        assert shown.get(key), f"{key} in {shown}"
+    if told.work is Work.BACKUP and not truth.copies:
+        state = [v for (name, *rest), v in shown.items()
+                 if name == metrics.STATE.name and rest[0] == told.source]  # fmt: skip
+        assert state and 0 not in state, shown
 
 
 def the_source_serves(source: servers.Source) -> None:
@@ -169,6 +177,7 @@ def the_source_serves(source: servers.Source) -> None:
     else:
         server_ = red.Server(host=source.reach.host, password=servers.PASSWORD)
         assert red.ask(server_, "SET", "key:1", "1") == "OK"
+        until(lambda: "connected_slaves:0" in red.ask(server_, "INFO", "replication"))
 
 
 def _doing(told: Job, now: datetime) -> Doing:

@@ -107,9 +107,11 @@ def end(process: subprocess.Popen[str], seconds: float = SECONDS) -> Said:
     return said
 
 
-def run(told: Job, spool: Path, path: Path | None = None) -> Said:
+def run(
+    told: Job, spool: Path, path: Path | None = None, *, command: Sequence[str] = COMMAND
+) -> Said:
     """A job from its beginning to its end."""
-    return end(begin(told, spool, path))
+    return end(begin(told, spool, path, command=command))
 
 
 def done(told: Job, spool: Path, path: Path | None = None) -> Said:
