@@ -165,7 +165,7 @@ class _Grid:
             copies=copies,
             age=(self.now - newest.taken).total_seconds() if newest else None,
             size=newest.size if newest else None,
-            next=next_after(policy.schedule, self.zone, self.now),
+            next=None if planned.unreachable else next_after(policy.schedule, self.zone, self.now),
             rpo=self._rpo(policy.schedule, sound),
             rto=_rto(sound),
             missing=missing(self.fleet, planned.source, there),

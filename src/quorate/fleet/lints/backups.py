@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import excluded, overrides, policies
-from quorate.fleet.datasets import DataSet, data_sets, ids_named
+from quorate.fleet.datasets import DataSet, data_sets, ids_named, out_of_reach
 from quorate.fleet.lints import backups_wal
 from quorate.fleet.lints.context import Context
 from quorate.fleet.positions import Map
@@ -213,11 +213,15 @@ def _fitting(context: Context, said: Override, one: DataSet, path: tuple[str, ..
 
 
 def _places(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
-    """Report sources whose only copy would lie on the server that they are on."""
+    """Report sources that no job reaches, or whose only copy would lie on their own server."""
     always: dict[str, list[str]] = {}
     maybe: dict[str, list[str]] = {}
     of = policies(backup, sets)
     for one in sets:
+        if one.id in of and (why := out_of_reach(context.fleet, one)):
+            mark = context.mark(context.fleet.service(one.services[0]), "x-quorate", "state")
+            context.problems.add("Q717", mark, f"`{one.id}` is not backed up: {why}")
+            continue
         candidates = backup.candidates(of[one.id]) if one.id in of else ()
         beside = [name for name in one.servers if chosen(candidates, (name,)) is None]
         if candidates and beside:
