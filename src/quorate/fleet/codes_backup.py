@@ -87,6 +87,12 @@ BACKUPS = {
         "`state: volume` with a hook that dumps it into its volume has that backed up; or move it "
         "into the swarm; or dump it yourself (`quorate runbook` has the commands) and `exclude` it",
     ),
+    "Q718": Code(
+        "copies that are tried on the server of their source", _W,
+        "a restore there may use what only that server has, and is no proof that the data come "
+        "back without it",
+        "name a second server under `servers`, or none: then it is any but the source's own",
+    ),
     "Q721": Code(
         "a write-ahead log on the server of its database", _E,
         "one lost server, or one lost disk, takes both",

@@ -31,6 +31,7 @@ def lint(context: Context) -> None:
     _named_sources(context, backup, sets)
     if _settings(context, backup, sets):
         _places(context, backup, sets)
+        _trials(context, backup, sets)
         backups_wal.lint(context, backup)
     if not backup.copies and not backup.copying.to:
         mark = context.parts.mark("backup", "repositories")
@@ -234,6 +235,27 @@ def _places(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
     for server, ids in maybe.items():
         what = f"{_listed(ids)} may run on {server}, where every repository for them is"
         context.problems.add("Q710", mark, what)
+
+
+def _trials(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
+    """Report sources whose copies are tried on their own server, as the policy names no other."""
+    if len(context.fleet.servers) < 2:
+        return
+    of = policies(backup, sets)
+    trials = [("prove", "proven", backup.proving.servers)]
+    if backup.rehearsing.on:
+        trials.append(("rehearse", "rehearsed", backup.rehearsing.servers))
+    for key, tried, named in trials:
+        if len(set(named)) != 1:
+            continue
+        there = [one for one in sets if one.id in of and named[0] in one.servers]
+        if key == "rehearse":
+            there = [one for one in there if one.kind not in SETTINGS]
+        ids = [one.id for one in there if not out_of_reach(context.fleet, one)]
+        if ids:
+            mark = context.parts.mark("backup", key, "servers")
+            what = f"{_listed(ids)}: {tried} on {named[0]} alone, where the data are, or may be"
+            context.problems.add("Q718", mark, what)
 
 
 def _listed(ids: Sequence[str]) -> str:
