@@ -107,6 +107,28 @@ class HistoryReport(Model):
     deployments: tuple[HistoryEntry, ...]
 
 
+class NotifiedAddress(Model):
+    """Who is told, by the name in the fleet file; its URL is a secret."""
+
+    address: str
+    taken: bool | None = Field(None, description="It took the trial; null: none was sent.")
+    why: str = Field("", description="Why not.")
+
+
+class NotifyReport(Model):
+    """Who is told of backups, and of what."""
+
+    fleet: str
+    tested: bool = Field(description="A trial was sent to each.")
+    good: bool | None = Field(
+        description="There is somebody, and all took the trial; null: none was sent."
+    )
+    to: tuple[NotifiedAddress, ...]
+    events: tuple[str, ...] = Field(description="failure, recovery, digest.")
+    digest: str = Field(description="When all is summed up, in words.")
+    timezone: str
+
+
 MODELS = {
     "error": "quorate.entry.schemas:ErrorReport",
     "check": "quorate.fleet.report:CheckReport",
@@ -171,6 +193,7 @@ MODELS = {
     "backup-copy-dry-run": "quorate.backup.jobs.report:RunDryRun",
     "backup-prove-dry-run": "quorate.backup.jobs.report:RunDryRun",
     "backup-list": "quorate.backup.jobs.report:CopiesReport",
+    "backup-notify": "quorate.entry.schemas:NotifyReport",
     "lab-up": "quorate.lab.status:LabStatus",
     "lab-status": "quorate.lab.status:LabStatus",
     "lab-power-off": "quorate.losing:Loss",
@@ -205,6 +228,7 @@ TITLES = {
     "backup-copy-dry-run": "quorate backup copy --dry-run --json",
     "backup-prove-dry-run": "quorate backup prove --dry-run --json",
     "backup-list": "quorate backup list --json",
+    "backup-notify": "quorate backup notify --json",
     "lab-up": "quorate lab up --json",
     "lab-status": "quorate lab status --json",
     "lab-power-off": "quorate lab power-off --json",

@@ -81,6 +81,18 @@ BACKUPS = {
         "Swarm never gives a secret back: with the machine this file is on, they would be gone",
         "say under `backup.bundle` who may open one: `recipients: [age1…]`, or a passphrase",
     ),
+    "Q717": Code(
+        "a database that no backup reaches", _W,
+        "it has no copy, and is lost with its server or its volume",
+        "`state: volume` with a hook that dumps it into its volume has that backed up; or move it "
+        "into the swarm; or dump it yourself (`quorate runbook` has the commands) and `exclude` it",
+    ),
+    "Q718": Code(
+        "copies that are tried on the server of their source", _W,
+        "a restore there may use what only that server has, and is no proof that the data come "
+        "back without it",
+        "name a second server under `servers`, or none: then it is any but the source's own",
+    ),
     "Q721": Code(
         "a write-ahead log on the server of its database", _E,
         "one lost server, or one lost disk, takes both",

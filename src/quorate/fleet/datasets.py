@@ -12,12 +12,23 @@ from pathlib import Path, PurePosixPath
 
 from quorate.fleet.base import Location, Model
 from quorate.fleet.eligible import eligible_servers
-from quorate.fleet.model import Fleet, Mode, Server, Service, StackFiles, State, VolumeUse
+from quorate.fleet.model import (
+    Engine,
+    Fleet,
+    Mode,
+    Server,
+    Service,
+    StackFiles,
+    State,
+    VolumeUse,
+)
 
 Homes = Mapping[str, Sequence[str]]
 """Service → the servers its tasks are on; those not in it may be on any that is eligible."""
 
 DATABASES = (State.POSTGRES, State.MARIADB, State.REDIS, State.GITLAB)
+BY_NETWORK = (State.POSTGRES, State.MARIADB, State.REDIS)
+"""Databases that a job speaks to from a network of their service."""
 DATA_DIRECTORIES = {
     State.POSTGRES: ("/var/lib/postgresql", "/var/lib/pgsql", "/bitnami/postgresql"),
     State.MARIADB: ("/var/lib/mysql", "/bitnami/mariadb", "/bitnami/mysql"),
@@ -79,6 +90,27 @@ def data_sets(fleet: Fleet, homes: Homes | None = None) -> tuple[DataSet, ...]:
         for server in fleet.servers
     ]
     return tuple(found)
+
+
+def out_of_reach(fleet: Fleet, one: DataSet) -> str:
+    """Why no job can back a database up, or restore into it; empty where one can.
+
+    A job is a service of the swarm, and joins overlay networks. A GitLab is reached through its
+    server's engine instead, and volumes are mounted.
+    """
+    if one.kind not in BY_NETWORK:
+        return ""
+    stacks = {
+        service.stack
+        for name in one.services
+        if (service := fleet.service(name)).engine is Engine.COMPOSE
+    }
+    if not stacks:
+        return ""
+    return (
+        f"its stack {', '.join(sorted(stacks))} runs by compose, in a network of its server alone, "
+        "which no job can join"
+    )
 
 
 def volume_name(files: StackFiles, short: str) -> str:

@@ -53,7 +53,7 @@ DOCKER = """\
 case "$1" in
 ps) echo c1 ;;
 cp) mkdir -p "$(dirname "${3#*:}")" && cp -r "$2" "${3#*:}" ;;
-exec) shift 2; exec "$@" ;;
+exec) shift; [ "$1" = -i ] && shift; shift; exec "$@" ;;
 service) echo "$@" >> "$FAKE_LOG" ;;
 volume)
   case "$2" in
@@ -173,6 +173,76 @@ def test_a_mariadb_comes_back_by_the_printed_commands(
             script = "SELECT MD5(GROUP_CONCAT(b ORDER BY a)), COUNT(*) FROM shop.t;"
             own = mariadb.Server(host=source.reach.host, user=scratch.ADMIN)
             assert mariadb.lines(empty, script, programs) == mariadb.lines(own, script, programs)
+            users = "SELECT COUNT(*) FROM mysql.user WHERE user = 'keeper';"
+            assert mariadb.lines(empty, users, programs) == ["1"]
+
+
+BY_COMPOSE = FLEET.replace("app: {{files", "mail: {{engine: compose, server: one, files")
+
+
+@pytest.fixture
+def composed(tmp_path: Path, near: Repository) -> str:
+    """The page of a fleet whose stack runs by compose: no backup reaches its databases."""
+    directory = tmp_path / "composed"
+    directory.mkdir()
+    (directory / "near.password").write_text(ground.PASSWORD + "\n")
+    files = {"fleet.yaml": BY_COMPOSE.format(path=near.place.location), "compose.yaml": COMPOSE}
+    fleet = fleet_of(directory, files)
+    return text(fleet, wanted(fleet, lambda path: path.is_file()))
+
+
+def test_a_postgres_by_compose_is_dumped_and_put_back_by_the_printed_commands(
+    tmp_path: Path, composed: str, environment: dict[str, str]
+) -> None:
+    dump, back = blocks(composed, "db (postgres)")
+    programs = pg.installed()[-1]
+    environment["PATH"] = f"{environment['PATH']}:{programs.directory}"
+    script = "SELECT to_json(count(*)) FROM t;"
+
+    def at(server: pg.Server) -> dict[str, str]:
+        told = {"PGHOST": server.host, "PGPORT": str(server.port), "POSTGRES_USER": scratch.ADMIN}
+        return environment | told
+
+    with servers.place() as place:
+        with scratch.postgres(programs.major, place) as full:
+            pg.query(full, "postgres", "CREATE DATABASE shop;", programs)
+            pg.query(full, "shop", "CREATE TABLE t AS SELECT generate_series(1, 300) i;", programs)
+            done = typed(dump, **at(full))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PostgreSQL database cluster dump complete" in done.stdout
+        with scratch.postgres(programs.major, place) as empty:
+            done = typed(back, **at(empty))
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert pg.query(empty, "shop", script, programs) == [300]
+
+
+def test_a_mariadb_by_compose_is_dumped_and_put_back_by_the_printed_commands(
+    tmp_path: Path, composed: str, environment: dict[str, str]
+) -> None:
+    dump, back = blocks(composed, "sql (mariadb)")
+    programs = mariadb.installed()
+    environment |= {"HOME": str(tmp_path), "MARIADB_ROOT_PASSWORD": "a'b"}
+    root = (
+        "CREATE USER root@localhost IDENTIFIED BY 'a''b';"
+        "GRANT ALL PRIVILEGES ON *.* TO root@localhost WITH GRANT OPTION;"
+    )
+    data = (
+        "CREATE DATABASE shop; CREATE TABLE shop.t (a INT PRIMARY KEY); INSERT INTO shop.t "
+        "VALUES (1), (2), (3); CREATE USER keeper@localhost;"
+    )
+    with servers.place() as place:
+        with scratch.mariadb(place) as full:
+            mariadb.lines(full, root + data, programs)
+            (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={full.host}\n")
+            done = typed(dump, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Dump completed" in done.stdout
+        with scratch.mariadb(place) as empty:
+            mariadb.lines(empty, root, programs)
+            (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={empty.host}\n")
+            done = typed(back, **environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert mariadb.lines(empty, "SELECT COUNT(*) FROM shop.t;", programs) == ["3"]
             users = "SELECT COUNT(*) FROM mysql.user WHERE user = 'keeper';"
             assert mariadb.lines(empty, users, programs) == ["1"]
 

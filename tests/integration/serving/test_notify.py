@@ -13,10 +13,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
 from quorate.entry.cli.main import build
+from quorate.entry.schemas import schema
 from quorate.errors import MachineError
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
@@ -207,3 +209,23 @@ def test_notify_test_tries_each_address(tmp_path: Path) -> None:
     assert "dead: the message to dead was not taken" in result.stdout
     assert TOKEN not in result.output
     assert receiver.got[0][1]["title"] == "test: a trial of notifications"
+
+
+def test_what_came_of_trials_is_there_for_programs(tmp_path: Path) -> None:
+    """The same verdicts and exit codes, and no part of an address."""
+    nobody = f"json://127.0.0.1:{free_port()}/{TOKEN}"
+    with webhook() as (_, url):
+        both = fleet_with(tmp_path, chat=url, dead=nobody)
+        command = ["backup", "notify", str(both.path), "--test", "--json"]
+        bad = CliRunner().invoke(build(), command)
+        fleet_with(tmp_path, chat=url)
+        good = CliRunner().invoke(build(), command)
+    assert (bad.exit_code, good.exit_code) == (4, 0), bad.output + good.output
+    made = json.loads(bad.stdout)
+    jsonschema.validate(made, schema("backup-notify"))
+    assert (made["tested"], made["good"]) == (True, False)
+    chat, dead = made["to"]
+    assert chat == {"address": "chat", "taken": True, "why": ""}
+    assert dead["taken"] is False and "was not taken" in dead["why"]
+    assert TOKEN not in bad.output
+    assert json.loads(good.stdout)["good"] is True

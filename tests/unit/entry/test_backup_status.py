@@ -230,6 +230,22 @@ def test_what_moved_since_it_was_copied_is_told(fleet: str) -> None:
     assert "db: is on one now; the newest copy is of what was on three" in out.getvalue()
 
 
+def test_what_was_proven_beside_its_source_is_told(fleet: str) -> None:
+    read = read_fleet(Path(fleet))
+    found = [
+        replace(one, server="one", proof=replace(one.proof, server="one"))
+        for one in copies()
+        if one.proof
+    ]
+    rows = coverage(read, planned(read, {"db": ("one",)}), found, zone=UTC, now=NOW)
+    made = backup_status(read, rows, (), Evidence(snapshots=found), now=NOW)
+    assert made.good and made.sources[0].beside == "one"
+    out = io.StringIO()
+    render_status(made, UTC, Console(file=out, width=120))
+    words = "was proven on one, its own server"
+    assert f"db: {words}" in out.getvalue() and words in page(made, UTC)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_grid_fits_into_the_terminal(fleet: str, width: int) -> None:
     out = io.StringIO()

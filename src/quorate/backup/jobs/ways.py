@@ -12,6 +12,7 @@ from quorate.backup.jobs.needs import Mount, Start
 from quorate.backup.jobs.whereabouts import Scene, live_service, task_on
 from quorate.backup.model import Kind, Source
 from quorate.backup.policy.quiesce import UNWATCHED
+from quorate.backup.policy.sources import TO_BE_REACHED
 from quorate.errors import MachineError, QuorateError
 from quorate.fleet.model import Engine, Service
 from quorate.fleet.observed import ObservedService
@@ -47,7 +48,7 @@ def into_database(scene: Scene, source: Source, service: Service, server: str) -
         raise QuorateError(
             f"{source.id} cannot be reached by a job",
             cause=f"its stack {service.stack} runs by compose, in a network of its server alone",
-            todo="back it up with a hook of one of its volumes, or move it into the swarm",
+            todo=TO_BE_REACHED,
         )
     live = live_service(scene, service)
     network, identity = _network(scene, service, live)

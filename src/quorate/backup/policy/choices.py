@@ -93,14 +93,18 @@ def copying_servers(fleet: Fleet, origin: Repository, target: Repository) -> tup
 
 
 def proving_servers(fleet: Fleet, copy: Snapshot, source: Source) -> tuple[str, ...]:
-    """Where a copy may be proven: on another server than the source's, where there is one."""
+    """Where a copy may be proven: on another server than the source's, if the policy has one."""
     return trying_servers(fleet, fleet.backup.proving.servers, copy, source)
 
 
 def trying_servers(
     fleet: Fleet, named: tuple[str, ...], copy: Snapshot, source: Source
 ) -> tuple[str, ...]:
-    """Where a copy may be restored beside what is in place, of those that are named."""
+    """Where a copy may be restored beside what is in place, of those that are named.
+
+    Nobody's data go to a server that the policy does not name: where it names the source's own
+    alone, it is that one. `check` warns of it (Q718), and the status says where it was proven so.
+    """
     allowed = named or tuple(server.name for server in fleet.servers)
     own = {copy.server, *source.servers[:1]}
     return tuple(name for name in allowed if name not in own) or allowed

@@ -68,6 +68,7 @@ class Row:
     `rto`: seconds the last restore took. `next`: when it is backed up next. `missing`: what lacks
     of 3-2-1 with the copies that are there; `poisoned`: copies whose time cannot be right.
     `rehearsed`: how it stands with rehearsals; None: there are to be none, or nobody knows of any.
+    `beside`: its own server, where its last proof was there though the fleet has others.
     """
 
     planned: Planned
@@ -84,6 +85,7 @@ class Row:
     poisoned: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     rehearsed: Standing | None = None
+    beside: str = ""
 
     @property
     def good(self) -> bool:
@@ -165,7 +167,7 @@ class _Grid:
             copies=copies,
             age=(self.now - newest.taken).total_seconds() if newest else None,
             size=newest.size if newest else None,
-            next=next_after(policy.schedule, self.zone, self.now),
+            next=None if planned.unreachable else next_after(policy.schedule, self.zone, self.now),
             rpo=self._rpo(policy.schedule, sound),
             rto=_rto(sound),
             missing=missing(self.fleet, planned.source, there),
@@ -175,7 +177,16 @@ class _Grid:
                 *(rehearsed.problems if rehearsed else ()),
             ),
             rehearsed=rehearsed,
+            beside=self._beside(planned, copies),
         )
+
+    def _beside(self, planned: Planned, copies: Iterable[Copy]) -> str:
+        """The server of the source, where a copy was proven on it last and need not have been."""
+        if len(self.fleet.servers) < 2 or not planned.source.servers:
+            return ""
+        proven = [copy.proven for copy in copies if copy.proven is not None]
+        found = [one.server for one in proven if one.proof and one.proof.server == one.server]
+        return found[0] if found else ""
 
     def _rehearsed(self, planned: Planned, sound: Sequence[Snapshot]) -> Standing | None:
         if self.rehearsals is None or planned.source.id not in self.rehearsed:

@@ -218,7 +218,10 @@ def _spools(fleet: Fleet, sources: Sequence[Planned], sizes: Mapping[str, int]) 
         dumps = [
             round((sizes.get(one.source.id, one.size)) * GUESSES[one.source.kind].read)
             for one in sources
-            if one.policy and one.source.kind in SPOOLED and server.name in one.source.servers
+            if one.policy
+            and not one.unreachable
+            and one.source.kind in SPOOLED
+            and server.name in one.source.servers
         ]
         if dumps:
             disk = disk_of(server, str(fleet.backup.spool.path or VOLUMES))
@@ -237,5 +240,7 @@ def _assumptions(sources: Sequence[Planned], needs: Sequence[Need]) -> Iterable[
         )
     if unknown := sorted({need.source for need in needs if need.unknown}):
         yield f"of unknown size, and counted as nothing: {', '.join(unknown)}"
+    if without := sorted(one.source.id for one in sources if one.policy and one.unreachable):
+        yield f"of what no job can back up there is no copy to count: {', '.join(without)}"
     yield "every copy is proven; as many again may stay while proofs fail"
     yield "what two sources have alike is not counted once only, though it is stored once"

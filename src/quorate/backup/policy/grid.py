@@ -65,6 +65,9 @@ class CoveredSource(Model):
     moved: str = Field(
         description="Where it was when it was last copied, if elsewhere; else empty."
     )
+    beside: str = Field(
+        "", description="Its own server, where a copy was proven there last; else empty."
+    )
 
 
 class UnreadRepository(Model):
@@ -171,6 +174,11 @@ def backup_status(
     )
 
 
+def proven_beside(server: str) -> str:
+    """What is said of a source whose last proof was on its own server."""
+    return f"was proven on {server}, its own server: `backup.prove.servers` can name another one"
+
+
 def _totals(
     sources: Iterable[CoveredSource],
     without: Sequence[UnprotectedData],
@@ -234,6 +242,7 @@ def _source(row: Row) -> CoveredSource:
         missing=row.missing,
         problems=(*row.problems, *(f"wrong time: {text}" for text in row.poisoned)),
         moved=_moved(row),
+        beside=row.beside,
     )
 
 

@@ -80,6 +80,7 @@ def rehearsed_sources(fleet: Fleet, planned: Iterable[Planned]) -> tuple[Planned
         one
         for one in planned
         if one.policy is not None
+        and not one.unreachable
         and one.source.kind in KINDS
         and (not wish.sources or not wanted.isdisjoint({one.source.id, one.source.service}))
     )

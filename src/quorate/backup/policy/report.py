@@ -28,7 +28,7 @@ class PlannedSource(Model):
     excluded: bool
     schedule: str = Field(description="In words.")
     cron: str = Field(description="The same in cron's five fields.")
-    next: datetime | None = Field(description="When it is backed up next, UTC.")
+    next: datetime | None = Field(description="When it is backed up next, UTC; null: never.")
     keep: str = Field(description="How many copies stay, in words.")
     repository: str | None = Field(description="Where it goes.")
     copies: tuple[str, ...] = Field(description="Where that is copied to.")
@@ -135,7 +135,7 @@ def _source(fleet: Fleet, one: Planned, zone: tzinfo, now: datetime) -> PlannedS
         excluded=policy is None,
         schedule=policy.schedule.words if policy else "",
         cron=policy.schedule.fields if policy else "",
-        next=next_after(policy.schedule, zone, now) if policy else None,
+        next=next_after(policy.schedule, zone, now) if policy and not one.unreachable else None,
         keep=policy.keep.words if policy else "",
         repository=one.repository.name if one.repository else None,
         copies=tuple(copy.name for copy in one.copies),

@@ -8,17 +8,32 @@ from dataclasses import dataclass
 from quorate.backup.model import Kind, Source
 from quorate.fleet.backup import SPOOL_VOLUME, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import policies
-from quorate.fleet.datasets import DataSet, Homes, data_sets, files_of, keeps, mounted
+from quorate.fleet.datasets import (
+    DataSet,
+    Homes,
+    data_sets,
+    files_of,
+    keeps,
+    mounted,
+    out_of_reach,
+)
 from quorate.fleet.model import Fleet, State
 from quorate.plan.model import Plan
+
+TO_BE_REACHED = (
+    "`state: volume` with a hook that dumps it into its volume has that backed up; or move it "
+    "into the swarm; or dump it yourself (`quorate runbook` has the commands) and `exclude` it"
+)
+"""What there is to do about a source that no job reaches."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """A source with all that the policy says of it.
 
-    `repository` is where it goes, None where every one is on its own server; `copies` where that
-    is copied to. `policy` is None where the source is excluded. `size` in bytes, 0 if unknown.
+    `repository` is where it goes, None where every one is on its own server, or no job reaches the
+    source; `copies` where that is copied to. `policy` is None where the source is excluded. `size`
+    in bytes, 0 if unknown. `unreachable`: why no job reaches it; else empty.
     """
 
     source: Source
@@ -26,6 +41,7 @@ class Planned:
     repository: Repository | None = None
     copies: tuple[Repository, ...] = ()
     size: int = 0
+    unreachable: str = ""
 
     @property
     def repositories(self) -> tuple[Repository, ...]:
@@ -92,8 +108,11 @@ def _source(one: DataSet) -> Source:
 
 def _planned(fleet: Fleet, one: DataSet, policy: SourcePolicy | None) -> Planned:
     source = _source(one)
+    why = out_of_reach(fleet, one)
     if policy is None:
-        return Planned(source=source, policy=None, size=one.size)
+        return Planned(source=source, policy=None, size=one.size, unreachable=why)
+    if why:
+        return Planned(source=source, policy=policy, size=one.size, unreachable=why)
     candidates = fleet.backup.candidates(policy)
     # Data that may lie on several servers is on one at a time; until one looks, the first will do.
     goes = chosen(candidates, one.servers[:1])
@@ -107,6 +126,8 @@ def _nowhere(fleet: Fleet) -> Iterator[Unprotected]:
             why = "every repository for it is on its own server"
             if not fleet.backup.repositories:
                 why = "the fleet file names no repository"
+            elif one.unreachable:
+                why = f"{one.unreachable}; what to do: {TO_BE_REACHED}"
             yield Unprotected(what=one.source.id, why=why)
 
 

@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate.backup.policy.grid import BackupStatus, CoveredRepository, CoveredSource, is_good
+from quorate.backup.policy.grid import (
+    BackupStatus,
+    CoveredRepository,
+    CoveredSource,
+    is_good,
+    proven_beside,
+)
 from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.quantities import show_duration, show_size
 from quorate.plan.words import count
@@ -110,6 +116,8 @@ def _wrong(made: BackupStatus) -> Iterator[Text]:
             where = ", ".join(one.servers)
             text = f"is on {where} now; the newest copy is of what was on {one.moved}"
             yield Text.assemble((f"{one.id}: ", YELLOW), text)
+        if one.beside:
+            yield Text.assemble((f"{one.id}: ", YELLOW), proven_beside(one.beside))
         for lacks in one.missing:
             yield Text.assemble((f"{one.id}: ", YELLOW), f"3-2-1: {lacks}")
     for log in made.logs:

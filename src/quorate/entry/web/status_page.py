@@ -12,6 +12,7 @@ from quorate.backup.policy.grid import (
     CoveredRepository,
     CoveredSource,
     is_good,
+    proven_beside,
 )
 from quorate.backup.wal.standing import troubles
 from quorate.entry.web.templates import WHOLE, Tile, template
@@ -186,6 +187,8 @@ def _wrong(kept: list[CoveredSource]) -> Iterator[tuple[str, str]]:
         if one.moved:
             where = ", ".join(one.servers)
             yield one.id, f"is on {where} now; its newest copy is of what was on {one.moved}"
+        if one.beside:
+            yield one.id, proven_beside(one.beside)
 
 
 def _wrong_logs(made: BackupStatus) -> Iterator[tuple[str, str]]:

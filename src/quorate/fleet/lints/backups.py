@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import excluded, overrides, policies
-from quorate.fleet.datasets import DataSet, data_sets, ids_named
+from quorate.fleet.datasets import DataSet, data_sets, ids_named, out_of_reach
 from quorate.fleet.lints import backups_wal
 from quorate.fleet.lints.context import Context
 from quorate.fleet.positions import Map
@@ -31,6 +31,7 @@ def lint(context: Context) -> None:
     _named_sources(context, backup, sets)
     if _settings(context, backup, sets):
         _places(context, backup, sets)
+        _trials(context, backup, sets)
         backups_wal.lint(context, backup)
     if not backup.copies and not backup.copying.to:
         mark = context.parts.mark("backup", "repositories")
@@ -213,11 +214,15 @@ def _fitting(context: Context, said: Override, one: DataSet, path: tuple[str, ..
 
 
 def _places(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
-    """Report sources whose only copy would lie on the server that they are on."""
+    """Report sources that no job reaches, or whose only copy would lie on their own server."""
     always: dict[str, list[str]] = {}
     maybe: dict[str, list[str]] = {}
     of = policies(backup, sets)
     for one in sets:
+        if one.id in of and (why := out_of_reach(context.fleet, one)):
+            mark = context.mark(context.fleet.service(one.services[0]), "x-quorate", "state")
+            context.problems.add("Q717", mark, f"`{one.id}` is not backed up: {why}")
+            continue
         candidates = backup.candidates(of[one.id]) if one.id in of else ()
         beside = [name for name in one.servers if chosen(candidates, (name,)) is None]
         if candidates and beside:
@@ -230,6 +235,27 @@ def _places(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
     for server, ids in maybe.items():
         what = f"{_listed(ids)} may run on {server}, where every repository for them is"
         context.problems.add("Q710", mark, what)
+
+
+def _trials(context: Context, backup: Backup, sets: Sequence[DataSet]) -> None:
+    """Report sources whose copies are tried on their own server, as the policy names no other."""
+    if len(context.fleet.servers) < 2:
+        return
+    of = policies(backup, sets)
+    trials = [("prove", "proven", backup.proving.servers)]
+    if backup.rehearsing.on:
+        trials.append(("rehearse", "rehearsed", backup.rehearsing.servers))
+    for key, tried, named in trials:
+        if len(set(named)) != 1:
+            continue
+        there = [one for one in sets if one.id in of and named[0] in one.servers]
+        if key == "rehearse":
+            there = [one for one in there if one.kind not in SETTINGS]
+        ids = [one.id for one in there if not out_of_reach(context.fleet, one)]
+        if ids:
+            mark = context.parts.mark("backup", key, "servers")
+            what = f"{_listed(ids)}: {tried} on {named[0]} alone, where the data are, or may be"
+            context.problems.add("Q718", mark, what)
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from quorate.backup.model import Kind
 from quorate.backup.policy.sources import Planned, planned
 from quorate.fleet.datasets import data_sets
 from quorate.fleet.model import Engine, Fleet, Mode, Service
+from quorate.recover.runbook.composed import ROOT, by_hand
 from quorate.recover.runbook.words import block, directory, login, tag
 
 INSIDE = "/tmp/quorate-restored"
 """Where a dump lies in the container that takes it."""
 ORDER = (Kind.VOLUME, Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
-ROOT = (
-    'MARIADB_PWD="${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-$(cat '
-    '"${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-/dev/null}}")}}"'
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class Running:
 
 
 def chapter(fleet: Fleet) -> Iterator[str]:
-    """Each source that has copies."""
+    """Each source that has copies, and those that no backup reaches."""
     yield "## 3. Bring the data back"
     yield ""
     yield "For each: on the server where it is to live, as root, with the functions of step 2 typed"
@@ -45,7 +43,7 @@ def chapter(fleet: Fleet) -> Iterator[str]:
     yield "lie elsewhere in what was fetched: `put` in its `quorate-manifest.json` says which"
     yield "belongs where."
     yield ""
-    every = [one for one in planned(fleet) if one.policy is not None]
+    every = [one for one in planned(fleet) if one.policy is not None or one.unreachable]
     users = {one.id: one.services for one in data_sets(fleet)}
     for kind in ORDER:
         for one in every:
@@ -65,12 +63,18 @@ def _source(fleet: Fleet, one: Planned, users: tuple[str, ...]) -> Iterator[str]
     yield f"### {source.id} ({source.kind.value})"
     yield ""
     where = ", ".join(place.name for place in one.repositories) or "no repository"
+    if one.unreachable:
+        where = f"none: {one.unreachable}"
     homes = [fleet.server(name) for name in source.servers]
     logins = ", ".join(f"{server.name} (`{login(server)}`)" for server in homes)
     yield f"Copies: {where}. Lives on: {logins or 'any server'}."
     yield ""
     running = _running([fleet.service(name) for name in users], source.servers)
     place = directory(source.id)
+    if one.unreachable:
+        fill = partial(_filled, one=one, running=running)
+        yield from by_hand(source.id, source.kind, running.container, fill)
+        return
     yield from block([f"fetch {tag(source.id)} {place}", *MAKERS[source.kind](place, one, running)])
 
 
@@ -138,7 +142,7 @@ def _postgres(place: str, one: Planned, running: Running) -> Iterator[str]:
 
 def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield from _into(place, running)
-    root = f"{_root()} mariadb -u root"
+    root = f"{ROOT} mariadb -u root"
     # Accounts that the new server has already are said to be there; the others are made.
     for options, file in (("--max-allowed-packet=1G", "dump.sql"), ("--force", "users.sql")):
         into = f"{options} < {INSIDE}/{file}"
@@ -147,11 +151,11 @@ def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield f'docker exec "$C" rm -rf {INSIDE}'
 
 
-def _root() -> str:
-    return f'{ROOT}; export MYSQL_PWD="$MARIADB_PWD";'
-
-
 def _redis(place: str, one: Planned, running: Running) -> Iterator[str]:
+    yield from _filled(f'"$RECOVERY/restored/{place}/dump/dump.rdb"', one, running)
+
+
+def _filled(file: str, one: Planned, running: Running) -> Iterator[str]:
     """A Redis with an append-only file does not load a dump: one without makes it from that."""
     if not one.source.volumes:
         yield "# It keeps nothing in a volume: there is no place that a dump could be put into."
@@ -161,7 +165,7 @@ def _redis(place: str, one: Planned, running: Running) -> Iterator[str]:
         f"docker create --name quorate-fill -v {one.source.volumes[0]}:/data {running.image} "
         "redis-server --appendonly no"
     )
-    yield f'docker cp "$RECOVERY/restored/{place}/dump/dump.rdb" quorate-fill:/data/dump.rdb'
+    yield f"docker cp {file} quorate-fill:/data/dump.rdb"
     yield "docker start quorate-fill && sleep 5"
     yield "docker exec quorate-fill redis-cli CONFIG SET appendonly yes"
     yield "until docker exec quorate-fill redis-cli INFO persistence |"

@@ -272,6 +272,6 @@ def _composed(fleet: Fleet, found: Iterable[Lost]) -> list[str]:
     }
     return [
         f"the stack {name} runs by compose: its volumes come back, start it there by hand; its "
-        "databases are restored with `quorate backup restore` then"
+        "databases are filled by hand, as `quorate runbook` says"
         for name in sorted(stacks)
     ]

@@ -194,3 +194,24 @@ def test_what_is_still_to_be_copied_waits_for_its_proof_too(fleet: Fleet) -> Non
     found = row(fleet, copy(MIDNIGHT, proven=None), now=now, since=MIDNIGHT - HOUR)
     assert (found.offsite, found.proven) == (State.WAITING, State.WAITING)
     assert found.good
+
+
+def test_where_a_copy_was_proven_beside_its_source_is_told_and_no_fault(fleet: Fleet) -> None:
+    """The policy's own word: told, since it proves less, and not red."""
+
+    def proven_on(server: str) -> Row:
+        made = [replace(one, server="one") for one in good()]
+        told = [replace(one, proof=replace(one.proof, server=server)) for one in made if one.proof]
+        return row(fleet, *told)
+
+    assert [proven_on(server).beside for server in ("one", "two", "")] == ["one", "", ""]
+    assert proven_on("one").good
+    alone = fleet.model_copy(update={"servers": fleet.servers[:1]})
+    made = [replace(one, server="one") for one in good()]
+    told = [replace(one, proof=replace(one.proof, server="one")) for one in made if one.proof]
+    (found,) = (
+        one
+        for one in coverage(alone, planned(fleet), told, zone=UTC, now=NOW)
+        if one.planned.source.id == "db"
+    )
+    assert found.beside == ""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from quorate.backup.model import Kind, Source
+from quorate.backup.policy.coverage import State, coverage
+from quorate.backup.policy.estimate import estimate
+from quorate.backup.policy.rehearsals import rehearsed_sources
+from quorate.backup.policy.report import backup_plan
 from quorate.backup.policy.sources import find_sources, planned, unprotected
 from quorate.backup.policy.three import missing
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
+from tests.unit.backup.policy.made import NOW
 from tests.unit.fleet.helpers import FLEET, fleet_of
 
 OFFICE = Path(__file__).parents[4] / "examples" / "office" / "fleet.yaml"
@@ -22,6 +28,15 @@ services:
   empty: {image: x, x-quorate: {state: volume}}
   quick: {image: x, volumes: ["q:/q"], x-quorate: {state: cache, group: g}}
 volumes: {v: , r: , q: }
+"""
+UNREACHED = {"mysql-mailcow", "redis-mailcow"}
+"""Databases of the office that run by compose, where no job can come."""
+MAIL = """\
+services:
+  sql: {image: mariadb, volumes: ["s:/var/lib/mysql"], x-quorate: {state: mariadb, data_size: 9G}}
+  lab: {image: gitlab, volumes: ["l:/etc/gitlab"], x-quorate: {state: gitlab}}
+  box: {image: x, volumes: ["b:/b"], x-quorate: {state: volume}}
+volumes: {s: , l: , b: }
 """
 TWO = """\
 backup:
@@ -84,6 +99,9 @@ def test_the_office_goes_where_the_document_says(office: Fleet) -> None:
     """Local copies on server 80, configs and full systems on 81, nothing beside its source."""
     found = planned(office)
     for one in found:
+        if one.source.id in UNREACHED:
+            assert (one.repository, one.repositories) == (None, ())
+            continue
         assert one.repository is not None
         assert one.repository.server not in one.source.servers
         assert [copy.name for copy in one.copies] == ["offsite"]
@@ -96,9 +114,9 @@ def test_the_office_goes_where_the_document_says(office: Fleet) -> None:
 
 def test_the_office_keeps_three_two_one(office: Fleet) -> None:
     lacks = {one.source.id: missing(office, one.source, one.repositories)
-             for one in planned(office)}  # fmt: skip
+             for one in planned(office) if one.source.id not in UNREACHED}  # fmt: skip
     assert set(lacks.values()) == {()}
-    assert unprotected(office) == ()
+    assert {one.what for one in unprotected(office)} == UNREACHED
 
 
 def test_what_lacks_of_three_two_one(office: Fleet) -> None:
@@ -158,3 +176,45 @@ def test_one_repository_on_the_source_s_own_server(tmp_path: Path) -> None:
     assert roams.repository is not None and roams.repository.name == "second"
     (excluded,) = (p for p in planned(one) if p.source.id == "system/two")
     assert (excluded.policy, excluded.repository, excluded.repositories) == (None, None, ())
+
+
+def mail(directory: Path, more: str = "") -> Fleet:
+    """With a stack that runs by compose."""
+    by_compose = FLEET + "  mail: {files: [mail.yaml], engine: compose, server: one}\n"
+    files = {"fleet.yaml": by_compose + TWO + more, "compose.yaml": COMPOSE, "mail.yaml": MAIL}
+    return fleet_of(directory, files)
+
+
+def test_a_database_that_runs_by_compose_goes_nowhere(tmp_path: Path) -> None:
+    """Neither its stack's volumes nor its GitLab: those are mounted, or reached by the engine."""
+    one = mail(tmp_path)
+    goes = {p.source.id: p.repository for p in planned(one)}
+    assert goes["sql"] is None
+    assert goes["lab"] is not None and goes["volume/mail_b"] is not None
+    (found,) = (each for each in unprotected(one) if each.what == "sql")
+    assert "its stack mail runs by compose" in found.why
+    assert "`state: volume` with a hook" in found.why
+
+
+def test_a_database_that_no_job_reaches_is_never_said_to_be_backed_up(tmp_path: Path) -> None:
+    one = mail(tmp_path, "  rehearse: true\n")
+    made = backup_plan(one, homes=None, zone=UTC, now=NOW)
+    (source,) = (each for each in made.sources if each.id == "sql")
+    assert (source.repository, source.copies, source.next) == (None, (), None)
+    (row,) = (
+        each
+        for each in coverage(one, planned(one), [], zone=UTC, now=NOW)
+        if each.planned.source.id == "sql"
+    )
+    assert (row.good, row.backed_up, row.next) == (False, State.NOWHERE, None)
+    rehearsed = {each.source.id for each in rehearsed_sources(one, planned(one))}
+    assert "lab" in rehearsed and "sql" not in rehearsed
+    needed = estimate(one, planned(one), zone=UTC)
+    assert "sql" not in {need.source for need in needed.needs}
+    assert [room.needed for room in needed.spools if room.name == "one"] == [0]  # the GitLab's
+    assert any(text.endswith("no copy to count: sql") for text in needed.assumptions)
+
+
+def test_who_leaves_such_a_database_out_has_been_told(tmp_path: Path) -> None:
+    one = mail(tmp_path, "  exclude: [sql]\n")
+    assert "sql" not in {each.what for each in unprotected(one)}

@@ -11,6 +11,7 @@ from quorate.backup.policy.sources import planned
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
 from quorate.recover.runbook.page import text
+from quorate.recover.runbook.sources import chapter
 
 OFFICE = Path(__file__).parents[4] / "examples" / "office"
 
@@ -43,7 +44,7 @@ def test_nothing_is_left_out(office: Fleet, page: str) -> None:
         assert f"### Repository {repository.name}\n" in page
     for one in planned(office):
         if one.policy is not None:
-            assert f"fetch {one.source.id} " in page
+            assert (f"fetch {one.source.id} " in page) == (not one.unreachable)
     for name in office.secrets:
         assert f"docker secret create {name} " in page
     for stack in office.stacks:
@@ -55,3 +56,20 @@ def test_what_keeps_data_stands_still_until_its_data_is_back(page: str) -> None:
     pins = page[start : page.index("END\n", start + 30)]
     assert "  gibd-postgres:\n    deploy:\n      replicas: 0\n" in pins
     assert 'constraints: ["node.hostname==hppavilion"]' in pins
+
+
+def test_what_no_backup_reaches_is_said_to_have_no_copy(page: str) -> None:
+    """And how one is made by hand, and put back."""
+    for name, dump, back in (
+        ("mysql-mailcow (mariadb)", "mariadb-dump -u root", 'docker exec -i "$C" sh -c'),
+        ("redis-mailcow (redis)", "redis-cli --rdb", 'docker cp "$RECOVERY/dumps/redis-mailcow'),
+    ):
+        section = page.partition(f"### {name}\n")[2].partition("\n### ")[0]
+        assert "Copies: none: its stack mailcow runs by compose" in section
+        assert "fetch " not in section and dump in section and back in section
+
+
+def test_what_is_excluded_because_no_backup_reaches_it_keeps_its_commands(office: Fleet) -> None:
+    left = office.backup.model_copy(update={"exclude": ("mysql-mailcow", "redis")})
+    found = "\n".join(chapter(office.model_copy(update={"backup": left})))
+    assert "### mysql-mailcow (mariadb)" in found and "### redis (redis)" not in found
