@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate.fleet.backup import Backup, Rehearsing, Repository
+from quorate.fleet.backup import Backup, Override, Rehearsing, Repository, Wal
 from quorate.fleet.model import Disk, Fleet, SecretSource
 from tests.fakes.fleets import make_fleet, make_server
 
@@ -36,7 +36,10 @@ QUIET = ("configs", "swarm", "system/a", "system/b")
 
 
 def make_backed_up(*repositories: Repository, exclude: tuple[str, ...] = QUIET) -> Fleet:
-    """The Postgres `db` and the Redis `cache` on a; their copies on b, and off-site."""
+    """The Postgres `db` and the Redis `cache` on a; their copies on b, and off-site.
+
+    The write-ahead log of `db` is streamed.
+    """
     disks = (
         Disk(name="sda", size=10**11),
         Disk(name="sdb", size=10**12, kind="hdd", mount="/mnt/backups"),
@@ -54,5 +57,6 @@ def make_backed_up(*repositories: Repository, exclude: tuple[str, ...] = QUIET) 
         repositories=repositories or (NAS, OFFSITE),
         exclude=exclude,
         rehearsing=Rehearsing(on=True),
+        sources={"db": Override(wal=Wal(on=True))},
     )
     return fleet.model_copy(update={"backup": backup})

@@ -170,6 +170,38 @@ REPOSITORY_ROOM = Metric(
     help="What it may take in all: the size of its disk, or its `room`.",
     labels=("repository",),
 )
+LOG_UP = Metric(
+    name="quorate_backup_log_up",
+    help="1 while the write-ahead log of a Postgres is received, else 0.",
+    labels=("source",),
+)
+LOG_PROTECTED = Metric(
+    name="quorate_backup_log_protected",
+    help="1 while what is committed now can be restored out of its write-ahead log, else 0.",
+    labels=("source",),
+)
+LOG_RECEIVED = Metric(
+    name="quorate_backup_log_received_timestamp_seconds",
+    help="All that was committed until then is received, in Unix time, by the primary's clock; "
+    "it goes on where nothing is written.",
+    labels=("source",),
+)
+LOG_SLOT_ROOM = Metric(
+    name="quorate_backup_log_slot_room_bytes",
+    help="What the primary may still write until it gives the slot up, by its receiver's last "
+    "word; absent where the slot is lost or nothing bounds it.",
+    labels=("source",),
+)
+LOG_SLOT_BOUND = Metric(
+    name="quorate_backup_log_slot_bound_bytes",
+    help="What the slot may hold back, by the fleet file.",
+    labels=("source",),
+)
+LOG_SLOT_LOST = Metric(
+    name="quorate_backup_log_slot_lost",
+    help="1 when the primary gave the slot up and the log has a hole, else 0.",
+    labels=("source",),
+)
 HEARTBEAT = Metric(
     name="quorate_backup_controller_heartbeat_timestamp_seconds",
     help="When the controller last looked what is due, in Unix time.",
@@ -180,7 +212,8 @@ BACKUP_METRICS = (
     *(RUNNING, NEXT_RUN, PROVEN_COPY, LAST_PROOF, PROOF_OK, RPO, RTO, RTO_TARGET, RPO_TARGET),
     *(REHEARSED, REHEARSAL_OK, REHEARSAL_RTO, REHEARSAL_RPO, POISONED),
     *(UNPROTECTED, REPOSITORY_READ, REPOSITORY_CHECKED, REPOSITORY_OK),
-    *(REPOSITORY_STORED, REPOSITORY_FREE, REPOSITORY_ROOM, HEARTBEAT),
+    *(REPOSITORY_STORED, REPOSITORY_FREE, REPOSITORY_ROOM),
+    *(LOG_UP, LOG_PROTECTED, LOG_RECEIVED, LOG_SLOT_ROOM, LOG_SLOT_BOUND, LOG_SLOT_LOST, HEARTBEAT),
 )
 """All of them, in the order in which they are shown."""
 

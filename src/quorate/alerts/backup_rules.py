@@ -20,6 +20,7 @@ from quorate.alerts.backup_limits import (
     repository_mounts,
     rest,
 )
+from quorate.alerts.backup_log_rules import log_rules
 from quorate.alerts.backup_proof_rules import BY_COPY, SETTLED_SECONDS, proof_rules
 from quorate.alerts.backup_rehearsal_rules import rehearsal_rules
 from quorate.alerts.model import Rule, Scope, Severity, duration, one_of, quoted
@@ -55,6 +56,7 @@ def backup_rules(scope: Scope) -> Iterator[Rule]:
         yield _offsite_never(scope)
     yield from proof_rules(scope)
     yield from rehearsal_rules(scope)
+    yield from log_rules(scope)
     yield _unprotected(scope)
     yield _size_drop(scope)
     yield _wrong_times(scope)

@@ -222,6 +222,30 @@ def _over_time(scope: Scope) -> Iterator[Panel]:
         f"time() - {_of(scope, metrics.REHEARSED)}",
         "s",
     )
+    yield from _logs(scope)
+
+
+def _logs(scope: Scope) -> Iterator[Panel]:
+    """Of write-ahead logs that are streamed; empty where there are none."""
+    yield Panel(
+        title="Write-ahead log: how old the newest is that was received",
+        about="Below zero: its database's clock goes ahead.",
+        type="timeseries", unit="s",
+        queries=[Query(expr=f"time() - {_of(scope, metrics.LOG_RECEIVED)}", legend="{{source}}")],
+    )  # fmt: skip
+    yield Panel(
+        title="Write-ahead log: 1 while it can be restored to now",
+        type="timeseries", unit="none",
+        queries=[Query(expr=_of(scope, metrics.LOG_PROTECTED), legend="{{source}}")],
+    )  # fmt: skip
+    yield Panel(
+        title="Write-ahead log: what a slot may still hold back, and may in all",
+        type="timeseries", unit="bytes",
+        queries=[
+            Query(expr=_of(scope, metrics.LOG_SLOT_ROOM), legend="{{source}}"),
+            Query(expr=_of(scope, metrics.LOG_SLOT_BOUND), legend="{{source}} in all"),
+        ],
+    )  # fmt: skip
 
 
 def _repositories(scope: Scope) -> Iterator[Panel]:

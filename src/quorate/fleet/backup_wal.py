@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from quorate.fleet.backup import Backup, SourcePolicy
+from quorate.fleet.backup_policies import policies
 from quorate.fleet.backup_read import disk_of
-from quorate.fleet.datasets import DataSet
-from quorate.fleet.model import Server
+from quorate.fleet.datasets import DataSet, Homes, data_sets
+from quorate.fleet.model import Fleet, Server
 
 DATA = "/var/lib/docker"
 """Where an engine keeps its volumes, unless it is told otherwise."""
@@ -16,6 +17,20 @@ ROOM_LEAST = 2**30
 ROOM_MOST = 16 * 2**30
 ROOM_UNKNOWN = 4 * 2**30
 """Bytes a slot may hold back where nobody says how large the disk is."""
+
+
+def streamed(fleet: Fleet, homes: Homes | None = None) -> Iterator[tuple[DataSet, SourcePolicy]]:
+    """Every Postgres whose log is to be streamed, with its policy.
+
+    Args:
+        homes: where services are, by a plan or as observed.
+    """
+    sets = data_sets(fleet, homes)
+    rules = policies(fleet.backup, sets)
+    for one in sets:
+        policy = rules.get(one.id)
+        if policy is not None and policy.wal.on and one.kind == "postgres" and one.services:
+            yield one, policy
 
 
 def receiving_server(

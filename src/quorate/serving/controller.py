@@ -58,7 +58,7 @@ class Controller:
         """
         now = self.parts.now()
         memory = self._recall(now)
-        memory.look(self.parts.sight.look())
+        memory.look(self.parts.sight.look(), now)
         memory.rehearsing(on=self.fleet.backup.rehearsing.on, now=now)
         changed = self._take_in(memory, now)
         self._do_chores(memory)
@@ -184,7 +184,7 @@ class Controller:
         if self._assessed is None:
             return
         notify = self.fleet.backup.notify
-        wrong = news.wrong(memory, self.rows, self.unprotected)
+        wrong = news.wrong(memory, self.rows, self.unprotected, now)
         new, gone = news.changed(memory.told, wrong)
         for message in news.messages(self.fleet.name, new, gone, notify.events):
             self.parts.messenger.send(message)

@@ -17,6 +17,7 @@ from quorate.backup.model import Snapshot
 from quorate.backup.policy.agenda import ALONE, Doing
 from quorate.backup.policy.rehearsals import History, Rehearsal, read, with_one_more, written
 from quorate.backup.policy.runs import Attempt, after
+from quorate.serving.lognews import wrong_logs
 from quorate.serving.parts import Ended, Seen
 
 REHEARSED, REHEARSING = "rehearsed:", "rehearsals:since"
@@ -54,7 +55,8 @@ class Memory:
     """What is known. `failing`: each task whose last run failed: its key, the error's words;
     `well`: tasks that went well since this memory began. `taken_in`: when a job told of a copy,
     which a list that was begun before does not have. `stale`: since when a list is out of date.
-    `holds`: how large each repository was when it was measured last.
+    `holds`: how large each repository was when it was measured last. `logs_since`: since when each
+    thing is wrong with a write-ahead log, by its name in messages.
     """
 
     since: datetime
@@ -74,6 +76,7 @@ class Memory:
     failing: dict[str, tuple[str, str]] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)
     seen: Seen = field(default_factory=lambda: Seen(up=frozenset()))
+    logs_since: dict[str, datetime] = field(default_factory=dict)
     lag: float = 0.0
     rehearsed: dict[str, tuple[Rehearsal, ...]] = field(default_factory=dict)
 
@@ -89,9 +92,11 @@ class Memory:
         else:
             self.kept.pop(REHEARSING, None)
 
-    def look(self, seen: Seen) -> None:
+    def look(self, seen: Seen, now: datetime) -> None:
         """Take in what is seen; a service that runs nowhere now is where it was last."""
         self.seen = replace(seen, homes={**self.seen.homes, **seen.homes})
+        wrong = wrong_logs(seen.logs, self.told)
+        self.logs_since = {one.name: self.logs_since.get(one.name, now) for one in wrong}
 
     def ended(self, one: Ended, now: datetime) -> None:
         """Take in how a job ended."""

@@ -13,6 +13,7 @@ from quorate.backup.policy.sources import Unprotected
 from quorate.fleet.backup import Event
 from quorate.fleet.quantities import show_duration, show_size
 from quorate.plan.words import count
+from quorate.serving.lognews import wrong_logs
 from quorate.serving.memory import Memory
 from quorate.serving.parts import Message
 
@@ -34,7 +35,7 @@ SAID = {
 
 
 def wrong(
-    memory: Memory, rows: Sequence[Row], unprotected: Iterable[Unprotected]
+    memory: Memory, rows: Sequence[Row], unprotected: Iterable[Unprotected], now: datetime
 ) -> dict[str, str]:
     """All that is not as it should be: a name that stays the same → a line for people."""
     found: dict[str, str] = {}
@@ -49,6 +50,7 @@ def wrong(
     for one in unprotected:
         where = f" on {one.server}" if one.server else ""
         found[f"unprotected {one.what}{where}"] = f"unprotected: {one.what}{where}: {one.why}"
+    found |= _of_logs(memory, now)
     for chore, why in memory.troubles.items():
         found[f"trouble {chore}"] = f"{chore}: {why}"
     return found
@@ -114,6 +116,15 @@ def _still_failing(memory: Memory, rows: Sequence[Row]) -> dict[str, str]:
         if (of_source and words[1] in bad) or (not of_source and (bad or not good)):
             found[name] = text
     return found
+
+
+def _of_logs(memory: Memory, now: datetime) -> dict[str, str]:
+    """Write-ahead logs, once it is no blip; what was told stays until it is over."""
+    return {
+        one.name: one.text
+        for one in wrong_logs(memory.seen.logs, memory.told)
+        if one.name in memory.told or now - memory.logs_since.get(one.name, now) >= one.borne
+    }
 
 
 def _of_row(row: Row) -> dict[str, str]:

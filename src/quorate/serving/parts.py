@@ -9,6 +9,7 @@ from typing import Protocol
 
 from quorate.backup.jobs.model import Answer
 from quorate.backup.policy.agenda import Doing, Item
+from quorate.backup.wal.standing import Log
 from quorate.errors import QuorateError
 from quorate.fleet.datasets import Homes
 
@@ -39,12 +40,13 @@ class Seen:
     """What is seen of the fleet.
 
     `up`: servers that take jobs. `homes`: where services run. `volumes`: the named volumes on each
-    server that was asked.
+    server that was asked. `logs`: how write-ahead logs are received.
     """
 
     up: frozenset[str]
     homes: Homes = field(default_factory=dict)
     volumes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    logs: tuple[Log, ...] = ()
 
 
 class Starter(Protocol):

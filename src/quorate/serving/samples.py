@@ -15,6 +15,8 @@ from quorate.backup.policy.coverage import Copy, Row, State
 from quorate.backup.policy.holding import held
 from quorate.backup.policy.rehearsals import Standing
 from quorate.backup.policy.sources import Unprotected
+from quorate.backup.wal.model import State as LogState
+from quorate.backup.wal.standing import Log
 from quorate.fleet.backup import Repository
 from quorate.serving.memory import Memory
 
@@ -37,6 +39,7 @@ def backup_samples(
         *(said.sample(metrics.UNPROTECTED, one.what, one.server, value=1) for one in unprotected),
         *said.of_repositories(),
         *said.of_room(repositories),
+        *(one for log in memory.seen.logs for one in said.of_log(log)),
     )
 
 
@@ -159,6 +162,17 @@ class _Said:
             for metric, value in known.items():
                 if value is not None:
                     yield self.sample(metric, one.name, value=value)
+
+    def of_log(self, log: Log) -> Iterator[Sample]:
+        yield self.sample(metrics.LOG_UP, log.source, value=log.state == LogState.STREAMING)
+        yield self.sample(metrics.LOG_PROTECTED, log.source, value=log.protected)
+        yield self.sample(metrics.LOG_SLOT_BOUND, log.source, value=log.slot_bound)
+        if log.received is not None:
+            yield self.sample(metrics.LOG_RECEIVED, log.source, value=log.received.timestamp())
+        if log.slot is not None:
+            yield self.sample(metrics.LOG_SLOT_LOST, log.source, value=log.slot == "lost")
+        if log.slot_room is not None:
+            yield self.sample(metrics.LOG_SLOT_ROOM, log.source, value=log.slot_room)
 
     def of_repositories(self) -> Iterator[Sample]:
         for name, moment in self.memory.listed.items():

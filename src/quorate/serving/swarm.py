@@ -25,6 +25,9 @@ from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome, Silent
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.policy.agenda import Doing, Item
+from quorate.backup.policy.wal import receivers
+from quorate.backup.wal import hearing
+from quorate.backup.wal.standing import Log
 from quorate.deploy import lock
 from quorate.deploy.registries import credentials
 from quorate.errors import EngineError, QuorateError
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 LASTS_SECONDS, RENEW_SECONDS = 30.0, 10.0
 """The lock may be taken over half a minute after its holder's power was cut."""
 CONFLICT = 409
+LOGS_SECONDS = 60.0
+"""Between two looks at how write-ahead logs are received: their receivers say it as often."""
 
 Volumes = Callable[[], Mapping[str, Collection[str]]]
 
@@ -65,6 +70,8 @@ class Swarm:
     bundle: Sealed | QuorateError | None = field(default=None, repr=False)
     scene: Scene | None = field(default=None, init=False)
     begun: dict[str, Doing] = field(default_factory=dict, init=False)
+    _logs: tuple[Log, ...] = field(default=(), init=False)
+    _heard: float | None = field(default=None, init=False)
 
     def look(self) -> Seen:
         """Servers, services and volumes as they are now."""
@@ -72,10 +79,16 @@ class Swarm:
         self.scene = Scene(fleet=self.fleet, snapshot=snapshot, volumes=self.volumes(),
                            files=self.files, bundle=self.bundle)  # fmt: skip
         able = [one for one in snapshot.nodes if one.ready and one.availability == "active"]
+        homes = where_now(self.fleet, snapshot)
+        if self._heard is None or clock.monotonic() - self._heard >= LOGS_SECONDS:
+            wanted = receivers(self.fleet, homes)
+            self._logs = hearing.logs(self.door(), snapshot, wanted, clock.now())
+            self._heard = clock.monotonic()
         return Seen(
             up=frozenset(one.hostname for one in able),
-            homes=where_now(self.fleet, snapshot),
+            homes=homes,
             volumes=self.scene.volumes,
+            logs=self._logs,
         )
 
     def ground(self) -> Ground:

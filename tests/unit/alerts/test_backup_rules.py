@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.alerts import backup_log_rules
 from quorate.alerts.backup_limits import (
     copied_limits,
     made_limits,
@@ -26,10 +27,12 @@ from quorate.alerts.rules import rules
 from quorate.backup.policy import coverage
 from quorate.backup.policy.rehearsals import GRACE
 from quorate.backup.policy.times import period
+from quorate.backup.wal import standing
 from quorate.fleet.backup import Override, Rehearsing
 from quorate.fleet.cron import longest_rest, parse_cron
 from quorate.fleet.schedules import Schedule, When
 from quorate.fleet.zones import time_zone
+from quorate.serving import lognews
 from tests.fakes.backups import NAS, OFFSITE, make_backed_up
 from tests.unit.backup.making import START
 
@@ -120,6 +123,21 @@ def test_the_half_is_that_of_the_grid() -> None:
 
 def test_rehearsals_are_overdue_when_the_grid_says_so() -> None:
     assert timedelta(seconds=OVERDUE_SECONDS) == GRACE
+
+
+def test_logs_are_judged_as_messages_and_status_judge_them() -> None:
+    assert backup_log_rules.NEAR == standing.NEAR
+    assert timedelta(seconds=backup_log_rules.DOWN_SECONDS) == lognews.BORNE
+    assert timedelta(seconds=backup_log_rules.BASE_SECONDS) == lognews.BEGINS
+
+
+def test_where_no_log_is_streamed_nothing_is_said_of_it() -> None:
+    fleet = make_backed_up()
+    quiet = fleet.backup.model_copy(update={"sources": {}})
+    found = rules(fleet.model_copy(update={"backup": quiet}))["backups"]
+    assert not any(rule.alert.startswith("BackupLog") for rule in found)
+    unknown = next(rule for rule in made() if rule.alert == "BackupLogUnknown")
+    assert 'source="db"' in unknown.expr and "cache" not in unknown.expr
 
 
 def test_where_nothing_is_rehearsed_nothing_is_said_of_it() -> None:

@@ -23,6 +23,8 @@ SHOWN_BY_RULES_ONLY = {
     "quorate_backup_usual_size_bytes",
     "quorate_backup_poisoned_copies",
     "quorate_backup_rehearsal_ok",
+    "quorate_backup_log_up",
+    "quorate_backup_log_slot_lost",
 }
 
 

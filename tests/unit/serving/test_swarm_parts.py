@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,14 +12,19 @@ from quorate.backup.jobs.model import Answer, Copied, Work
 from quorate.backup.model import Kind
 from quorate.backup.policy.agenda import Doing
 from quorate.backup.policy.rehearsals import Rehearsal
+from quorate.backup.wal.model import Health, State
 from quorate.deploy import lock
 from quorate.errors import LockedError, MachineError
+from quorate.fleet.observed import ObservedNode, ObservedService, ObservedTask, Snapshot
 from quorate.fleet.own import LOCK, NOTES
+from quorate.serving import swarm as swarm_parts
 from quorate.serving.memory import recalled
 from quorate.serving.parts import Ended
 from quorate.serving.swarm import LASTS_SECONDS, Swarm, SwarmNotes, holding
-from quorate.tools import clock, process
+from quorate.tools import clock, docker, process
 from tests.fakes.configs import FakeConfigs
+from tests.unit.fleet.helpers import FLEET, fleet_of
+from tests.unit.serving.test_controller import COMPOSE, SECTION
 
 
 @pytest.fixture
@@ -146,3 +152,32 @@ def test_what_a_rehearsal_came_to(engine: FakeConfigs) -> None:
     assert (followed.ok, followed.rto, followed.rpo) == (True, 52.3, 3 * 3600)
     assert (swept.rto, swept.copy_id, swept.server) == (40.0, "0123456789ab", "two")
     assert (failed.ok, failed.rto, failed.why) == (False, None, "x; likely cause: y")
+
+
+def test_it_hears_of_write_ahead_logs_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = SECTION + "  sources:\n    db: {wal: {server: two}}\n"
+    fleet = fleet_of(tmp_path, {"fleet.yaml": FLEET + section, "compose.yaml": COMPOSE})
+    at, now, asked = datetime(2026, 6, 1, 12, tzinfo=UTC), [0.0], []
+    node = ObservedNode(id="n2", hostname="two", state="ready")
+    receiver = ObservedService(id="s", name="quorate-wal-db")
+    task = ObservedTask(
+        id="t", service_id="s", node_id="n2", state="running", desired_state="running"
+    )
+    snapshot = Snapshot(taken_at=at, nodes=(node,), services=(receiver,), tasks=(task,))
+
+    def log_lines(client: Any, service: str, **how: Any) -> list[str]:
+        asked.append(service)
+        return [Health(source="db", state=State.STREAMING, at=at, lag_seconds=2.0).line]
+
+    monkeypatch.setattr(swarm_parts, "observe", lambda client: snapshot)
+    monkeypatch.setattr(docker, "log_lines", log_lines)
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    monkeypatch.setattr(clock, "now", lambda: at)
+    swarm = Swarm(fleet=fleet, manager=lambda: cast(Any, None), say=print)
+    for seconds in (0.0, 15.0, 59.0, 60.0):
+        now[0] = seconds
+        (log,) = swarm.look().logs
+        assert (log.source, log.state, log.behind_seconds) == ("db", "streaming", 2.0)
+    assert asked == ["s", "s"]

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from quorate.backup.policy.times import due
-from quorate.fleet.backup_policies import policies
-from quorate.fleet.backup_wal import receiving_server, slot_room
-from quorate.fleet.datasets import DataSet, Homes, data_sets
+from quorate.fleet.backup_wal import receiving_server, slot_room, streamed
+from quorate.fleet.datasets import DataSet, Homes
 from quorate.fleet.model import Fleet
 from quorate.fleet.schedules import Schedule
 
@@ -85,13 +84,8 @@ def receivers(fleet: Fleet, homes: Homes | None = None) -> tuple[Receiver, ...]:
     Args:
         homes: where services are, by a plan or as observed.
     """
-    sets = data_sets(fleet, homes)
-    rules = policies(fleet.backup, sets)
     found = []
-    for one in sets:
-        policy = rules.get(one.id)
-        if policy is None or not policy.wal.on or one.kind != "postgres" or not one.services:
-            continue
+    for one, policy in streamed(fleet, homes):
         server = receiving_server(fleet.backup, policy, one, fleet.servers)
         found.append(
             Receiver(

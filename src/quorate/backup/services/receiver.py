@@ -13,6 +13,7 @@ from quorate.backup.jobs.databases import PORTS, opened
 from quorate.backup.jobs.model import NOWHERE, Job, Primary, Reach, Work
 from quorate.backup.jobs.names import receiver_name, secret_name
 from quorate.backup.jobs.needs import Secret, Start, spool_mount
+from quorate.backup.jobs.spec import LOGS
 from quorate.backup.model import Kind
 from quorate.backup.policy.wal import Receiver
 from quorate.backup.services.form import NANO, Spec, file_of, labelled
@@ -131,6 +132,8 @@ def receiver_spec(
             "ContainerSpec": container,
             "Placement": {"Constraints": [f"node.hostname=={one.server}"]},
             "RestartPolicy": {"Condition": "any", "Delay": RESTART_SECONDS * NANO},
+            # The controller reads in it how the log is received.
+            "LogDriver": LOGS,
             "Networks": [{"Target": one.network}],
         },
         "Mode": {"Replicated": {"Replicas": 1}},

@@ -52,7 +52,7 @@ def receive(told: Told) -> None:
         signal.signal(each, lambda *_: stop.set())
     with store.opened(Path(told.home), server_of(told.reach), told.slot) as kept_in:
         try:
-            Receiver(told, kept_in).run(stop)
+            Receiver(told, kept_in, lambda line: print(line, flush=True)).run(stop)
         except OSError as error:
             raise MachineError(
                 f"the receiver cannot go on in {told.home}: {error.strerror or error}",

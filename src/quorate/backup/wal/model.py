@@ -98,3 +98,10 @@ class Health(Model):
         """Whether what is committed now can be restored."""
         whole = any(self.since is not None and one.begin >= self.since for one in self.bases)
         return self.state is State.STREAMING and whole
+
+    @property
+    def line(self) -> str:
+        """It as one line of the service's log: what is judged by, without all that lies between."""
+        ends = self.windows[:1] + self.windows[1:][-1:]
+        brief = self.model_copy(update={"bases": self.bases[-1:], "windows": ends})
+        return brief.model_dump_json(exclude_defaults=True)

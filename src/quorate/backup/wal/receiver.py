@@ -7,6 +7,7 @@ gives the slot up, which is a hole: a new slot and a new base backup mend it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from threading import Event
@@ -30,15 +31,17 @@ LIVED = 30.0
 DEAF_SECONDS = 20.0
 """The primary answers, and nobody receives from it for so long: the program is begun anew. After a
 power cut it sits on a connection until TCP gives that up (tcp_retries2: some 15 minutes)."""
+TELL_SECONDS = 60.0
+"""Between two lines of its log while nothing changes: the controller reads the last one."""
 END_SECONDS = 15.0
 LOG_BYTES = 8 * 2**20
 
 
 class Receiver:
-    """One log; `run` ends when it is told to."""
+    """One log; `run` ends when it is told to. `say` takes a line of its service's log."""
 
-    def __init__(self, told: Told, kept_in: Store) -> None:
-        self.told, self.store = told, kept_in
+    def __init__(self, told: Told, kept_in: Store, say: Callable[[str], None]) -> None:
+        self.told, self.store, self.say = told, kept_in, say
         self.zone = time_zone(told.timezone)
         self.kept = files.read_kept(kept_in.places.state)
         before = files.read_health(kept_in.places.health)
@@ -52,6 +55,8 @@ class Receiver:
         self._basing: command.Spawned | None = None
         self._begun = self._archived = self._heard = -LONGEST_PAUSE
         self._pause = 0.0
+        self._said: tuple[State, str, bool] | None = None
+        self._told = 0.0
 
     def run(self, stop: Event) -> None:
         """Receive until `stop` is set; then end what runs, and put away what is whole."""
@@ -254,6 +259,14 @@ class Receiver:
         )
         files.write(self.store.places.health, said.model_dump_json(indent=1))
         files.write(self.store.places.metrics, files.metrics(said), mode=0o644)
+        self._tell(said)
+
+    def _tell(self, said: Health) -> None:
+        """Say it where every manager can read it: at once what is new, and else now and then."""
+        news, now = (said.state, said.why, said.protected), clock.monotonic()
+        if news != self._said or now - self._told >= TELL_SECONDS:
+            self._said, self._told = news, now
+            self.say(said.line)
 
     def _end_receiving(self) -> None:
         self._end(self._receiving)

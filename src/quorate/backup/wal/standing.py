@@ -33,12 +33,18 @@ class Log(Model):
     source: str
     server: str | None = Field(description="Where it is received; null: nowhere.")
     good: bool
+    protected: bool = Field(
+        False, description="Whether what is committed now can be restored out of it."
+    )
     state: str = Field(
         description="streaming, starting, unreachable, lost, foreign, failing, stopped; gone: no "
         "receiver runs; silent: it says nothing; nowhere: no server is there for it."
     )
     why: str = Field(description="What is wrong, in words; empty: nothing.")
     at: datetime | None = Field(None, description="When its receiver said so, UTC.")
+    received: datetime | None = Field(
+        None, description="All that was committed until then is received, UTC."
+    )
     behind_seconds: float | None = Field(
         None, description="What was committed so long before `at`, or longer, is received."
     )
@@ -72,9 +78,11 @@ def heard(of: Receiver, said: Health, *, now: datetime) -> Log:
         source=of.source,
         server=of.server,
         good=True,
+        protected=said.protected and not silent,
         state=SILENT if silent else said.state.value,
         why=why or said.why,
         at=said.at,
+        received=said.until,
         behind_seconds=said.lag_seconds,
         behind_bytes=said.lag_bytes,
         slot=said.slot.status if said.slot else None,

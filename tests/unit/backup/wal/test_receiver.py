@@ -58,6 +58,7 @@ class FakeWorld:
     seen: Look | CommandError
     now: float = 1000.0
     done: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     bases: tuple[Base, ...] = ()
     archived: bool = True
     receiving: list[FakeProgram] = field(default_factory=list)
@@ -148,7 +149,7 @@ def begun(world: FakeWorld, home: Path) -> Receiver:
     kept_in = FakeStore(
         places=Places(home=home), server=server, programs=programs, barman=barman, world=world
     )
-    return Receiver(TOLD, kept_in)
+    return Receiver(TOLD, kept_in, world.said.append)
 
 
 def said(home: Path) -> Health:
@@ -189,6 +190,24 @@ def test_the_first_turns_make_a_slot_receive_and_make_a_base_backup(
     receiver.turn()
     assert said(tmp_path).protected and said(tmp_path).why == ""
     assert said(tmp_path).windows
+
+
+def test_it_says_at_once_what_is_new_and_else_once_a_minute(
+    world: FakeWorld, tmp_path: Path
+) -> None:
+    receiver = streaming(world, tmp_path)
+    lines = len(world.said)
+    world.primary(received=100)
+    receiver.turn()
+    assert len(world.said) == lines
+    world.now += 60.0
+    receiver.turn()
+    assert len(world.said) == lines + 1
+    world.seen = CommandError("no answer")
+    receiver.turn()
+    found = [Health.model_validate_json(line) for line in world.said[-2:]]
+    assert [one.state for one in found] == [State.STREAMING, State.UNREACHABLE]
+    assert found[0].protected and found[0].until == said(tmp_path).until
 
 
 def test_a_program_that_sits_on_a_dead_connection_is_begun_anew(

@@ -9,7 +9,7 @@ import pytest
 
 from quorate.backup.policy import doctor
 from quorate.backup.policy.doctor import Check
-from quorate.backup.policy.wal import Receiver, Window
+from quorate.backup.policy.wal import Base, Receiver, Window
 from quorate.backup.wal import standing
 from quorate.backup.wal.model import Health, Slot, State
 from quorate.backup.wal.standing import Log
@@ -88,6 +88,40 @@ def test_each_thing_that_is_wrong_is_said_once_with_what_to_do(
 )
 def test_at_its_limit_it_is_good(more: dict[str, Any]) -> None:
     assert heard(**more).good
+
+
+def test_it_protects_while_it_is_received_and_has_a_base_backup_to_begin_with() -> None:
+    base = Base(id="a", begin=NOW - timedelta(hours=1), end=NOW - timedelta(hours=1))
+    said: dict[str, Any] = {"since": NOW - timedelta(hours=2), "bases": (base,), "until": NOW}
+    assert heard(**said).protected and heard(**said).received == NOW
+    assert not heard(**said, at=NOW - timedelta(seconds=301)).protected
+    assert not heard(**{**said, "bases": ()}).protected
+
+
+def test_what_is_said_in_one_line_is_judged_the_same() -> None:
+    def window(days: int) -> Window:
+        return Window(begin=NOW - timedelta(days=days), end=NOW - timedelta(days=days - 1))
+
+    bases = tuple(
+        Base(id=str(days), begin=NOW - timedelta(days=days), end=NOW - timedelta(days=days))
+        for days in range(90, 0, -1)
+    )
+    whole = Health(
+        source="db",
+        state=State.STREAMING,
+        at=NOW,
+        since=NOW - timedelta(days=2),
+        until=NOW,
+        lag_seconds=4.0,
+        slot=slot(),
+        bases=bases,
+        windows=tuple(window(days) for days in range(90, 0, -1)),
+    )
+    line = whole.line
+    assert len(line) < 1000 and "\n" not in line
+    again = Health.model_validate_json(line)
+    assert standing.heard(DB, again, now=NOW) == standing.heard(DB, whole, now=NOW)
+    assert again.protected
 
 
 def test_what_is_far_behind_and_not_received_is_told_by_why_not() -> None:
