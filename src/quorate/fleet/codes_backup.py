@@ -81,6 +81,10 @@ BACKUPS = {
         "Swarm never gives a secret back: with the machine this file is on, they would be gone",
         "say under `backup.bundle` who may open one: `recipients: [age1…]`, or a passphrase",
     ),
+    "Q717": Code(
+        "an image under `backup.images` that no service uses", _E,
+        "it would not be in any copy", "write it as the service's `image:` does, or remove it",
+    ),
     "Q721": Code(
         "a write-ahead log on the server of its database", _E,
         "one lost server, or one lost disk, takes both",
