@@ -13,6 +13,7 @@ from quorate.backup.sources import images
 from quorate.backup.sources.image_archive import Saved
 from quorate.backup.sources.images import Held, choose, is_same
 from quorate.errors import EngineError, MachineError, RefusedError
+from quorate.fleet.image_names import tagged
 from quorate.tools import docker
 from tests.unit.backup.sources.test_image_archive import LAYER, configuration, modern, sha
 
@@ -137,3 +138,10 @@ def test_a_list_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> No
     (tmp_path / images.INDEX).write_text(text)
     with pytest.raises(MachineError, match="cannot be read"):
         images.look(tmp_path)
+
+
+def test_a_name_without_a_tag_is_not_all_tags_of_its_repository() -> None:
+    assert tagged("shop/web") == "shop/web:latest"
+    assert tagged("own.example.org:5000/web") == "own.example.org:5000/web:latest"
+    for whole in ("web:1", f"web@{D}"):
+        assert tagged(whole) == whole

@@ -11,6 +11,8 @@ from quorate.backup.policy.sources import planned
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
 from quorate.recover.runbook.page import text
+from quorate.recover.runbook.sources import chapter
+from tests.unit.fleet.helpers import FLEET, fleet_of
 
 OFFICE = Path(__file__).parents[4] / "examples" / "office"
 
@@ -55,3 +57,24 @@ def test_what_keeps_data_stands_still_until_its_data_is_back(page: str) -> None:
     pins = page[start : page.index("END\n", start + 30)]
     assert "  gibd-postgres:\n    deploy:\n      replicas: 0\n" in pins
     assert 'constraints: ["node.hostname==hppavilion"]' in pins
+
+
+def test_images_come_first_each_on_its_own_server(tmp_path: Path) -> None:
+    compose = """\
+        services:
+          web: {image: "shop/web:1", build: ., x-quorate: {pin: two}}
+          db: {image: postgres, volumes: ["d:/var/lib/postgresql"], x-quorate: {state: postgres}}
+        volumes: {d: }
+        """
+    section = """\
+backup:
+  repositories:
+    near: {local: {server: one, path: /b}, password: {environment: P}}
+    far: {local: {server: three, path: /b}, password: {environment: P}}
+"""
+    made = "\n".join(
+        chapter(fleet_of(tmp_path, {"fleet.yaml": FLEET + section, "compose.yaml": compose}))
+    )
+    assert "fetch images/two images-two    # on two" in made
+    assert made.index("docker load --input") < made.index("### db (postgres)")
+    assert "images/two" not in made[made.index("To look things up") :]
