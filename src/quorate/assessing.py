@@ -165,9 +165,14 @@ def looking(opened: Opened, watcher: Watcher) -> Iterator[Seen]:
                 encrypt=fleet.swarm.encrypt_networks and able,
                 known=credentials(fleet),
             ),
-            stored=found.results,
+            stored=found.results if opened.lab is None else _in_lab(found.results),
             unasked={server: "; ".join(error.lines()) for server, error in found.errors.items()},
         )
+
+
+def _in_lab(seen: Mapping[str, Stored]) -> dict[str, Stored]:
+    """A lab gives its servers all images itself: that no registry has them tells nothing there."""
+    return {server: replace(one, local=()) for server, one in seen.items()}
 
 
 def list_copies(ground: Ground) -> Listed:

@@ -67,7 +67,8 @@ class Restorer:
     ) -> None:
         """Copies go to where they lived, side by side on servers, in turn on each of them.
 
-        A database that a killed try has left something in is restored over that.
+        A database that a killed try has left something in is restored over that. An image whose
+        name another one has there is not loaded, and told.
 
         Args:
             lost: by the server that they go to.
@@ -91,6 +92,13 @@ class Restorer:
         second = self._round(ground, again, done, ":again") if again else {}
         found |= {(job.server, job.source): error for job, error in second.items()}
         self._from_copies(ground, pairs, found, done)
+        for server, one in pairs:
+            taken = found.get(_job_of(server, one))
+            if one.kind is Kind.IMAGES and isinstance(taken, RefusedError):
+                # A server that lives may have a newer one: it stays, and the rest goes on.
+                del found[_job_of(server, one)]
+                self.note(f"{one.source}: {taken.what}")
+                done(one)
         for error in found.values():
             raise error
 
@@ -169,6 +177,8 @@ class Restorer:
     def _one_start(self, scene: Scene, lost: Lost, server: str, turn: str) -> Start:
         if lost.kind is Kind.VOLUME:
             return self._into_volumes(scene, lost, server)
+        if lost.kind is Kind.IMAGES:
+            return ways.with_engine(self._start(scene, lost, server, {}))
         if lost.kind is Kind.GITLAB:
             return self._into_gitlab(scene, lost, server)
         if lost.log is not None:

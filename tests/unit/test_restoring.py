@@ -192,3 +192,28 @@ def test_who_follows_hears_of_ends_after_the_first_watcher() -> None:
     watcher.note("something")
     watcher.ended(Outcome(job=begun))
     assert heard == ["first", "x"]
+
+
+def test_images_are_given_to_the_engine(tmp_path: Path) -> None:
+    one = Lost(
+        source="images/one",
+        kind=Kind.IMAGES,
+        service="",
+        copy_used=copied(copy_of("images/one", Kind.IMAGES)),
+    )
+    worker = Restorer(fleet=fleet(tmp_path), begun=NOW, note=lambda text: None)
+    start = worker._one_start(scene(fleet(tmp_path)), one, "two", "")
+    assert (start.job.server, start.job.in_place, start.job.kind) == ("two", False, Kind.IMAGES)
+    assert "/var/run/docker.sock" in [mount.target for mount in start.mounts]
+
+
+def test_an_image_whose_name_is_taken_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"one": (lost("images/one", Kind.IMAGES), lost("db", Kind.POSTGRES))}
+    taken = RefusedError("w:1 is another image on this server; nothing was changed")
+    came = tried(tmp_path, monkeypatch, {"images/one": taken}, wanted)
+    assert came.error is None and came.done == ["db", "images/one"]
+    assert came.notes == [f"images/one: {taken.what}"]
+    broken = tried(tmp_path, monkeypatch, {"images/one": MachineError("disk full")}, wanted)
+    assert broken.error is not None and broken.error.what == "disk full"

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     CONFIGS = "configs"
     SWARM = "swarm"
     SYSTEM = "system"
+    IMAGES = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,8 @@ class Source:
     """Something to back up.
 
     `id` is how people name it: the service's id for databases and GitLab,
-    `volume/NAME` for volumes, `configs`, `swarm`, `system/SERVER`. `servers`
-    are those the data may lie on by the plan; where it lies now is looked up
+    `volume/NAME` for volumes, `configs`, `swarm`, `system/SERVER`, `images/SERVER`.
+    `servers` are those the data may lie on by the plan; where it lies now is looked up
     when the backup runs. `group` names sources that are backed up together.
     """
 

@@ -14,7 +14,10 @@ from pydantic import Field
 from quorate.fleet.base import Location, Model, SecretSource
 from quorate.fleet.schedules import Schedule, When
 
-KINDS = ("postgres", "mariadb", "redis", "gitlab", "volume", "configs", "swarm", "system")
+KINDS = (
+    *("postgres", "mariadb", "redis", "gitlab", "volume"),
+    *("configs", "swarm", "system", "images"),
+)
 """What can be backed up; the words are those of `quorate.backup.model.Kind`."""
 
 Quiesce = Literal["none", "stop", "pause", "freeze"]
@@ -239,18 +242,20 @@ DEFAULTS: dict[str, SourcePolicy] = {
     "configs": _kind(Schedule(at="01:00"), daily=30),
     "swarm": _kind(Schedule(at="01:00"), daily=30),
     "system": _kind(Schedule(every="monthly", day="1", at="05:00"), monthly=12),
+    "images": _kind(Schedule(every="weekly", day="sunday", at="02:30"), weekly=4),
 }
 """By kind. The document has no times for configs and the full system: 01:00 and 05:00 are ours,
-between its own. Swarm's state goes with the configs."""
+between its own. Swarm's state goes with the configs, images are as seldom new as volumes."""
 
 
 class Backup(Model):
     """The whole policy. `kinds` and `sources` are what the fleet file says beyond the defaults.
 
-    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`). `image`: what
-    jobs run; None: Quorate's own, by its version. `heartbeat`: a URL that is asked after each
-    round in which all went well; who watches it notices silence. `pushgateway`: the URL of a
-    Prometheus Pushgateway that each job tells how it ended.
+    `sources` and `exclude` name sources by their ids (`quorate.fleet.datasets`). `images`: those
+    that are backed up whatever registries have (`quorate.fleet.images`). `image`: what jobs
+    run; None: Quorate's own, by its version. `heartbeat`: a URL that is asked after each round in
+    which all went well; who watches it notices silence. `pushgateway`: the URL of a Prometheus
+    Pushgateway that each job tells how it ended.
     """
 
     image: str | None = None
@@ -263,6 +268,7 @@ class Backup(Model):
     kinds: dict[str, Override] = Field(default_factory=dict)
     sources: dict[str, Override] = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     spool: Spool = Spool()
     bundle: Bundle | None = None
     notify: Notify = Notify()

@@ -191,6 +191,9 @@ class KindsEntry(Strict):
     system: KindEntry = Field(
         default_factory=KindEntry, description=f"Each server's settings: {_as('system')}"
     )
+    images: KindEntry = Field(
+        default_factory=KindEntry, description=f"Images no registry has: {_as('images')}"
+    )
 
 
 class LocalEntry(Strict):
@@ -396,7 +399,7 @@ class BackupEntry(Strict):
     """What is backed up, when, where to, for how long.
 
     Sources are found by themselves: databases, GitLab and volumes by the services' `state`, the
-    fleet's own files, Swarm's state, each server's settings.
+    fleet's own files, Swarm's state, each server's settings, images that are built.
     """
 
     image: Text | None = Field(
@@ -436,9 +439,16 @@ class BackupEntry(Strict):
     sources: dict[str, SourcePolicyEntry] = Field(
         default_factory=dict,
         description="What differs for one source, by its id: `gibd-postgres`, "
-        "`volume/appwrite_uploads`, `bind/srv/data`, `configs`, `swarm`, `system/SERVER`.",
+        "`volume/appwrite_uploads`, `bind/srv/data`, `configs`, `swarm`, `system/SERVER`, "
+        "`images/SERVER`.",
     )
     exclude: Words = Field((), description="Sources that are not backed up, by id.")
+    images: Words = Field(
+        (),
+        description="Images that are backed up, as services name them: those that are in no "
+        "registry, or in one that would be lost with these servers. Those of services with "
+        "`build:` are found by themselves, and kept where no registry is known to have them.",
+    )
     spool: SpoolEntry = Field(default_factory=SpoolEntry, description="Where dumps lie on the way.")
     bundle: BundleEntry | None = Field(
         None, description="What it takes to begin again on bare servers, encrypted."

@@ -67,6 +67,7 @@ def read_backup(
             for name, one in entry.sources.items()
         },
         exclude=entry.exclude,
+        images=entry.images,
         spool=Spool(path=entry.spool.path, room=entry.spool.room),
         bundle=_bundle(entry.bundle, secret, location("backup", "bundle")),
         notify=_notify(entry.notify, secret),

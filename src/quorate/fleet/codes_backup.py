@@ -93,6 +93,10 @@ BACKUPS = {
         "back without it",
         "name a second server under `servers`, or none: then it is any but the source's own",
     ),
+    "Q719": Code(
+        "an image under `backup.images` that no service uses", _E,
+        "it would not be in any copy", "write it as the service's `image:` does, or remove it",
+    ),
     "Q721": Code(
         "a write-ahead log on the server of its database", _E,
         "one lost server, or one lost disk, takes both",

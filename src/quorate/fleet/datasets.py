@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from quorate.fleet.base import Location, Model
 from quorate.fleet.eligible import eligible_servers
+from quorate.fleet.images import images_on
 from quorate.fleet.model import (
     Engine,
     Fleet,
@@ -69,7 +70,8 @@ class _Volume:
 
 
 def data_sets(fleet: Fleet, homes: Homes | None = None) -> tuple[DataSet, ...]:
-    """Every set of data of the fleet: databases, volumes, its own files, Swarm, its servers."""
+    """Every set of data of the fleet: databases, volumes, its own files, Swarm, its servers, and
+    the images of those that may run what no registry has."""
     where = homes or {}
     found = [*_databases(fleet, where), *_volumes(fleet, where)]
     if fleet.services:
@@ -88,6 +90,16 @@ def data_sets(fleet: Fleet, homes: Homes | None = None) -> tuple[DataSet, ...]:
             location=server.location,
         )
         for server in fleet.servers
+    ]
+    found += [
+        DataSet(
+            id=f"images/{server.name}",
+            kind="images",
+            servers=(server.name,),
+            location=server.location,
+        )
+        for server in fleet.servers
+        if images_on(fleet, server)
     ]
     return tuple(found)
 

@@ -414,6 +414,39 @@ def put_in(client: DockerClient, container: str, directory: str, archive: Iterat
         client.api.put_archive(container, directory, archive)
 
 
+def save_images(client: DockerClient, names: Sequence[str], into: Path) -> None:
+    """What `docker save` gives of these names, to a file here, piece by piece.
+
+    Raises:
+        EngineError: the engine has one of them no more, or broke off.
+        OSError: there is no room here.
+    """
+    api = client.api
+    what = f"the image {', '.join(names)} could not be saved"
+    with translated(what), into.open("wb") as out:
+        url = f"{api.base_url}/v{api.api_version}/images/get"
+        answer = api.get(url, params={"names": list(names)}, stream=True, timeout=api.timeout)
+        with answer:
+            if not answer.ok:
+                raise _refusal(what, answer)
+            for piece in answer.iter_content(PIECE):
+                out.write(piece)
+
+
+def load_image(client: DockerClient, archive: Path) -> None:
+    """What `docker load` does with an archive.
+
+    Raises:
+        EngineError: the engine takes it for damaged, or has no room.
+        OSError: the archive cannot be read.
+    """
+    what = f"the image in {archive.name} could not be loaded"
+    with archive.open("rb") as file, translated(what):
+        for line in client.api.load_image(file, quiet=True):
+            if line.get("error"):
+                raise EngineError(what, cause=str(line["error"]))
+
+
 def create(client: DockerClient, path: str, body: Mapping[str, object], what: str) -> None:
     """Make something from a mapping of the engine's own form, whatever is in it.
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from quorate.fleet.image_names import full
 from quorate.fleet.model import Server
 from quorate.observe.connect import Answers, in_parallel
 from quorate.recover.clean import act, look
 from quorate.recover.clean.choose import choose, to_ask, volume_needed
 from quorate.recover.clean.model import Stock, VolumeWish
 from quorate.recover.clean.needs import Needs
-from quorate.recover.references import full
 from quorate.tools import docker
 
 if TYPE_CHECKING:

@@ -164,6 +164,7 @@ def test_the_defaults_are_the_documents(tmp_path: Path) -> None:
         "configs": ("daily at 01:00", "30 daily"),
         "swarm": ("daily at 01:00", "30 daily"),
         "system": ("day 1 of the month at 05:00", "12 monthly"),
+        "images": ("Sundays at 02:30", "4 weekly"),
     }
     assert backup.copying.schedule.words == "daily at 04:00"
     assert backup.proving.schedule.words == "daily at 06:00"

@@ -31,6 +31,10 @@ BY_HAND = {
     Kind.CONFIGS: ("not needed: they are in here, in fleet/",),
     Kind.SWARM: ("to look things up: `quorate up` makes networks, secrets and services anew",),
     Kind.SYSTEM: ("to look things up: /etc as a whole does not fit another machine",),
+    Kind.IMAGES: (
+        "before step 4, each .tar of dump/ on the server that the source names:",
+        "docker load --input FILE.tar",
+    ),
 }
 """How a copy of each kind is restored without Quorate, in the order in which it is done."""
 

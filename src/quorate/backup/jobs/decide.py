@@ -216,7 +216,10 @@ def _with_data(scene: Scene, source: Source, start: Start) -> Start:
         start = replace(start, job=job, secrets=(*start.secrets, files))
     elif source.kind is Kind.SYSTEM:
         start = _mounting(start, (Mount(source="/", target=f"{DATA}/0", read_only=True),))
-    reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM)
+    elif source.kind is Kind.IMAGES:
+        job = start.job.model_copy(update={"images": ways.wanted_images(scene, start.job.server)})
+        start = replace(start, job=job)
+    reaches_in = source.kind in (Kind.GITLAB, Kind.SWARM, Kind.IMAGES)
     if reaches_in or start.job.before or start.job.after:
         start = ways.with_engine(start)
     if service is not None:

@@ -20,6 +20,7 @@ from quorate.backup.jobs.needs import Mount, Start, spool_mount
 from quorate.backup.jobs.targets import (
     FORMS,
     IntoDirectory,
+    IntoEngine,
     IntoService,
     IntoVolume,
     Target,
@@ -269,6 +270,7 @@ class _Plan:
         self.quiet: tuple[str, ...] = ()
         self.volumes = False
         self.gitlab: Service | None = None
+        self.engine = False
         match target:
             case None:
                 self.server, self.words = self._in_place()
@@ -278,6 +280,8 @@ class _Plan:
                 self.server, self.words = self._volume(target)
             case IntoDirectory():
                 self.server, self.words = self._directory(target)
+            case IntoEngine():
+                self.server, self.words = self._engine(target.server)
 
     def added_to(self, start: Start) -> Start:
         """The start with what the target takes."""
@@ -287,6 +291,8 @@ class _Plan:
             start = ways.with_volumes(self.scene, self.source, start, read_only=False)
         if self.gitlab is not None:
             start = ways.into_gitlab(self.gitlab, start)
+        if self.engine:
+            start = ways.with_engine(start)
         start = replace(start, mounts=(*start.mounts, *self.mounts))
         return replace(start, quiet=self.quiet, method="stop") if self.quiet else start
 
@@ -305,6 +311,8 @@ class _Plan:
                 todo=FORMS,
             )
         server = server_of(self.scene, source)
+        if source.kind is Kind.IMAGES:
+            return self._engine(server)
         if source.kind is Kind.VOLUME:
             self.volumes = True
             self.quiet = self._users()
@@ -424,6 +432,14 @@ class _Plan:
         self.mounts = (Mount(source="/", target=HOST),)
         self.told["target_path"] = f"{HOST}{target.path}"
         return target.server, f"{target.path} on {target.server}"
+
+    def _engine(self, server: str) -> tuple[str, str]:
+        if self.source.kind is not Kind.IMAGES:
+            raise UsageError(
+                f"a copy of {self.source.id} ({self.source.kind}) has no images", todo=FORMS
+            )
+        self.engine = True
+        return server, f"the engine on {server}"
 
     def _no_only(self) -> None:
         if self.wish.only:

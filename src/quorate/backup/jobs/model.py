@@ -128,7 +128,8 @@ class Job(Model):
     `repository` (or its beginning); empty: the newest. `origin` is where copies come from
     (`copy`). `container` is a pattern for the name of the source's container on this server,
     where commands must run in it. `still`: nothing writes to the volumes meanwhile, as their
-    services were stopped. `given`: a directory or archive of the fleet's own files (configs), the
+    services were stopped. `images`: references to back up → whether also those that a registry has.
+    `given`: a directory or archive of the fleet's own files (configs), the
     server's file system (system), the engine's socket (swarm), or the write-ahead log that a
     Postgres is restored from, inside the job; empty: where those are mounted. `deadline`: seconds
     after which the job ends itself. `keeps` by source, for `forget`. `target` is where a restore
@@ -156,6 +157,7 @@ class Job(Model):
     sqlite: tuple[str, ...] = ()
     still: bool = False
     given: str = ""
+    images: dict[str, bool] = Field(default_factory=dict)
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     container: str = ""

@@ -1,6 +1,7 @@
 """Where a restore goes, as people write it. Pure.
 
-`SERVICE`, `SERVICE/DATABASE`, `volume/NAME`, `SERVER:volume/NAME`, `SERVER:/PATH`.
+`SERVICE`, `SERVICE/DATABASE`, `volume/NAME`, `SERVER:volume/NAME`, `SERVER:/PATH`,
+`SERVER:images`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from quorate.fleet.model import Fleet, Service
 
 FORMS = (
     "`--to SERVICE[/DATABASE]`, `--to [SERVER:]volume/NAME` or `--to SERVER:/PATH` says where it "
-    "is to go"
+    "is to go; images go to `--to SERVER:images`"
 )
 VOLUME = "volume/"
+IMAGES = "images"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,14 @@ class IntoDirectory:
     path: str
 
 
-Target = IntoService | IntoVolume | IntoDirectory
+@dataclass(frozen=True, kw_only=True)
+class IntoEngine:
+    """The engine of a server, which is given images."""
+
+    server: str
+
+
+Target = IntoService | IntoVolume | IntoDirectory | IntoEngine
 
 
 def target_of(fleet: Fleet, text: str) -> Target:
@@ -60,10 +69,13 @@ def target_of(fleet: Fleet, text: str) -> Target:
         return IntoVolume(name=rest.removeprefix(VOLUME), server=server)
     if server and rest.startswith("/") and rest.strip("/") and ".." not in rest.split("/"):
         return IntoDirectory(server=server, path=rest.rstrip("/"))
+    if server and rest == IMAGES:
+        return IntoEngine(server=server)
     if server:
         raise UsageError(
             f"{text} names no place on {server}",
-            todo=f"`{server}:/srv/restored` is a directory, `{server}:volume/NAME` a volume",
+            todo=f"`{server}:/srv/restored` is a directory, `{server}:volume/NAME` a volume, "
+            f"`{server}:images` its engine",
         )
     return _service(fleet, text)
 

@@ -14,6 +14,7 @@ from quorate.backup.model import Kind, Source
 from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.backup.policy.sources import TO_BE_REACHED
 from quorate.errors import MachineError, QuorateError
+from quorate.fleet.images import images_on, references
 from quorate.fleet.model import Engine, Service
 from quorate.fleet.observed import ObservedService
 
@@ -94,6 +95,20 @@ def with_volumes(scene: Scene, source: Source, start: Start, *, read_only: bool 
 def with_engine(start: Start) -> Start:
     """With the server's engine, to reach into a container."""
     return replace(start, mounts=(*start.mounts, Mount(source=ENGINE, target=ENGINE)))
+
+
+def wanted_images(scene: Scene, server: str) -> dict[str, bool]:
+    """References to back up from a server → whether also where its engine knows a registry.
+
+    What the swarm runs without a digest, no registry had when it was deployed.
+    """
+    found = images_on(scene.fleet, scene.fleet.server(server))
+    for service in scene.fleet.swarm_services():
+        live = scene.snapshot.service(service.swarm_name)
+        for reference in references(service) if live is not None else ():
+            if reference in found and live is not None and live.image == reference:
+                found[reference] = True
+    return found
 
 
 def into_gitlab(service: Service, start: Start) -> Start:

@@ -82,7 +82,7 @@ def server_of(scene: Scene, source: Source) -> str:
     Raises:
         QuorateError: that cannot be told, with why.
     """
-    if "@" in source.id or source.kind is Kind.SYSTEM:
+    if "@" in source.id or source.kind in (Kind.SYSTEM, Kind.IMAGES):
         return source.servers[0]
     if source.service is None:
         managers = scene.ready_managers()

@@ -24,7 +24,7 @@ from quorate.fleet.schedules import Schedule
 
 MIB = 2**20
 DAYS = {"hourly": 1 / 24, "daily": 1.0, "weekly": 7.0, "monthly": 31.0, "yearly": 366.0}
-SPOOLED = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
+SPOOLED = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB, Kind.IMAGES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ GUESSES: dict[Kind, Guess] = {
     Kind.CONFIGS: Guess(read=1.0, packed=0.3, change=0.02, least=MIB, why="text"),
     Kind.SWARM: Guess(read=1.0, packed=0.3, change=0.05, least=4 * MIB, why="text"),
     Kind.SYSTEM: Guess(read=1.0, packed=0.4, change=0.002, least=64 * MIB, why="/etc, lists"),
+    Kind.IMAGES: Guess(read=1.0, packed=0.4, change=0.01, least=512 * MIB, why="few are new"),
 }
 """Ours, to be replaced by what is seen as soon as there are copies."""
 

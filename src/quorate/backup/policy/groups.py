@@ -18,7 +18,7 @@ from quorate.fleet.datasets import Homes, data_sets
 from quorate.fleet.model import Engine, Fleet
 
 ORDER = (
-    *(Kind.SWARM, Kind.CONFIGS, Kind.SYSTEM, Kind.GITLAB),
+    *(Kind.SWARM, Kind.CONFIGS, Kind.SYSTEM, Kind.IMAGES, Kind.GITLAB),
     *(Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.VOLUME),
 )
 """Databases before files: a row that names a file which came later does no harm, a row without

@@ -10,8 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from quorate.backup.policy.sources import Unprotected, unprotected
-from quorate.fleet.datasets import DATABASES
+from quorate.fleet.backup_policies import excluded
+from quorate.fleet.datasets import DATABASES, data_sets
 from quorate.fleet.families import family_of
+from quorate.fleet.image_names import full
+from quorate.fleet.images import images_on
 from quorate.fleet.model import Engine, Fleet, Service
 from quorate.fleet.observed import ObservedContainer
 
@@ -23,11 +26,13 @@ that would be lost with them."""
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What a server's engine lists: named volumes, those without a name, and its containers."""
+    """What a server's engine lists: named volumes, those without a name, its containers, and the
+    names of images that no registry is known to have (`local`)."""
 
     named: Collection[str] = ()
     nameless: Collection[str] = ()
     containers: tuple[ObservedContainer, ...] = ()
+    local: Collection[str] = ()
 
 
 def found_unprotected(fleet: Fleet, seen: Mapping[str, Stored]) -> tuple[Unprotected, ...]:
@@ -40,6 +45,7 @@ def found_unprotected(fleet: Fleet, seen: Mapping[str, Stored]) -> tuple[Unprote
             for server, one in sorted(seen.items())
             for found in _databases(fleet, server, one)
         ),
+        *(found for server, one in sorted(seen.items()) for found in _images(fleet, server, one)),
     )
 
 
@@ -94,6 +100,30 @@ def _databases(fleet: Fleet, server: str, stored: Stored) -> Iterator[Unprotecte
         told.add(name)
         why = f"it looks like {family.name} ({container.image}), and is no service of the fleet"
         yield Unprotected(what=name, server=server, why=why)
+
+
+def _images(fleet: Fleet, server: str, stored: Stored) -> Iterator[Unprotected]:
+    """Images of services that run, which no registry has and no source holds."""
+    local = {full(name): name for name in stored.local}
+    held = [one for one in fleet.servers if one.name == server]
+    kept = {full(name) for one in held for name in images_on(fleet, one)}
+    if f"images/{server}" in excluded(fleet.backup, data_sets(fleet)):
+        kept = set(local)  # by somebody's word
+    for name in sorted(local.keys() - kept):
+        users = sorted(
+            {
+                service.id
+                for container in stored.containers
+                if container.state == "running" and full(container.image) == name
+                if (service := service_of(fleet, container)) is not None
+            }
+        )
+        if users:
+            yield Unprotected(
+                what=f"the image {local[name]} of {', '.join(users)}",
+                server=server,
+                why="no registry has it, and no copy: name it under `backup.images`",
+            )
 
 
 def service_of(fleet: Fleet, container: ObservedContainer) -> Service | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quorate.backup.model import Kind
-from quorate.backup.runner import files, gitlab, mariadb, postgres, redis, trees
+from quorate.backup.runner import files, gitlab, images, mariadb, postgres, redis, trees
 from quorate.backup.runner.setting import Craft
 from quorate.errors import UsageError
 
@@ -18,6 +18,7 @@ CRAFTS: Mapping[Kind, Craft] = {
     Kind.CONFIGS: trees.CRAFT,
     Kind.SWARM: trees.CRAFT,
     Kind.SYSTEM: trees.CRAFT,
+    Kind.IMAGES: images.CRAFT,
 }
 
 

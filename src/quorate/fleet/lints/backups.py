@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from quorate.fleet.backup import Backup, Override, Repository, SourcePolicy, chosen
 from quorate.fleet.backup_policies import excluded, overrides, policies
 from quorate.fleet.datasets import DataSet, data_sets, ids_named, out_of_reach
+from quorate.fleet.image_names import full
 from quorate.fleet.lints import backups_wal
 from quorate.fleet.lints.context import Context
 from quorate.fleet.positions import Map
 from quorate.fleet.problems import did_you_mean
 from quorate.fleet.zones import known_zones, time_zone
 
-SETTINGS = ("configs", "swarm", "system")
-"""Kinds that are restored into a directory only."""
+SETTINGS = ("configs", "swarm", "system", "images")
+"""Kinds that are no data of a service: nothing is rehearsed with them."""
 
 
 def lint(context: Context) -> None:
@@ -158,6 +159,12 @@ def _named_sources(context: Context, backup: Backup, sets: Sequence[DataSet]) ->
                 mark = context.parts.mark("backup", "rehearse", "sources")
                 what = f"`rehearse` of `{one}`, which no recovery brings back in place"
                 context.problems.add("Q714", mark, what)
+    used = {full(service.image): service.image for service in context.fleet.services}
+    for number, name in enumerate(backup.images):
+        if full(name) not in used:
+            mark = context.parts.mark("backup", "images", number)
+            meant = did_you_mean(name, used.values())
+            context.problems.add("Q719", mark, f"no service uses the image `{name}`{meant}")
     both = excluded(backup, sets) & overrides(backup, sets).keys()
     for name in sorted(both):
         mark = context.parts.mark("backup", "exclude")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quorate.errors import RefusedError, UsageError
+from quorate.fleet.image_names import digest, full, repository
 from quorate.fleet.model import Fleet, Service
 from quorate.fleet.observed import Snapshot
 from quorate.plan.model import Plan
@@ -18,7 +19,6 @@ from quorate.recover.adopt.match import Matches, same_image
 from quorate.recover.adopt.model import Adopted, Found, KeptContainer, Mounted, OwnNetwork
 from quorate.recover.adopt.order import ordered
 from quorate.recover.model import Operation, Step
-from quorate.recover.references import digest, full, repository
 from quorate.stacks.model import Rendered, RenderedStack
 
 KIND = "adopt"

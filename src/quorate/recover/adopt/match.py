@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from quorate.fleet.datasets import files_of, mounted
+from quorate.fleet.image_names import repository
 from quorate.fleet.imports.grouping import clean_name
 from quorate.fleet.model import Engine, Fleet, Service
 from quorate.recover.adopt.model import Found
-from quorate.recover.references import repository
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from quorate.fleet.datasets import DATABASES
 from quorate.fleet.families import family_of
+from quorate.fleet.image_names import digest, full, repository
 from quorate.fleet.imports.inventory import COMPOSE_PROJECT, COMPOSE_SERVICE
 from quorate.recover.clean.model import (
     Item,
@@ -22,7 +23,6 @@ from quorate.recover.clean.model import (
     Stock,
 )
 from quorate.recover.clean.needs import Needs
-from quorate.recover.references import digest, full, repository
 from quorate.stacks.networks import PREDEFINED
 
 SWARM_TASK = "com.docker.swarm.task.id"

@@ -9,10 +9,10 @@ from typing import Any
 
 from quorate.fleet.backup import SPOOL_VOLUME
 from quorate.fleet.datasets import files_of, mounted, volume_name
+from quorate.fleet.image_names import digest, full, repository
 from quorate.fleet.model import Fleet, StackFiles
 from quorate.fleet.observed import Snapshot
 from quorate.recover.model import Journal, State
-from quorate.recover.references import digest, full, repository
 from quorate.stacks.networks import network_name
 
 Record = tuple[str, Mapping[str, Mapping[str, Any]]]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from quorate.backup.model import Kind
+from quorate.backup.model import Kind, Source
 from quorate.backup.policy.sources import Planned, planned
 from quorate.fleet.datasets import data_sets
 from quorate.fleet.model import Engine, Fleet, Mode, Service
@@ -44,12 +44,13 @@ def chapter(fleet: Fleet) -> Iterator[str]:
     yield "belongs where."
     yield ""
     every = [one for one in planned(fleet) if one.policy is not None or one.unreachable]
+    yield from _images([one.source for one in every if one.source.kind is Kind.IMAGES])
     users = {one.id: one.services for one in data_sets(fleet)}
     for kind in ORDER:
         for one in every:
             if one.source.kind is kind:
                 yield from _source(fleet, one, users.get(one.source.id, ()))
-    rest = [one.source.id for one in every if one.source.kind not in ORDER]
+    rest = [one.source.id for one in every if one.source.kind not in (*ORDER, Kind.IMAGES)]
     if rest:
         yield "### To look things up"
         yield ""
@@ -76,6 +77,27 @@ def _source(fleet: Fleet, one: Planned, users: tuple[str, ...]) -> Iterator[str]
         yield from by_hand(source.id, source.kind, running.container, fill)
         return
     yield from block([f"fetch {tag(source.id)} {place}", *MAKERS[source.kind](place, one, running)])
+
+
+def _images(sources: Sequence[Source]) -> Iterator[str]:
+    """What no registry has, before any service that needs it."""
+    if not sources:
+        return
+    yield "### Images that no registry has"
+    yield ""
+    yield "First of all, each on its own server: services cannot start without. `images.json`"
+    yield "beside the archives says which is which."
+    yield ""
+    for source in sources:
+        place = directory(source.id)
+        yield from block(
+            [
+                f"fetch {tag(source.id)} {place}    # on {', '.join(source.servers)}",
+                f'for f in "$RECOVERY/restored/{place}/dump"/*.tar; do',
+                '  [ -f "$f" ] && docker load --input "$f"',
+                "done",
+            ]
+        )
 
 
 def _running(users: Sequence[Service], servers: Sequence[str]) -> Running:

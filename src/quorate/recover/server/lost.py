@@ -19,7 +19,10 @@ from quorate.recover.server.sight import Sight
 
 DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
 """Restored into their running service; volumes are filled before any service starts."""
-KEPT = (*DATABASES, Kind.VOLUME)
+KEPT = (Kind.IMAGES, *DATABASES, Kind.VOLUME)
+UNKNOWN_IMAGES = (
+    "a service whose image no registry has does not start before that is built on its server"
+)
 DISK_SHARE = 1.2
 """Of what copies hold: a copy is laid beside its place before it is put there."""
 ASSUMED_RATE = 40e6
@@ -165,7 +168,8 @@ def chosen_for(
         )
         good = [c for c in sound.get(source.id, ()) if c.proof is None or c.proof.ok]
         proven = [c for c in good if c.proven]
-        among = good if wish.unproven else proven
+        # What an image's copy holds is checked by its digests before an engine is given it.
+        among = good if wish.unproven or source.kind is Kind.IMAGES else proven
         log = None if base.by_hand else wish.logs.get(source.id)
         if log is not None and among and among[-1].taken > log.until:
             warnings.append(
@@ -181,6 +185,9 @@ def chosen_for(
         elif log is not None and not among:
             warnings.append(f"{source.id} has no proven copy: it comes out of its log, or not")
             found.append(base.model_copy(update={"log": log}))
+        elif not among and source.kind is Kind.IMAGES:
+            warnings.append(f"{source.id} has no copy: {UNKNOWN_IMAGES}")
+            found.append(base)
         elif not among:
             problems.append(_no_copy(source.id, good, wish.now))
         else:
@@ -193,7 +200,7 @@ def chosen_for(
                     f"a newer copy of {source.id}, of {newer:%Y-%m-%d %H:%M} UTC, was never proven "
                     "and is not used; `--unproven` takes it"
                 )
-            if not used.proven and log is None:
+            if not used.proven and log is None and source.kind is not Kind.IMAGES:
                 warnings.append(
                     f"the copy {used.id[:8]} of {source.id} was never proven: it may not restore"
                 )

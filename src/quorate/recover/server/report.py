@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from quorate.backup.model import Kind
 from quorate.fleet.model import Model
 from quorate.recover.model import Journal
 from quorate.recover.server.lost import Lost
@@ -37,6 +38,7 @@ def recovered(journal: Journal) -> Recovered:
             if one.until
             else None
             for one in (Lost.model_validate(each) for each in journal.facts["lost"])
+            if one.kind is not Kind.IMAGES  # nobody writes into them
         },
         operation=journal,
     )

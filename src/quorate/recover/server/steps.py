@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from quorate.backup.model import Kind
 from quorate.errors import RefusedError
 from quorate.fleet.model import Fleet, Mode, Service
 from quorate.fleet.quantities import show_size
@@ -111,6 +112,8 @@ def losses(lost: Iterable[Lost], now: datetime) -> str:
     write-ahead log was last known to have everything."""
     parts = []
     for one in lost:
+        if one.kind is Kind.IMAGES:
+            continue
         if one.until is None:
             parts.append(f"{one.source}: everything")
             continue
@@ -134,9 +137,10 @@ def restore_step(one: Lost, server: str, group: str = "") -> Step:
         )
     assert one.copy_used is not None
     copy = one.copy_used
+    does = f"load {one.source} on" if one.kind is Kind.IMAGES else f"restore {where} on"
     return Step(
         id=f"{RESTORE}{one.source}",
-        says=f"restore {where} on {server} from {copy.id[:8]} in {copy.repository}, "
+        says=f"{does} {server} from {copy.id[:8]} in {copy.repository}, "
         f"taken {copy.taken:%Y-%m-%d %H:%M} UTC ({show_size(copy.size)}), and compare",
         seconds=round(one.seconds, 1),
         group=group,

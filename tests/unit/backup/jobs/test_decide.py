@@ -17,6 +17,7 @@ from quorate.errors import CheckError, UsageError
 from quorate.fleet.backup import Bundle
 from quorate.fleet.model import Fleet
 from tests.unit.backup.jobs.made import (
+    COMPOSE,
     NODES,
     NOW,
     container,
@@ -219,3 +220,30 @@ def test_a_repository_whose_server_is_down_is_said_to_be(found: Fleet) -> None:
 
 def test_containers_are_named_by_swarms_pattern_or_composes(found: Fleet) -> None:
     assert pattern(found.service("db")) == r"^app_db\."
+
+
+BUILT = COMPOSE.replace(
+    "  files:", '  web: {image: "web:1", build: ., x-quorate: {pin: [one, two]}}\n  files:'
+)
+
+
+def test_images_are_saved_by_their_servers_engine(tmp_path: Path) -> None:
+    built = fleet(tmp_path, compose=BUILT)
+    start = only(backups(scene(built), ["images/two"], due=NOW))
+    job = start.job
+    assert (job.kind, job.server, job.images) == (Kind.IMAGES, "two", {"web:1": False})
+    assert ("/var/run/docker.sock", "/var/run/docker.sock") in [
+        (one.source, one.target) for one in start.mounts
+    ]
+    assert job.repository.name == "first", "not beside the images"
+
+
+def test_what_was_deployed_without_a_digest_is_saved_in_any_case(tmp_path: Path) -> None:
+    built = fleet(tmp_path, compose=BUILT)
+    for image, anyway in (("web:1", True), ("web:1@sha256:0", False)):
+        seen = snapshot({"app_web": container()})
+        services = tuple(
+            replace(one, image=image) if one.name == "app_web" else one for one in seen.services
+        )
+        there = scene(built, replace(seen, services=services))
+        assert only(backups(there, ["images/one"], due=NOW)).job.images == {"web:1": anyway}

@@ -245,3 +245,30 @@ def test_mariadb_in_place_takes_a_proven_copy(tmp_path: Path) -> None:
         made(seen, Wish(source="db", in_place=True), maria)
     proven = copy("m", 1, kind=Kind.MARIADB, proof=proof())
     assert made(seen, Wish(source="db", in_place=True), proven).start.job.in_place
+
+
+IMAGES = {"source": "images/one", "kind": Kind.IMAGES, "server": "one", "repository": "second"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    compose = OTHER.replace("  files:", '  web: {image: "w:1", build: ., x-quorate: {}}\n  files:')
+    return scene(fleet(tmp_path_factory.mktemp("built"), compose=compose))
+
+
+def test_images_go_to_an_engine_of_any_server(built: Scene) -> None:
+    found = copy("i", 1, **IMAGES)
+    plan = made(built, Wish(source="images/one", to="three:images"), found)
+    job = plan.start.job
+    assert (job.server, job.in_place, job.target_path) == ("three", False, "")
+    assert plan.target == "the engine on three"
+    assert "/var/run/docker.sock" in [one.target for one in plan.start.mounts]
+    own = made(built, Wish(source="images/one", in_place=True), found)
+    assert (own.start.job.server, own.start.job.in_place, own.over) == ("one", True, "images/one")
+    files = made(built, Wish(source="images/one", to="two:/srv/images"), found)
+    assert files.start.job.target_path == "/host/srv/images"
+
+
+def test_only_images_go_to_an_engine(built: Scene) -> None:
+    assert "has no images" in said(built, Wish(source="db", to="two:images"))
+    assert "`--to SERVER:images`" in said(built, Wish(source="images/one"), copy("i", 1, **IMAGES))

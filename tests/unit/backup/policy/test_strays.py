@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quorate.backup.jobs.enumerating import is_nameless
+from quorate.backup.jobs.enumerating import in_no_registry, is_nameless
 from quorate.backup.policy.strays import SWARM_SERVICE, Stored, found_unprotected
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedContainer
@@ -81,3 +81,29 @@ def test_nameless_is_what_the_engine_says_or_a_random_name() -> None:
     assert is_nameless({"Name": "x", "Labels": {"com.docker.volume.anonymous": ""}})
     assert not is_nameless({"Name": "app_data", "Labels": {}})
     assert not is_nameless({"Name": RANDOM[:-1]})
+
+
+def test_an_image_that_no_registry_has_and_no_source_holds(fleet: Fleet) -> None:
+    runs = (container("app_web", image="nginx:latest"),)
+    seen = {"one": Stored(containers=runs, local=["nginx:latest", "unused:1"])}
+    (one,) = found_unprotected(fleet, seen)
+    assert (one.what, one.server) == ("the image nginx:latest of web", "one")
+    assert "`backup.images`" in one.why
+    stopped = (container("app_web", image="nginx", state="exited"),)
+    assert found(fleet, containers=stopped, local=["nginx:latest"]) == []
+    strange = (container("other", image="nginx"),)
+    assert found(fleet, containers=strange, local=["nginx:latest"]) == []
+    nowhere = ("system/two", "images/two")  # the only repository is on two
+    named = fleet.backup.model_copy(update={"images": ("nginx",), "exclude": nowhere})
+    held = fleet.model_copy(update={"backup": named})
+    assert found(held, containers=runs, local=["nginx:latest"]) == []
+    left_out = named.model_copy(update={"exclude": (*nowhere, "images/one")})
+    by_word = fleet.model_copy(update={"backup": left_out})
+    assert found(by_word, containers=runs, local=["nginx:latest"]) == []
+
+
+def test_a_name_is_in_no_registry_where_no_digest_is_of_its_repository() -> None:
+    pulled = {"RepoTags": ["nginx:1", "mine:1"], "RepoDigests": ["nginx@sha256:0"]}
+    assert in_no_registry(pulled) == ("mine:1",)
+    assert in_no_registry({"RepoTags": ["a:1", "<none>:<none>"], "RepoDigests": None}) == ("a:1",)
+    assert in_no_registry({"RepoTags": None, "RepoDigests": ["<none>@<none>"]}) == ()

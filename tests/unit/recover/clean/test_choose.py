@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.fleet.image_names import full
 from quorate.recover.clean.choose import choose, to_ask, volume_needed
 from quorate.recover.clean.model import SeenContainer, SeenImage, SeenNetwork, Stock
 from quorate.recover.clean.needs import Needs
-from quorate.recover.references import full
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)

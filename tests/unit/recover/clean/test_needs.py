@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from quorate.fleet.image_names import digest, full, repository
 from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.recover.clean.needs import Needs, needs
 from quorate.recover.model import Journal, Operation, State, Step
-from quorate.recover.references import digest, full, repository
 from tests.unit.fleet.helpers import FLEET, fleet_of
 
 D = "sha256:" + "a" * 64

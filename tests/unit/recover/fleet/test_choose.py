@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,25 @@ def test_services_go_where_their_data_was(office: Fleet) -> None:
     assert found == {"db": ("one",), "many": ("one", "three", "two"), "files": ("three",)}
     gone = (replace(COPIES[0], server="a-server-of-before"), replace(COPIES[4], complete=False))
     assert homes_before(office, gone) == {}
+
+
+BUILT = COMPOSE.replace("  web: {image: x,", '  web: {image: "w:1", build: .,').replace(
+    "x-quorate: {needs: [db]}}", "x-quorate: {needs: [db], pin: two}}"
+)
+
+
+def test_images_are_loaded_before_services_start(tmp_path: Path) -> None:
+    built = fleet(tmp_path, SECTION, BUILT)
+    saved = away("images/two", Kind.IMAGES, server="two", proven=None)
+    made = chosen_operation(empty_sight(built), *COPIES, saved)
+    steps = {step.id: step for step in made.steps}
+    ids = list(steps)
+    assert ids.index("image") < ids.index("restore:images/two") < ids.index("databases")
+    assert steps["restore:images/two"].says.startswith("load images/two on two from ")
+    assert steps["restore:images/two"].lane == "two" and "images" not in made.loses
+
+
+def test_images_without_a_copy_hold_nothing_up(tmp_path: Path) -> None:
+    made = chosen_operation(empty_sight(fleet(tmp_path, SECTION, BUILT)), *COPIES)
+    assert "restore:images/two" not in [step.id for step in made.steps]
+    assert any(line.startswith("images/two has no copy") for line in made.warnings)

@@ -12,6 +12,7 @@ from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
 from quorate.recover.runbook.page import text
 from quorate.recover.runbook.sources import chapter
+from tests.unit.fleet.helpers import FLEET, fleet_of
 
 OFFICE = Path(__file__).parents[4] / "examples" / "office"
 
@@ -73,3 +74,24 @@ def test_what_is_excluded_because_no_backup_reaches_it_keeps_its_commands(office
     left = office.backup.model_copy(update={"exclude": ("mysql-mailcow", "redis")})
     found = "\n".join(chapter(office.model_copy(update={"backup": left})))
     assert "### mysql-mailcow (mariadb)" in found and "### redis (redis)" not in found
+
+
+def test_images_come_first_each_on_its_own_server(tmp_path: Path) -> None:
+    compose = """\
+        services:
+          web: {image: "shop/web:1", build: ., x-quorate: {pin: two}}
+          db: {image: postgres, volumes: ["d:/var/lib/postgresql"], x-quorate: {state: postgres}}
+        volumes: {d: }
+        """
+    section = """\
+backup:
+  repositories:
+    near: {local: {server: one, path: /b}, password: {environment: P}}
+    far: {local: {server: three, path: /b}, password: {environment: P}}
+"""
+    made = "\n".join(
+        chapter(fleet_of(tmp_path, {"fleet.yaml": FLEET + section, "compose.yaml": compose}))
+    )
+    assert "fetch images/two images-two    # on two" in made
+    assert made.index("docker load --input") < made.index("### db (postgres)")
+    assert "images/two" not in made[made.index("To look things up") :]

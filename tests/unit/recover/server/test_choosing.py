@@ -341,3 +341,17 @@ def test_a_database_that_runs_by_compose_is_left_to_a_person(tmp_path: Path) -> 
     assert "sql: what was written in the last 5 h" in made.loses
     assert any("the stack mail runs by compose" in text for text in made.warnings)
     assert "mail_sql" not in made.facts["hold"]
+
+
+def test_images_that_no_registry_has_come_back_with_their_server(tmp_path: Path) -> None:
+    compose = COMPOSE.replace("  web: {image: x,", '  web: {image: "w:1", build: .,')
+    built = fleet(tmp_path, SECTION, compose)
+    saved = copy("images/one", Kind.IMAGES, proven=None)
+    made = steps(sight(built), *ALL, saved)
+    ids = [step.id for step in made.steps]
+    assert ids.index("join") < ids.index("restore:images/one") < ids.index("start")
+    assert made.facts["hold"] == steps(sight(built), *ALL).facts["hold"], "nothing waits for them"
+    assert "images" not in made.loses
+    without = steps(sight(built), *ALL)
+    assert "restore:images/one" not in [step.id for step in without.steps]
+    assert any(line.startswith("images/one has no copy") for line in without.warnings)

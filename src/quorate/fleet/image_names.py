@@ -23,6 +23,12 @@ def full(reference: str) -> str:
     return f"{host}/{path}:{image.tag or 'latest'}"
 
 
+def tagged(reference: str) -> str:
+    """A reference with its tag: engines save all tags of a repository that is named without."""
+    image = take_apart(reference)
+    return reference if image.tag or image.digest else f"{reference}:latest"
+
+
 def repository(reference: str) -> str:
     """Host and path of a reference, without tag and digest."""
     return full(reference.partition("@")[0]).rpartition(":")[0]
