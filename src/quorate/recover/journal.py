@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import ValidationError
 
 from quorate.errors import MachineError, QuorateError
-from quorate.recover.model import Journal
+from quorate.recover.model import Journal, State
 from quorate.tools import docker
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ OPERATION = "quorate.operation"
 TURN = "quorate.operation.turn"
 FLEET = "quorate.operation.fleet"
 KEPT = 20
+"""Journals of operations that are over; beside those that may still be gone on with or back."""
+UNTIL_SEALED = frozenset(("adopt", "move"))
+"""Kinds that are done and wait to be finished or undone: weeks later, maybe, by their journals."""
 CONFLICT = 409
 
 
@@ -92,8 +95,8 @@ class SwarmStore:
         return [raw for raw in raws if _label(raw, FLEET) == self._fleet]
 
     def _drop_old(self, client: DockerClient) -> None:
-        """Keep the newest; an operation that is open is never dropped."""
-        closed = [one.id for one in self.all() if not one.open][:-KEPT]
+        """Keep the newest, and each that its owner may still need."""
+        closed = [one.id for one in self.all() if not _needed(one)][:-KEPT]
         for raw in self._listed(client):
             if _label(raw, OPERATION) in closed:
                 with docker.translated("an old journal could not be removed"):
@@ -135,6 +138,14 @@ class FileStore:
         files = sorted(self._directory.glob("*.journal"))
         found = (_read(file.read_bytes(), file.stem, f"`rm {file}`") for file in files)
         return tuple(sorted(found, key=lambda one: one.started))
+
+
+def _needed(journal: Journal) -> bool:
+    """Whether it has to be there, however old: it is open, or can still be finished or undone."""
+    if journal.open:
+        return True
+    waits = journal.operation.kind in UNTIL_SEALED and journal.state is not State.UNDONE
+    return waits and journal.sealed() is None
 
 
 def _read(data: bytes, identity: str, dropped: str) -> Journal:
