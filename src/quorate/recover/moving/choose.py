@@ -19,6 +19,7 @@ from quorate.plan.problem import Counts, Problem, build
 from quorate.plan.words import listed
 from quorate.recover.model import Operation, Step
 from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
+from quorate.recover.moving.room import key, needed
 from quorate.recover.moving.spec import constraints
 from quorate.stacks.pools import constraint_for
 
@@ -109,6 +110,7 @@ def operation(fleet: Fleet, wishes: Sequence[Wish], seen: Seen) -> Operation:
         for (source, target), volumes in pairs.items()
     )
     _require_free(made, seen)
+    _require_disk(fleet, made, seen)
     return _put_together(fleet, services, moved, made, seen)
 
 
@@ -323,6 +325,38 @@ def _require_free(pairs: Iterable[Pair], seen: Seen) -> None:
             )
 
 
+def _require_disk(fleet: Fleet, pairs: Sequence[Pair], seen: Seen) -> None:
+    """See that the data fit beside the volumes that are there, where the fleet file lists disks.
+
+    What is free is known to the server alone, which is asked before anything is copied.
+    """
+    sizes = _sizes(pairs, seen)
+    for target in dict.fromkeys(pair.target for pair in pairs):
+        disk = fleet.server(target).disk
+        need = sum(needed(pair, sizes, seen.over) for pair in pairs if pair.target == target)
+        there = sum(size for (server, _), size in seen.sizes.items() if server == target)
+        if disk and need and there + need > disk:
+            raise RefusedError(
+                f"{target} has disks of {show_size(disk)}, with {show_size(there)} in volumes, and "
+                f"{show_size(need)} more are needed; nothing was changed",
+                cause="the disk is too small for a copy of the data",
+                todo="remove volumes there that nobody needs, or move it to another server",
+            )
+
+
+def _sizes(pairs: Iterable[Pair], seen: Seen) -> dict[str, int | None]:
+    """Of what goes along, and of what is overwritten by it."""
+    found: dict[str, int | None] = {}
+    for pair in pairs:
+        for name in (one.name for one in pair.volumes):
+            found[key(pair.source, name)] = seen.sizes.get((pair.source, name))
+            if name in seen.over:
+                here = name in seen.volumes.get(pair.target, ())
+                size = seen.sizes.get((pair.target, name)) if here else 0
+                found[key(pair.target, name)] = size
+    return found
+
+
 def _put_together(
     fleet: Fleet,
     services: Sequence[Service],
@@ -330,12 +364,8 @@ def _put_together(
     pairs: tuple[Pair, ...],
     seen: Seen,
 ) -> Operation:
-    sizes = {
-        (pair.source, one.name): seen.sizes.get((pair.source, one.name))
-        for pair in pairs
-        for one in pair.volumes
-    }
-    known = [size for size in sizes.values() if size is not None]
+    sizes = [seen.sizes.get((pair.source, one.name)) for pair in pairs for one in pair.volumes]
+    known = [size for size in sizes if size is not None]
     size = sum(known) if len(known) == len(sizes) else None
     times = _times(size, seen.rate)
     replica, why_not = _replica(fleet, services, pairs, seen)
@@ -360,7 +390,7 @@ def _put_together(
         ),
         facts={
             "move": move.model_dump(mode="json"),
-            "sizes": {f"{server}:{name}": size for (server, name), size in sizes.items()},
+            "sizes": _sizes(pairs, seen),
             "rate": round(seen.rate),
             "measured": seen.measured,
             "down_expected": times.down,

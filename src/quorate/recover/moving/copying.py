@@ -12,6 +12,7 @@ from quorate.backup.model import Kind, Manifest
 from quorate.errors import MachineError, RefusedError
 from quorate.fleet.quantities import show_size
 from quorate.recover.moving.model import Pair
+from quorate.recover.moving.room import needed
 from quorate.recover.moving.spec import SERVE, WAIT
 from quorate.tools import parallel
 
@@ -25,8 +26,6 @@ SHORT_SECONDS = 2.0
 """A round that took no longer than this would not be shorter the next time."""
 LITTLE_GAIN = 0.7
 """A round that took more than this share of the one before it brought little."""
-SPARE = 1.05
-"""How much more than the data must be free, for directories and what grows meanwhile."""
 
 
 def enough(rounds: Sequence[float]) -> bool:
@@ -55,10 +54,9 @@ def require_room(movers: Movers, facts: Facts) -> Facts:
                     "was changed there",
                     todo=f"`quorate operations undo`; then `--over {one.name}` overwrites it",
                 )
-        sizes = facts.get("sizes") or {}
-        known = [sizes.get(f"{pair.source}:{one.name}") or 0 for one in pair.volumes]
-        need, free = sum(known) * SPARE, min((one["free"] for one in there), default=0)
-        if not movers.move.over and need > free:
+        need = needed(pair, facts.get("sizes") or {}, movers.move.over)
+        free = min((one["free"] for one in there), default=0)
+        if need > free:
             raise MachineError(
                 f"{pair.target} has {show_size(free)} free, and {show_size(need)} are needed",
                 cause="the disk is too full for a copy of the data",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.errors import QuorateError, RefusedError, UsageError
-from quorate.fleet.model import Fleet
+from quorate.fleet.model import Disk, Fleet
 from quorate.fleet.observed import ObservedNode, ObservedService, ObservedTask, Snapshot
 from quorate.recover.model import Operation
 from quorate.recover.moving import choose
@@ -206,6 +206,35 @@ def test_data_that_are_there_already_are_not_overwritten_unasked(fleet: Fleet) -
         moved(fleet, "db", volumes=there)
     assert "--over app_d" in str(error.value.todo)
     assert of_facts(moved(fleet, "db", volumes=there, over=("app_d",)).facts).over == ("app_d",)
+
+
+def with_disk(fleet: Fleet, size: int) -> Fleet:
+    servers = tuple(
+        one.model_copy(update={"disks": (Disk(name="a", size=size),)}) if one.name == "two" else one
+        for one in fleet.servers
+    )
+    return fleet.model_copy(update={"servers": servers})
+
+
+def test_a_disk_that_the_data_do_not_fit_on_is_said_in_the_plan(fleet: Fleet) -> None:
+    sizes = {("one", "app_d"): 10 * 10**9, ("two", "stray"): 30 * 10**9, ("small", "x"): 10**12}
+    moved(with_disk(fleet, 41 * 10**9), "db", sizes=sizes)
+    with pytest.raises(RefusedError, match=r"two has disks of .* nothing was changed") as error:
+        moved(with_disk(fleet, 40 * 10**9), "db", sizes=sizes)
+    assert "remove volumes there" in str(error.value.todo)
+    moved(fleet, "db", sizes=sizes)  # the fleet file lists no disk
+
+
+def test_what_is_overwritten_is_not_counted_twice(fleet: Fleet) -> None:
+    sizes = {("one", "app_d"): 10 * 10**9, ("two", "app_d"): 30 * 10**9}
+    disk = with_disk(fleet, 31 * 10**9)
+    made = moved(disk, "db", sizes=sizes, volumes={"two": ["app_d"]}, over=("app_d",))
+    assert made.facts["sizes"] == {"one:app_d": 10 * 10**9, "two:app_d": 30 * 10**9}
+    grown = {**sizes, ("one", "app_d"): 40 * 10**9}
+    with pytest.raises(RefusedError, match="two has disks of"):
+        moved(disk, "db", sizes=grown, volumes={"two": ["app_d"]}, over=("app_d",))
+    absent = moved(fleet, "db", sizes={("one", "app_d"): 5}, over=("app_d",))
+    assert absent.facts["sizes"] == {"one:app_d": 5, "two:app_d": 0}
 
 
 def test_where_the_planner_would_take_it_back_a_pin_is_asked_for(fleet: Fleet) -> None:
