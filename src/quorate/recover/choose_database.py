@@ -74,6 +74,7 @@ def choose(
     asked: Asked,
     *,
     log: bool,
+    reaches: datetime | None = None,
     close: frozenset[str] = frozenset(),
     now: datetime,
 ) -> Chosen:
@@ -81,6 +82,7 @@ def choose(
 
     Args:
         log: the source's write-ahead log is received.
+        reaches: what was committed until then is in it; None: nobody knows.
         close: repositories on the server that it goes to.
 
     Raises:
@@ -108,7 +110,8 @@ def choose(
     newest = good[-1]
     found = [one for one in choices.same_copies(until, newest) if one in good]
     newer = [one for one in until if one.taken > newest.taken]
-    return _chosen(found, close, (*dark, *_risks(found), *_newer(newer), *_moment(log)))
+    more = (_log(newest, reaches),) if log else ()
+    return _chosen(found, close, (*dark, *_risks(found), *_newer(newer), *more))
 
 
 def users(fleet: Fleet, seen: Seen, source: Source) -> Users:
@@ -298,7 +301,18 @@ def _newer(newer: Sequence[Snapshot]) -> tuple[str, ...]:
     )
 
 
-def _moment(log: bool) -> tuple[str, ...]:
-    if not log:
-        return ()
-    return ("its write-ahead log is received: `--at TIME` brings back the very moment",)
+def _log(copy: Snapshot, reaches: datetime | None) -> str:
+    """What the write-ahead log has beyond a copy, and how to have it."""
+    latest = f"`quorate recover database {copy.source} --at latest`"
+    if reaches is None:
+        return (
+            f"its write-ahead log is received, how far is not known: {latest} brings back the last "
+            "commit in it, `--at TIME` any moment"
+        )
+    if reaches <= copy.taken:
+        return f"its write-ahead log ends at {clock(reaches)}, before this copy: it saves nothing"
+    saved = show_duration((reaches - copy.taken).total_seconds())
+    return (
+        f"its write-ahead log goes on until {clock(reaches)}: {latest} loses {saved} less than "
+        "this copy, `--at TIME` brings back any moment"
+    )

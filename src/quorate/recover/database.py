@@ -12,7 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from quorate.backup import quiesce
-from quorate.backup.jobs import decide_copies, decide_restore, leftovers, orders, reading, running
+from quorate.backup.jobs import (
+    decide_copies,
+    decide_restore,
+    enumerating,
+    leftovers,
+    orders,
+    reading,
+    running,
+)
 from quorate.backup.jobs.copies import Known, snapshot_of
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.decide_copies import Proving
@@ -29,6 +37,8 @@ from quorate.backup.model import Kind, Snapshot, Source
 from quorate.backup.policy import choices
 from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.backup.policy.rehearsals import KINDS
+from quorate.backup.policy.wal import Receiver
+from quorate.backup.wal import asking
 from quorate.errors import MachineError, QuorateError, RepositoryError, UsageError
 from quorate.recover import choose_database as choose
 from quorate.recover.carrying import Action
@@ -70,9 +80,17 @@ def ready(place: Site, name: str, asked: Asked) -> Ready:
         )
     known = reading.read(there)
     now = clock.now()
-    log = decide_restore.log_of(there.scene, source.id) is not None
-    close = _close(there, source)
-    chosen = choose.choose(known, source.id, asked, log=log, close=close, now=now)
+    log = decide_restore.log_of(there.scene, source.id)
+    beside = log if asked.at is None and not asked.snapshot else None
+    chosen = choose.choose(
+        known,
+        source.id,
+        asked,
+        log=log is not None,
+        reaches=_reaches(place, beside) if beside else None,
+        close=_close(there, source),
+        now=now,
+    )
     around = choose.users(place.fleet, there.scene.snapshot, source)
     draft = choose.operation(place.fleet.name, source, chosen, around, source.id, now=now)
     # Made now, so that what cannot be reached is known before anything is asked.
@@ -311,6 +329,13 @@ def _copies(facts: Mapping[str, Any]) -> list[Snapshot]:
 
 def _due(facts: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(str(facts["due"]))
+
+
+def _reaches(place: Site, log: Receiver) -> datetime | None:
+    """Until when a write-ahead log has every commit; None: its receiver does not say."""
+    stored = enumerating.stored(place.connections).results
+    found = asking.logs(place.connections, (log,), stored, clock.now())
+    return found[0].restorable_until if found else None
 
 
 def _close(there: Ground, source: Source) -> frozenset[str]:

@@ -4,7 +4,7 @@ without being told."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -129,9 +129,29 @@ def test_a_moment_out_of_the_log() -> None:
     assert chosen.copies == () and chosen.until == at and chosen.seconds is None
     later = made(there(), Asked(at=NOW + HOUR), log=True)
     assert later.until == NOW
-    plain = made(there(proven("a", 5)), log=True)
-    assert plain.copies and "`--at TIME`" in plain.warnings[-1]
     assert made(there(proven("a", 5)), Asked(snapshot="a", at=at), log=True).copies
+
+
+@pytest.mark.parametrize(
+    ("reaches", "said"),
+    [
+        (NOW - timedelta(minutes=1), "goes on until 2026-06-30 11:59:00 UTC: "),
+        (NOW - timedelta(minutes=1), "loses 4 h 59 min less than this copy"),
+        (None, "how far is not known: "),
+        (NOW - 6 * HOUR, "ends at 2026-06-30 06:00:00 UTC, before this copy: it saves nothing"),
+    ],
+)
+def test_what_a_log_has_beyond_the_copy_is_told_with_the_command_that_takes_it(
+    reaches: datetime | None, said: str
+) -> None:
+    known = there(proven("a", 5))
+    chosen = choose(known, "db", Asked(), log=True, reaches=reaches, now=NOW)
+    assert [one.id for one in chosen.copies] == ["a"] and said in chosen.warnings[-1]
+    command = "`quorate recover database db --at latest`"
+    assert (command in chosen.warnings[-1]) == ("saves nothing" not in said)
+    shown = operation("office", DB, chosen, Users(), "db", now=NOW)
+    assert chosen.warnings[-1] in shown.warnings
+    assert not made(known).warnings
 
 
 def test_repositories_that_cannot_be_read_are_the_reason_where_nothing_is_known() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from quorate.backup import quiesce
-from quorate.backup.jobs import leftovers, running
+from quorate.backup.jobs import enumerating, leftovers, reading, running
+from quorate.backup.jobs.copies import Known
 from quorate.backup.jobs.decide import Decision, Refused
+from quorate.backup.jobs.decide_restore import LATEST
 from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import NOTHING_KEPT, Answer, Work
 from quorate.backup.jobs.needs import Start
@@ -19,15 +22,18 @@ from quorate.backup.jobs.running import Ground, Round
 from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome
 from quorate.backup.policy.quiesce import UNWATCHED
+from quorate.backup.wal import asking
+from quorate.backup.wal.standing import Log
 from quorate.deploy.progress import Silent
 from quorate.errors import MachineError, QuorateError, RepositoryError
 from quorate.fleet.model import Fleet
 from quorate.recover import choose_database as choose
 from quorate.recover import database
-from quorate.recover.choose_database import Chosen, Users
+from quorate.recover.choose_database import Asked, Chosen, Users
 from quorate.recover.model import Journal, Operation
 from quorate.recover.site import Site
-from tests.unit.backup.jobs.made import NOW, fleet, job, scene
+from quorate.tools import clock
+from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job, scene, snapshot
 from tests.unit.recover.test_choose_database import DB, proven
 
 
@@ -192,3 +198,40 @@ def test_what_a_job_is_refused_for_is_said(found: Fleet, monkeypatch: pytest.Mon
     monkeypatch.setattr(running, "run", lambda ground, decision: refused)
     with pytest.raises(MachineError, match="no room"):
         made["restore"].do(journal().facts)
+
+
+def test_the_log_of_a_database_is_asked_how_far_it_goes_where_a_copy_would_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = SECTION + "  sources:\n    db: {wal: {server: two}}\n"
+    there = scene(fleet(tmp_path, section), snapshot(), {"one": {"app_d"}})
+    asked: list[str] = []
+
+    def logs(connections: Any, wanted: Any, stored: Any, now: datetime) -> tuple[Log, ...]:
+        asked.extend(one.source for one in wanted)
+        return (
+            Log(
+                source="db",
+                server="two",
+                good=True,
+                state="streaming",
+                why="",
+                slot_bound=1,
+                restorable_until=NOW - timedelta(minutes=1),
+            ),
+        )
+
+    monkeypatch.setattr(
+        database, "ground", lambda place: SimpleNamespace(scene=there, door=None, watcher=None)
+    )
+    monkeypatch.setattr(reading, "read", lambda ground: Known(snapshots=(proven("a" * 64, 5),)))
+    monkeypatch.setattr(enumerating, "stored", lambda connections: SimpleNamespace(results={}))
+    monkeypatch.setattr(asking, "logs", logs)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    place = Site(fleet=there.fleet, connections=cast(Any, None), report=Silent())
+    shown = database.ready(place, "db", Asked()).operation
+    assert asked == ["db"]
+    assert any("--at latest` loses 4 h 59 min less" in one for one in shown.warnings)
+    database.ready(place, "db", Asked(at=LATEST))
+    database.ready(place, "db", Asked(snapshot="aa"))
+    assert asked == ["db"]

@@ -32,7 +32,8 @@ def database(
         "",
         "--at",
         metavar="TIME",
-        help="As it was then: out of its write-ahead log, or the newest copy not after it.",
+        help="As it was then: out of its write-ahead log, or the newest copy not after it. "
+        "`latest`: the last there is.",
     ),
     snapshot: str = typer.Option("", "--snapshot", metavar="ID", help="From this copy."),
     unproven: bool = typer.Option(
