@@ -17,6 +17,7 @@ from quorate.backup.policy.wal import receivers
 from quorate.backup.wal import asking
 from quorate.deploy import record
 from quorate.deploy.election import through_election
+from quorate.deploy.labels import label_joined
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
@@ -158,7 +159,10 @@ class _Work:
         execute(self.fleet, self.site.connections, todo, state, self.site.report.note)
 
     def join(self, facts: Facts) -> Facts:
-        """The replacement joins in its role; one that is in the swarm already stays as it is."""
+        """The replacement joins in its role; one that is in the swarm already stays as it is.
+
+        Its labels come at once: what starts before `home` may ask for them.
+        """
         del facts
         self.site.manager()
         connections = self.site.connections
@@ -169,6 +173,7 @@ class _Work:
             if step.server == self.target and isinstance(step, Leave | Join | SetRole)
         )
         execute(self.fleet, connections, todo, state, self.site.report.note)
+        through_election(self._label, self.site.report.note)
         node = next(n for n in self.site.snapshot().nodes if n.hostname == self.target and n.ready)
         return {"node": node.id}
 
@@ -233,6 +238,9 @@ class _Work:
         del facts
         with self._ground() as ground:
             self.restorer.fill(ground, repository, self.target)
+
+    def _label(self) -> None:
+        label_joined(self.site.client(), self.fleet, self.target)
 
     def _ground(self) -> AbstractContextManager[Ground]:
         return backing.ground_of(self.opened, Telling(self.site.report), volumes=True)
