@@ -24,6 +24,7 @@ from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
 from quorate.deploy.swarm_steps import steps as swarm_steps
 from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedError
 from quorate.fleet.model import Server
+from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
 from quorate.recover.carrying import Action, actions_of
@@ -34,7 +35,7 @@ from quorate.recover.server.lost import Log, Lost, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -133,6 +134,16 @@ class _Work:
         self.fleet = remapped(site.fleet, self.name, self.target)
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
         self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
+
+    def image(self, facts: Facts) -> None:
+        """Jobs run from Quorate's own image; so far nothing is changed."""
+        del facts
+        name = image_name(self.fleet.backup)
+        todo = (
+            f"load it there, from a server that has it: `docker save {name} | ssh {self.target} "
+            f"docker load` (`quorate backup image` says more); then `quorate operations resume`"
+        )
+        have_image(self.site, (self.target,), todo)
 
     def hold(self, facts: Facts) -> None:
         """Nothing starts on the new machine, or writes into an empty database, before its time."""

@@ -7,17 +7,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from quorate import rebuilding
 from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
+from quorate.errors import EngineError
 from quorate.fleet.model import Fleet
+from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
 from quorate.recover.model import Journal, Operation
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
-from tests.fakes.configs import FakeConfigs
+from tests.fakes.configs import FakeConfigs, refusal
 from tests.unit.backup.jobs.made import NOW, SECTION, fleet
 from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, sight
 
@@ -31,6 +35,7 @@ class FakeNodes(FakeConfigs):
         super().__init__()
         self.server = ""
         self.labels: dict[str, dict[str, str]] = {name: {} for name in NAMES}
+        self.with_image: set[str] = set(NAMES)
 
     def info(self) -> dict[str, Any]:
         swarm = {
@@ -58,6 +63,14 @@ class FakeNodes(FakeConfigs):
     def update_node(self, identity: str, version: int, spec: dict[str, Any]) -> None:
         del version
         self.labels[identity.removeprefix("id-")] = spec["Labels"]
+
+    def inspect_distribution(self, image: str, auth_config: Any = None) -> dict[str, Any]:
+        raise refusal(404)
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        if self.server not in self.with_image:
+            raise refusal(404)
+        return {"Id": f"sha256:{image}"}
 
     def inspect_swarm(self) -> dict[str, Any]:
         return {"Spec": {}}
@@ -137,3 +150,22 @@ def test_whatever_joined_has_its_labels_before_anything_starts_there(tmp_path: P
             "quorate.pool.0a1b2c3d": "yes",
         }
         assert swarm.labels["two"] == swarm.labels["three"] == {}
+
+
+def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
+    tmp_path: Path,
+) -> None:
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    swarm = FakeNodes()
+    swarm.with_image = {"two", "three"}
+    seen = sight(office)
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=cast(Any, Lines(office, swarm)), report=Silent())
+    image = rebuilding.actions(place, journal_of(made))["image"]
+    with pytest.raises(EngineError, match=f"no image {image_name(office.backup)}") as raised:
+        image.do({})
+    said = raised.value.todo or ""
+    assert "| ssh one docker load" in said and "quorate operations resume" in said
+    swarm.with_image.add("one")
+    swarm.with_image.discard("three")  # no job of it runs there
+    image.do({})

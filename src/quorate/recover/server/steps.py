@@ -20,6 +20,8 @@ from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 
 KIND = "recover server"
+IMAGE = "image"
+"""Before anything is changed: where it cannot be had, nothing has happened yet."""
 HOLD, FORGET, JOIN, START, HOME, VERIFY = "hold", "forget", "join", "start", "home", "verify"
 RESTORE, MAKE, FILL = "restore:", "make:", "fill:"
 """Steps of one source or repository, its name after the colon."""
@@ -154,6 +156,8 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
     holding = to_hold(sight, lost)
     back = [one for one in lost if one.restored]
     databases = [one for one in back if one.database]
+    if back or repositories:
+        yield Step(id=IMAGE, says=f"have Quorate's own image on {target}", seconds=30)
     if holding:
         yield Step(
             id=HOLD,
