@@ -30,6 +30,7 @@ from quorate.observe.whereabouts import where_now
 from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
+from quorate.recover.server.fitting import with_plan
 from quorate.recover.server.holding import How, held, released
 from quorate.recover.server.lost import Log, Lost, chosen, lived_there
 from quorate.recover.server.onto import remapped
@@ -67,6 +68,7 @@ def choose(site: Site, wish: Wish) -> Operation:
 
     Raises:
         RefusedError: the server lives, there is no quorum, no room, or no copy that will do.
+        InfeasibleError: the fleet file has no placement, the lost server counted in.
         UsageError, UnreachableError, EngineError: as what is looked at.
     """
     try:
@@ -81,6 +83,8 @@ def choose(site: Site, wish: Wish) -> Operation:
     refuse.require_gone(seen)
     refuse.require_quorum(seen)
     refuse.require_replacement(seen)
+    site.report.phase("planning")
+    seen = with_plan(seen)
     known = _copies(site)
     now = clock.now()
     logs, unusable = _logs(site, seen)
@@ -131,7 +135,8 @@ class _Work:
         self.lost = {one["source"]: Lost.model_validate(one) for one in facts["lost"]}
         self.begun = datetime.fromisoformat(facts["begun"])
         self.dead = frozenset(facts["dead"])
-        self.fleet = remapped(site.fleet, self.name, self.target)
+        bound = {name: tuple(at) for name, at in facts.get("bound", {}).items()}
+        self.fleet = remapped(site.fleet, self.name, self.target, bound)
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
         self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
 

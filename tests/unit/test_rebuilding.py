@@ -126,6 +126,20 @@ def test_each_step_has_its_action_also_after_the_journal_was_kept(tmp_path: Path
         assert [id for id, one in actions.items() if one.undo is not None] == ["hold"]
 
 
+def test_services_are_brought_home_to_their_data_also_after_a_kill(tmp_path: Path) -> None:
+    """Where each goes is in the journal: it is not known any more once homes have changed."""
+    loose = COMPOSE.replace("state: postgres, pin: one", "state: postgres")
+    office = fleet(tmp_path, SECTION, loose)
+    seen = sight(office, "one", "two")
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    home = cast(Any, rebuilding.actions(place, journal_of(made))["home"].do).__self__
+    assert home.fleet.service("db").pins == ("two",) and office.service("db").pins == ()
+    earlier = made.model_copy(update={"facts": {**made.facts, "bound": {}}})
+    before = cast(Any, rebuilding.actions(place, journal_of(earlier))["home"].do).__self__
+    assert before.fleet.service("db").pins == ()
+
+
 def test_whatever_joined_has_its_labels_before_anything_starts_there(tmp_path: Path) -> None:
     """Databases start before `home`: with a constraint on a label they would wait for ever."""
     office = fleet(tmp_path, SECTION, COMPOSE)
