@@ -17,23 +17,26 @@ from quorate.backup.policy.wal import receivers
 from quorate.backup.wal import asking
 from quorate.deploy import record
 from quorate.deploy.election import through_election
+from quorate.deploy.labels import label_joined
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
 from quorate.deploy.swarm_steps import steps as swarm_steps
 from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedError
 from quorate.fleet.model import Server
+from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
 from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
+from quorate.recover.server.fitting import with_plan
 from quorate.recover.server.holding import How, held, released
 from quorate.recover.server.lost import Log, Lost, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def choose(site: Site, wish: Wish) -> Operation:
 
     Raises:
         RefusedError: the server lives, there is no quorum, no room, or no copy that will do.
+        InfeasibleError: the fleet file has no placement, the lost server counted in.
         UsageError, UnreachableError, EngineError: as what is looked at.
     """
     try:
@@ -79,6 +83,8 @@ def choose(site: Site, wish: Wish) -> Operation:
     refuse.require_gone(seen)
     refuse.require_quorum(seen)
     refuse.require_replacement(seen)
+    site.report.phase("planning")
+    seen = with_plan(seen)
     known = _copies(site)
     now = clock.now()
     logs, unusable = _logs(site, seen)
@@ -129,9 +135,20 @@ class _Work:
         self.lost = {one["source"]: Lost.model_validate(one) for one in facts["lost"]}
         self.begun = datetime.fromisoformat(facts["begun"])
         self.dead = frozenset(facts["dead"])
-        self.fleet = remapped(site.fleet, self.name, self.target)
+        bound = {name: tuple(at) for name, at in facts.get("bound", {}).items()}
+        self.fleet = remapped(site.fleet, self.name, self.target, bound)
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
         self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
+
+    def image(self, facts: Facts) -> None:
+        """Jobs run from Quorate's own image; so far nothing is changed."""
+        del facts
+        name = image_name(self.fleet.backup)
+        todo = (
+            f"load it there, from a server that has it: `docker save {name} | ssh {self.target} "
+            f"docker load` (`quorate backup image` says more); then `quorate operations resume`"
+        )
+        have_image(self.site, (self.target,), todo)
 
     def hold(self, facts: Facts) -> None:
         """Nothing starts on the new machine, or writes into an empty database, before its time."""
@@ -158,7 +175,10 @@ class _Work:
         execute(self.fleet, self.site.connections, todo, state, self.site.report.note)
 
     def join(self, facts: Facts) -> Facts:
-        """The replacement joins in its role; one that is in the swarm already stays as it is."""
+        """The replacement joins in its role; one that is in the swarm already stays as it is.
+
+        Its labels come at once: what starts before `home` may ask for them.
+        """
         del facts
         self.site.manager()
         connections = self.site.connections
@@ -169,6 +189,7 @@ class _Work:
             if step.server == self.target and isinstance(step, Leave | Join | SetRole)
         )
         execute(self.fleet, connections, todo, state, self.site.report.note)
+        through_election(self._label, self.site.report.note)
         node = next(n for n in self.site.snapshot().nodes if n.hostname == self.target and n.ready)
         return {"node": node.id}
 
@@ -233,6 +254,9 @@ class _Work:
         del facts
         with self._ground() as ground:
             self.restorer.fill(ground, repository, self.target)
+
+    def _label(self) -> None:
+        label_joined(self.site.client(), self.fleet, self.target)
 
     def _ground(self) -> AbstractContextManager[Ground]:
         return backing.ground_of(self.opened, Telling(self.site.report), volumes=True)

@@ -16,7 +16,6 @@ from quorate import backing, workflows
 from quorate.backup.jobs.copies import Known
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.sources import homes_of
-from quorate.deploy import images
 from quorate.deploy.apply import deploy_stack, remove_left, spread_service
 from quorate.deploy.checks import Scale
 from quorate.deploy.converge import Engine, converge
@@ -28,9 +27,8 @@ from quorate.deploy.registries import client_config, credentials
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import advertise_addresses
 from quorate.deploy.swarm_steps import steps as setup_steps
-from quorate.errors import DeployError, EngineError, QuorateError
+from quorate.errors import DeployError, QuorateError
 from quorate.fleet.model import Fleet, Server
-from quorate.image.recipe import image_name
 from quorate.observe.connect import in_parallel
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
@@ -49,7 +47,7 @@ from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
 from quorate.recover.server.steps import RESTORE
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -170,19 +168,9 @@ class _Work:
     def image(self, facts: Facts) -> None:
         """Jobs run from Quorate's own image, so every server has it."""
         del facts
-        manager = self.site.manager()
-        name, known = image_name(self.fleet.backup), credentials(self.fleet)
-        servers = tuple(server.name for server in self.fleet.servers)
-        try:
-            found = images.resolve(self.site.connections, manager.client, {name: servers}, known)
-        except EngineError as error:
-            raise EngineError(
-                error.what,
-                cause=error.cause,
-                todo=f"`quorate backup image` says how servers come by it; {self.go_on}",
-            ) from error
-        pulled = images.pull(self.site.connections, {found[name].deployed: servers}, known)
-        images.raise_failed(pulled.failed)
+        servers = [server.name for server in self.fleet.servers]
+        todo = f"`quorate backup image` says how servers come by it; {self.go_on}"
+        have_image(self.site, servers, todo)
 
     def make(self, repository: str, facts: Facts) -> None:
         """A repository's directory, and an empty repository in it."""

@@ -24,16 +24,20 @@ from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Followed, Outcome
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Kind, Source
+from quorate.deploy import images
 from quorate.deploy.facts import gather_facts
-from quorate.errors import CommandError, MachineError, QuorateError, RefusedError
+from quorate.deploy.registries import credentials
+from quorate.errors import CommandError, EngineError, MachineError, QuorateError, RefusedError
 from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet, Server
+from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
 from quorate.recover.server.lost import Log, Lost
 from quorate.recover.server.sight import Machine
 from quorate.tools import ssh
 
 if TYPE_CHECKING:
+    from quorate.recover.site import Site
     from quorate.tools.docker import DockerClient
 
 TARGET = "/target"
@@ -260,6 +264,26 @@ def require(came: Round) -> None:
     for outcome in came.outcomes:
         if outcome.error is not None:
             raise outcome.error
+
+
+def have_image(place: Site, servers: Sequence[str], todo: str) -> None:
+    """Servers have Quorate's own image, which jobs run from: pulled where it is missing.
+
+    Args:
+        todo: what to do where it cannot be had.
+
+    Raises:
+        EngineError: no registry knows it, and a server has none; or it could not be pulled.
+    """
+    manager = place.manager()
+    name, known = image_name(place.fleet.backup), credentials(place.fleet)
+    there = tuple(servers)
+    try:
+        found = images.resolve(place.connections, manager.client, {name: there}, known)
+    except EngineError as error:
+        raise EngineError(error.what, cause=error.cause, todo=todo) from error
+    pulled = images.pull(place.connections, {found[name].deployed: there}, known)
+    images.raise_failed(pulled.failed)
 
 
 def directory(server: Server, path: str) -> None:

@@ -1,18 +1,117 @@
-"""The actions of a server's recovery: one for each step, whatever was chosen."""
+"""The actions of a server's recovery: one for each step, whatever was chosen; what joining does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 
 from quorate import rebuilding
 from quorate.backup.model import Kind
+from quorate.deploy import record
 from quorate.deploy.progress import Silent
-from quorate.observe.connect import Connections
-from quorate.recover.model import Journal
+from quorate.deploy.record import RecordContent
+from quorate.errors import EngineError
+from quorate.fleet.model import Fleet
+from quorate.image.recipe import image_name
+from quorate.observe.connect import Answers, Connections
+from quorate.recover.model import Journal, Operation
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
+from tests.fakes.configs import FakeConfigs, refusal
 from tests.unit.backup.jobs.made import NOW, SECTION, fleet
 from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, sight
+
+NAMES = ("one", "two", "three")
+
+
+class FakeNodes(FakeConfigs):
+    """A swarm's nodes besides its configs: every server is in it already, without a label."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server = ""
+        self.labels: dict[str, dict[str, str]] = {name: {} for name in NAMES}
+        self.with_image: set[str] = set(NAMES)
+
+    def info(self) -> dict[str, Any]:
+        swarm = {
+            "LocalNodeState": "active",
+            "NodeID": f"id-{self.server}",
+            "ControlAvailable": True,
+            "Cluster": {"ID": "c"},
+        }
+        return {**super().info(), "Swarm": swarm}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [self.inspect_node(f"id-{name}") for name in NAMES]
+
+    def inspect_node(self, identity: str) -> dict[str, Any]:
+        name = identity.removeprefix("id-")
+        return {
+            "ID": identity,
+            "Version": {"Index": 1},
+            "Spec": {"Role": "manager", "Labels": dict(self.labels[name])},
+            "Description": {"Hostname": name},
+            "Status": {"State": "ready"},
+            "ManagerStatus": {"Reachability": "reachable"},
+        }
+
+    def update_node(self, identity: str, version: int, spec: dict[str, Any]) -> None:
+        del version
+        self.labels[identity.removeprefix("id-")] = spec["Labels"]
+
+    def inspect_distribution(self, image: str, auth_config: Any = None) -> dict[str, Any]:
+        raise refusal(404)
+
+    def inspect_image(self, image: str) -> dict[str, Any]:
+        if self.server not in self.with_image:
+            raise refusal(404)
+        return {"Id": f"sha256:{image}"}
+
+    def inspect_swarm(self) -> dict[str, Any]:
+        return {"Spec": {}}
+
+    def nothing(self) -> list[dict[str, Any]]:
+        return []
+
+    services = tasks = networks = secrets = nothing
+
+    def configs(self, filters: Any = None) -> list[dict[str, Any]]:
+        return super().configs(filters or {})
+
+    def create_config(self, name: str, data: bytes, labels: Any) -> Any:
+        super().create_config(name, data, labels)
+        return {"ID": f"id-{self.number}"}
+
+
+class Lines:
+    """As `Connections` to those nodes."""
+
+    def __init__(self, office: Fleet, swarm: FakeNodes) -> None:
+        self.fleet, self.swarm = office, swarm
+
+    def renew(self) -> None:
+        """All lines stand."""
+
+    def manager(self) -> Any:
+        return SimpleNamespace(client=self.client("one"))
+
+    def client(self, server: str) -> FakeNodes:
+        self.swarm.server = server
+        return self.swarm
+
+    def each(self, ask: Callable[..., Any], servers: Iterable[str] = NAMES) -> Answers[Any]:
+        asked = [one for one in self.fleet.servers if one.name in set(servers)]
+        return Answers(results={one.name: ask(one, self.client(one.name)) for one in asked})
+
+
+def journal_of(made: Operation) -> Journal:
+    journal = Journal(id="x", operation=made, started="", who="", facts=dict(made.facts))
+    return Journal.model_validate_json(journal.model_dump_json())
 
 
 def test_each_step_has_its_action_also_after_the_journal_was_kept(tmp_path: Path) -> None:
@@ -21,9 +120,66 @@ def test_each_step_has_its_action_also_after_the_journal_was_kept(tmp_path: Path
     for name, copies in (("one", ALL), ("three", files)):
         seen = sight(office, name)
         made = operation(seen, choice(seen, *copies), now=NOW)
-        journal = Journal(id="x", operation=made, started="", who="", facts=dict(made.facts))
-        kept = Journal.model_validate_json(journal.model_dump_json())
         place = Site(fleet=office, connections=Connections(office), report=Silent())
-        actions = rebuilding.actions(place, kept)
+        actions = rebuilding.actions(place, journal_of(made))
         assert list(actions) == [step.id for step in made.steps]
         assert [id for id, one in actions.items() if one.undo is not None] == ["hold"]
+
+
+def test_services_are_brought_home_to_their_data_also_after_a_kill(tmp_path: Path) -> None:
+    """Where each goes is in the journal: it is not known any more once homes have changed."""
+    loose = COMPOSE.replace("state: postgres, pin: one", "state: postgres")
+    office = fleet(tmp_path, SECTION, loose)
+    seen = sight(office, "one", "two")
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    home = cast(Any, rebuilding.actions(place, journal_of(made))["home"].do).__self__
+    assert home.fleet.service("db").pins == ("two",) and office.service("db").pins == ()
+    earlier = made.model_copy(update={"facts": {**made.facts, "bound": {}}})
+    before = cast(Any, rebuilding.actions(place, journal_of(earlier))["home"].do).__self__
+    assert before.fleet.service("db").pins == ()
+
+
+def test_whatever_joined_has_its_labels_before_anything_starts_there(tmp_path: Path) -> None:
+    """Databases start before `home`: with a constraint on a label they would wait for ever."""
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    labelled = tuple(
+        one.model_copy(update={"labels": {"disk": "ssd"} if one.name == "one" else {"rack": "b"}})
+        for one in office.servers
+    )
+    office = office.model_copy(update={"servers": labelled})
+    swarm = FakeNodes()
+    swarm.labels["one"] = {"mine": "kept"}
+    last = {"one": {"disk": "hdd", "quorate.pool.0a1b2c3d": "yes"}, "two": {"rack": "b"}}
+    record.write(cast(Any, swarm), RecordContent(fleet=office.name, stacks={}, labels=last))
+    seen = sight(office)
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=cast(Any, Lines(office, swarm)), report=Silent())
+    join = rebuilding.actions(place, journal_of(made))["join"]
+    for _ in range(2):
+        assert join.do({}) == {"node": "id-one"}
+        assert swarm.labels["one"] == {
+            "mine": "kept",
+            "disk": "ssd",
+            "quorate.pool.0a1b2c3d": "yes",
+        }
+        assert swarm.labels["two"] == swarm.labels["three"] == {}
+
+
+def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
+    tmp_path: Path,
+) -> None:
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    swarm = FakeNodes()
+    swarm.with_image = {"two", "three"}
+    seen = sight(office)
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=cast(Any, Lines(office, swarm)), report=Silent())
+    image = rebuilding.actions(place, journal_of(made))["image"]
+    with pytest.raises(EngineError, match=f"no image {image_name(office.backup)}") as raised:
+        image.do({})
+    said = raised.value.todo or ""
+    assert "| ssh one docker load" in said and "quorate operations resume" in said
+    swarm.with_image.add("one")
+    swarm.with_image.discard("three")  # no job of it runs there
+    image.do({})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from quorate.deploy import record
 from quorate.deploy.swarm_setup import update_node
+from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedNode
+from quorate.observe.snapshot import observe
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -62,6 +65,21 @@ def set_labels(client: DockerClient, changes: tuple[LabelChange, ...]) -> None:
     """
     for change in changes:
         update_node(client, change.node_id, _changer(change))
+
+
+def label_joined(client: DockerClient, fleet: Fleet, name: str) -> None:
+    """Give a server that has joined its own labels, and those of the last deployment.
+
+    Its pools' are among the latter. Nothing that it has beside these is taken away.
+
+    Raises:
+        EngineError, QuorateError: the swarm refuses, or the last deployment cannot be read.
+    """
+    last = record.last_applied(client, fleet=fleet.name)
+    known = last.labels.get(name, {}) if last is not None else {}
+    wanted = {**known, **fleet.server(name).labels}
+    changes = label_changes(observe(client).nodes, {name: wanted})
+    set_labels(client, tuple(replace(one, drop=()) for one in changes if one.put))
 
 
 def _changer(change: LabelChange) -> Callable[[dict[str, Any]], dict[str, Any]]:

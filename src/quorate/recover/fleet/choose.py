@@ -27,10 +27,10 @@ from quorate.recover.server.lost import (
     chosen_for,
     needs_disk,
 )
-from quorate.recover.server.steps import losses, restore_step
+from quorate.recover.server.steps import IMAGE, losses, restore_step
 
 KIND = "recover fleet"
-REACH, ENGINES, FIREWALL, SWARM, IMAGE = "reach", "engines", "firewall", "swarm", "image"
+REACH, ENGINES, FIREWALL, SWARM = "reach", "engines", "firewall", "swarm"
 DATABASES, SERVICES, VERIFY = "databases", "services", "verify"
 MAKE, FILL = "make:", "fill:"
 """Steps of one repository, its name after the colon; `RESTORE` those of one source."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from quorate.deploy import record
 from quorate.deploy.election import through_election
-from quorate.deploy.labels import LabelChange, set_labels
+from quorate.deploy.labels import label_joined
 from quorate.deploy.swarm_setup import execute, remove_entry, update_node
 from quorate.deploy.swarm_state import advertise_addresses, observe_swarm
 from quorate.deploy.swarm_steps import Join, SetRole, Step
@@ -249,15 +248,7 @@ class _Work:
         """Its own, and those of the last deployment where it had some."""
         name = str(facts["server"])
         with self._server(facts) as (connections, _):
-            client = connections.manager().client
-            last = record.last_applied(client, fleet=connections.fleet.name)
-            known = last.labels.get(name, {}) if last is not None else {}
-            wanted = {**known, **connections.fleet.server(name).labels}
-            node = next(n for n in observe(client).nodes if n.hostname == name and n.ready)
-            if wanted:
-                set_labels(
-                    client, (LabelChange(server=name, node_id=node.id, put=wanted, drop=()),)
-                )
+            label_joined(connections.manager().client, connections.fleet, name)
 
     @contextmanager
     def _server(self, facts: Facts) -> Iterator[tuple[Connections, Role]]:

@@ -210,7 +210,27 @@ def chosen_for(
 
 
 def lived_there(sight: Sight) -> tuple[Planned, ...]:
-    """The sets of data that lay on the lost server by the last deployment, and nowhere else now."""
+    """The sets of data that lay on the lost server by the last deployment, and nowhere else now.
+
+    Onto another server: without those of services that have data of their own there.
+    """
+    own = {one.source.id for one in own_there(sight)}
+    return tuple(one for one in _lay_there(sight) if one.source.id not in own)
+
+
+def own_there(sight: Sight) -> tuple[Planned, ...]:
+    """What the lost server had of services with a task on each of several servers, where the other
+    server is one of these: its own data is in use, and must not be written over."""
+    if not sight.onto:
+        return ()
+    return tuple(
+        one
+        for one in _lay_there(sight)
+        if "@" in one.source.id and sight.target in sight.homes.get(one.source.service or "", ())
+    )
+
+
+def _lay_there(sight: Sight) -> tuple[Planned, ...]:
     shared = {
         use.source
         for service in sight.fleet.services

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from quorate.fleet.backup import Backup
 from quorate.fleet.constraints import parse_constraint
 from quorate.fleet.model import Engine, Fleet, Service
@@ -9,8 +12,16 @@ from quorate.fleet.model import Engine, Fleet, Service
 HOSTNAME = "node.hostname"
 
 
-def remapped(fleet: Fleet, name: str, target: str) -> Fleet:
+def remapped(
+    fleet: Fleet,
+    name: str,
+    target: str,
+    bound: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Fleet:
     """The fleet without `name`: what its files pin there is pinned to `target`.
+
+    Args:
+        bound: service id → the servers it is pinned to, whatever its file says.
 
     The same name: the fleet as it is. Repositories on the lost server lie on the other one, at
     the same path. Stacks of `engine: compose` stay as written: nobody moves them.
@@ -20,18 +31,20 @@ def remapped(fleet: Fleet, name: str, target: str) -> Fleet:
     return fleet.model_copy(
         update={
             "servers": tuple(one for one in fleet.servers if one.name != name),
-            "services": tuple(_service(one, name, target) for one in fleet.services),
+            "services": tuple(
+                _service(one, name, target, bound.get(one.id, ())) for one in fleet.services
+            ),
             "backup": _backup(fleet.backup, name, target),
         }
     )
 
 
-def _service(service: Service, name: str, target: str) -> Service:
+def _service(service: Service, name: str, target: str, bound: tuple[str, ...]) -> Service:
     if service.engine is Engine.COMPOSE:
         return service
     pins = tuple(dict.fromkeys(_other(pin, name, target) for pin in service.pins))
     constraints = tuple(_constraint(text, name, target) for text in service.constraints)
-    return service.model_copy(update={"pins": pins, "constraints": constraints})
+    return service.model_copy(update={"pins": bound or pins, "constraints": constraints})
 
 
 def _constraint(text: str, name: str, target: str) -> str:

@@ -94,7 +94,7 @@ def require_replacement(sight: Sight) -> None:
 
     Raises:
         UnreachableError: nothing does.
-        RefusedError: it is in use in a way that does not fit.
+        RefusedError: it is in use in a way that does not fit, or has data under the same name.
     """
     new = sight.new
     if new is None:
@@ -108,6 +108,13 @@ def require_replacement(sight: Sight) -> None:
     ready = [n for n in sight.nodes if n.hostname == sight.target and n.ready]
     if sight.onto and down and not ready:
         raise RefusedError(f"{sight.target} is down itself; nothing was changed")
+    if sight.onto and (there := sorted(_volumes(sight) & new.volumes)):
+        raise RefusedError(
+            f"{sight.target} has the volume {', '.join(there)}; nothing was changed",
+            cause="an earlier home of the service, or a recovery that was begun before, left it; "
+            "what is restored would be written over it",
+            todo=f"see what is in it; if it is not needed, `docker volume rm` on {sight.target}",
+        )
 
 
 def require_room(sight: Sight, lost: Iterable[Lost]) -> None:
@@ -135,12 +142,16 @@ def require_room(sight: Sight, lost: Iterable[Lost]) -> None:
 
 
 def memory_needed(sight: Sight) -> int:
-    """Bytes reserved by what was at home on the lost server, and is on what replaces it."""
+    """Bytes reserved by what is to live on the replacement; where that was not planned, by what was
+    at home on either."""
     fastest = max(server.speed for server in sight.fleet.servers)
     total = 0
     for service in sight.fleet.swarm_services():
-        homes = sight.homes.get(service.id, ())
-        count = sum(home in (sight.name, sight.target) for home in homes)
+        if sight.after is not None:
+            count = list(sight.after.get(service.id, ())).count(sight.target)
+        else:
+            homes = sight.homes.get(service.id, ())
+            count = sum(home in (sight.name, sight.target) for home in homes)
         total += reservation(service, fastest).memory * count
     return round(total * sight.memory_scale)
 

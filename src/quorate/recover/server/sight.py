@@ -34,6 +34,7 @@ class Sight:
     services were deployed to last; `running`: where their tasks run on servers that are ready.
     `old` and `new`: what answers at the address of each, None: no engine does. `ssh`: whether
     anything answers ssh at the lost server's address. `memory_scale`: below 1 in a lab only.
+    `after`: where services are to live when all is done; None: that was not planned.
     """
 
     fleet: Fleet
@@ -46,6 +47,7 @@ class Sight:
     new: Machine | None = None
     ssh: bool = False
     memory_scale: float = 1.0
+    after: Places | None = None
 
     @property
     def onto(self) -> bool:

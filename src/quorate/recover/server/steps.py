@@ -15,12 +15,15 @@ from quorate.fleet.model import Fleet, Mode, Service
 from quorate.fleet.quantities import show_size
 from quorate.recover.model import Operation, Step
 from quorate.recover.server import refuse
+from quorate.recover.server.fitting import bound
 from quorate.recover.server.holding import How
-from quorate.recover.server.lost import Choice, Lost, age
+from quorate.recover.server.lost import Choice, Lost, age, own_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 
 KIND = "recover server"
+IMAGE = "image"
+"""Before anything is changed: where it cannot be had, nothing has happened yet."""
 HOLD, FORGET, JOIN, START, HOME, VERIFY = "hold", "forget", "join", "start", "home", "verify"
 RESTORE, MAKE, FILL = "restore:", "make:", "fill:"
 """Steps of one source or repository, its name after the colon."""
@@ -63,6 +66,7 @@ def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
             "hold": {name: how.value for name, how in to_hold(sight, choice.lost).items()},
             "lost": [one.model_dump(mode="json") for one in choice.lost],
             "repositories": repositories,
+            "bound": {name: list(at) for name, at in bound(sight).items()},
             "begun": now.isoformat(),
         },
     )
@@ -158,6 +162,8 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
     holding = to_hold(sight, lost)
     back = [one for one in lost if one.restored]
     databases = [one for one in back if one.database]
+    if back or repositories:
+        yield Step(id=IMAGE, says=f"have Quorate's own image on {target}", seconds=30)
     if holding:
         yield Step(
             id=HOLD,
@@ -207,6 +213,11 @@ def _warnings(sight: Sight) -> Iterator[str]:
         "now on"
     )
     if sight.onto:
+        for one in own_there(sight):
+            yield (
+                f"{one.source.id} is not brought back: {sight.target} has its own data of "
+                f"{one.source.service}; what {sight.name} had stays in its copies"
+            )
         fleet = remapped(sight.fleet, sight.name, sight.target)
         moved = [
             one.id

@@ -209,10 +209,10 @@ def test_the_steps_and_their_order(office: Fleet) -> None:
     made = steps(sight(office), *ALL)
     ids = [step.id for step in made.steps]
     assert ids == [
-        *("hold", "forget", "join", "make:first", "start", "restore:db", "restore:many@one"),
-        *("home", "verify", "fill:first"),
+        *("image", "hold", "forget", "join", "make:first", "start", "restore:db"),
+        *("restore:many@one", "home", "verify", "fill:first"),
     ]
-    assert "demote it" in made.steps[1].says
+    assert "demote it" in made.steps[2].says
     assert made.facts["hold"] == {
         "app_db": How.STOP,
         "app_many": How.AWAY,
@@ -224,6 +224,25 @@ def test_the_steps_and_their_order(office: Fleet) -> None:
     )
     ids = [step.id for step in files.steps]
     assert ids.index("restore:volume/app_v") < ids.index("start") < ids.index("restore:many@three")
+
+
+def test_the_image_of_jobs_is_there_before_anything_is_changed_or_not_asked_for(
+    office: Fleet,
+) -> None:
+    """Where no registry has it, the swarm is still as it was."""
+    made = steps(sight(office), *ALL)
+    assert made.steps[0].id == "image" and made.steps[0].says.endswith("image on one")
+    assert steps(sight(office, "one", "two"), *ALL).steps[0].says.endswith("image on two")
+    nothing = steps(sight(office, "two"), without=("many@two",))
+    assert [step.id for step in nothing.steps if step.id.startswith(("image", "restore"))] == [
+        "image"  # `second` lay there, and is made by a job
+    ]
+    plain = office.model_copy(update={"backup": office.backup.model_copy(update=ELSEWHERE)})
+    nothing = steps(sight(plain, "two"), without=("many@two",))
+    assert [step.id for step in nothing.steps] == ["forget", "join", "home", "verify"]
+
+
+ELSEWHERE: dict[str, Any] = {"repositories": ()}
 
 
 def test_the_expected_time_is_what_the_proof_measured(office: Fleet) -> None:
@@ -321,7 +340,8 @@ def test_nothing_is_proven_or_rehearsed_on_a_server_that_is_gone(office: Fleet) 
 def test_a_worker_is_removed_without_being_demoted(office: Fleet) -> None:
     nodes = (node("one", ready=False, role="worker", reachability=None), node("two"), node("three"))
     made = steps(sight(office, nodes=nodes), *ALL)
-    assert made.steps[1].says.startswith("remove the dead node")
+    (forget,) = [step for step in made.steps if step.id == "forget"]
+    assert forget.says.startswith("remove the dead node")
     assert office.server("one").role is Role.MANAGER
     gone = steps(sight(office, nodes=nodes[1:]), *ALL)
     assert "forget" not in [step.id for step in gone.steps]
