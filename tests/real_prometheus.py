@@ -43,7 +43,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(programs: Programs, place: Path, config: Mapping[str, Any]) -> Iterator[str]:
+def started(
+    programs: Programs, place: Path, config: Mapping[str, Any], *options: str
+) -> Iterator[str]:
     """A Prometheus with this configuration, its data in `place`; its URL."""
     (place / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
     port = free_port()
@@ -55,6 +57,7 @@ def started(programs: Programs, place: Path, config: Mapping[str, Any]) -> Itera
         f"--web.listen-address=127.0.0.1:{port}",
         "--storage.tsdb.retention.time=60d",
         "--log.level=warn",
+        *options,
     ]
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -54,11 +55,16 @@ def own_rules(scope: Scope) -> Iterator[Rule]:
     )
 
 
-def document(fleet: Fleet, *, every: float = EVERY_SECONDS) -> dict[str, Any]:
-    """The rules in the form Prometheus reads."""
+def document(
+    fleet: Fleet, *, every: float = EVERY_SECONDS, at_once: bool = False
+) -> dict[str, Any]:
+    """The rules in the form Prometheus reads; `at_once`: none waits, for a trial."""
     return {
         "groups": [
-            {"name": f"quorate-{fleet.name}-{group}", "rules": [_written(rule) for rule in found]}
+            {
+                "name": f"quorate-{fleet.name}-{group}",
+                "rules": [_written(replace(rule, wait=0.0) if at_once else rule) for rule in found],
+            }
             for group, found in rules(fleet, every=every).items()
         ]
     }
@@ -79,13 +85,21 @@ def _written(rule: Rule) -> dict[str, Any]:
     }
 
 
-def text(fleet: Fleet, *, every: float = EVERY_SECONDS) -> str:
+def text(fleet: Fleet, *, every: float = EVERY_SECONDS, at_once: bool = False) -> str:
     """The file, with a word on what it is."""
     head = (
         f"# Alerting rules of the fleet {fleet.name}, made by `quorate rules`. Make them anew when "
         "the\n# fleet file changes: times and names are its own. Metrics: `quorate metrics`.\n"
     )
-    body = yaml.safe_dump(
-        document(fleet, every=every), sort_keys=False, allow_unicode=True, width=WIDTH
+    trial = (
+        "# For a trial (--at-once): nothing waits. Left in place, every restart is an alarm.\n"
+        if at_once
+        else ""
     )
-    return head + body
+    body = yaml.safe_dump(
+        document(fleet, every=every, at_once=at_once),
+        sort_keys=False,
+        allow_unicode=True,
+        width=WIDTH,
+    )
+    return head + trial + body

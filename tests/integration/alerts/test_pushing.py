@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +15,8 @@ from quorate.backup.jobs.model import Mounted
 from quorate.errors import MachineError, UnreachableError
 from quorate.tools.http import Address, parse_address
 from quorate.tools.pushgateway import push
+from tests.integration.alerts.monitoring import pushgateway
 from tests.integration.backup import ground, working
-from tests.real_packages import programs
 from tests.real_prometheus import free_port
 
 GOOD = Ended(
@@ -32,27 +30,8 @@ FAILED = Ended(
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    place = tmp_path_factory.mktemp("pushgateway")
-    (program,) = programs("prometheus-pushgateway", place, "prometheus-pushgateway")
-    address = parse_address(f"http://127.0.0.1:{free_port()}")
-    argv = [str(program), f"--web.listen-address={address.endpoint}"]
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not _ready(address):
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _ready(address: Address) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/-/ready", timeout=2):
-            return True
-    except OSError:
-        return False
+    with pushgateway(tmp_path_factory.mktemp("pushgateway")) as address:
+        yield address
 
 
 def told(address: Address, ended: Ended) -> None:

@@ -21,6 +21,7 @@ from quorate.errors import UsageError
 from quorate.tools.exposition import Board
 
 TINY = str(Path(__file__).parents[3] / "examples/tiny/fleet.yaml")
+OFFICE = TINY.replace("tiny", "office")
 SEEN = (metrics.QUORUM.sample("tiny", value=1),)
 SHOWN = (
     f"# HELP quorate_quorum {metrics.QUORUM.help}\n"
@@ -117,6 +118,7 @@ def test_where_nothing_can_listen(text: str) -> None:
         (("metrics", TINY, "--listen", "9911", "--every", "0.1s"), "from 1s to 1d"),
         (("rules", TINY, "--every", "2d"), "from 1s to 1d"),
         (("rules", TINY, "-o", "/nowhere/rules.yml"), "cannot be written"),
+        (("rules", OFFICE, "--dashboard", "--at-once"), "has no alerts"),
         (("metrics", TINY, "-o", "/nowhere/m.prom"), "cannot be written"),
     ],
 )
@@ -139,9 +141,18 @@ def test_rules_are_printed_or_written(tmp_path: Path) -> None:
     assert path.read_text() == printed.output
 
 
+def test_for_a_trial_nothing_waits_and_all_else_is_the_same() -> None:
+    usual, trial = run("rules", OFFICE).output, run("rules", OFFICE, "--at-once").output
+    waits = [line for line in usual.splitlines() if line.strip().startswith("for: ")]
+    assert len(waits) > 20
+    said = [line for line in trial.splitlines() if "--at-once" in line]
+    assert len(said) == 1 and said[0].startswith("# For a trial")
+    left = [line for line in usual.splitlines() if line not in waits]
+    assert [line for line in trial.splitlines() if line not in said] == left
+
+
 def test_a_dashboard_is_printed_instead() -> None:
-    office = TINY.replace("tiny", "office")
-    printed = run("rules", office, "--dashboard")
+    printed = run("rules", OFFICE, "--dashboard")
     assert json.loads(printed.stdout)["title"] == "Backups of office"
 
 

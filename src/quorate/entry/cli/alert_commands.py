@@ -105,6 +105,11 @@ def rules(
     dashboard: bool = typer.Option(
         False, "--dashboard", help="A dashboard of the backups instead, as Grafana imports it."
     ),
+    at_once: bool = typer.Option(
+        False,
+        "--at-once",
+        help="For a trial of the way to whoever is told: no alert waits before it fires.",
+    ),
 ) -> None:
     """Print alerting rules for Prometheus, with the times and names of this fleet."""
     from quorate.alerts import dashboard as drawn
@@ -118,7 +123,13 @@ def rules(
             "--dashboard: this fleet backs nothing up",
             "name repositories under `backup:`; docs/how-to/back-up.md begins with it",
         )
-    made = drawn.text(desired) if dashboard else text(desired, every=seconds or 0.0)
+    if dashboard and at_once:
+        _refuse(
+            "--at-once: a dashboard has no alerts", "leave one of --dashboard and --at-once out"
+        )
+    made = (
+        drawn.text(desired) if dashboard else text(desired, every=seconds or 0.0, at_once=at_once)
+    )
     if output is None:
         typer.echo(made, nl=False)
     else:
