@@ -54,7 +54,7 @@ case "$1" in
 ps) echo c1 ;;
 cp) mkdir -p "$(dirname "${3#*:}")" && cp -r "$2" "${3#*:}" ;;
 exec) shift; [ "$1" = -i ] && shift; shift; exec "$@" ;;
-service) echo "$@" >> "$FAKE_LOG" ;;
+service | compose) echo "$@" >> "$FAKE_LOG" ;;
 volume)
   case "$2" in
   create) mkdir -p "$FAKE_VOLUMES/$3" ;;
@@ -271,6 +271,20 @@ def test_a_volume_comes_back_by_the_printed_commands(
     again = typed(*commands, **environment)
     assert "sub" in again.stdout.splitlines()
     assert (tmp_path / "volumes/wiki/sub/small").read_text() == "mine"
+
+
+def test_a_stack_by_compose_starts_from_the_files_of_the_opened_bundle(
+    tmp_path: Path, composed: str, environment: dict[str, str]
+) -> None:
+    shutil.copytree(tmp_path / "composed", tmp_path / "recovery" / "fleet", dirs_exist_ok=True)
+    (commands,) = [one for one in blocks(composed, "6. All servers are lost") if " up -d" in one]
+    home = tmp_path / "mail"
+    done = typed(commands.replace("D=/srv/mail ", f"D={home} "), **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    up, _ = (tmp_path / "services").read_text().splitlines()
+    assert up == f"compose -p mail -f {home}/fleet/compose.yaml up -d"
+    assert (home / "fleet" / "compose.yaml").read_text() == COMPOSE
+    assert home.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_page_holds_no_secret(page: str) -> None:

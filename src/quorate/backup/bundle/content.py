@@ -54,8 +54,13 @@ def wanted(fleet: Fleet, there: There) -> tuple[Item, ...]:
 
 def fleet_file(fleet: Fleet) -> str:
     """The fleet file's own path in its bundle."""
+    return path_of(fleet, fleet.path)
+
+
+def path_of(fleet: Fleet, file: Path) -> str:
+    """A file's path in the bundle of its fleet."""
     directory = tidy(fleet.path.absolute().parent)
-    return _path("", SecretSource(file=fleet.path.absolute()), directory)
+    return _path("", SecretSource(file=file.absolute()), directory)
 
 
 def unknown(fleet: Fleet) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
+from quorate.backup.bundle.content import path_of
 from quorate.backup.policy.sources import planned
 from quorate.fleet.model import Engine, Fleet, Role, Server, Service
+from quorate.recover.runbook.projects import composed, data_of
 from quorate.recover.runbook.words import Paths, block, login, value
 from quorate.stacks.secrets import secrets_section
 
@@ -62,10 +63,12 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
         [f'for l in $(cat labels-{server.name}); do docker node update --label-add "$l" '
          f"{server.name}; done"]
     )  # fmt: skip
-    if lives:
-        yield f"Then step 3 for {', '.join(lives)}, on the new machine; a database's service is"
+    swarms = [name for name in lives if name not in data_of(fleet)]
+    if swarms:
+        yield f"Then step 3 for {', '.join(swarms)}, on the new machine; a database's service is"
         yield "scaled to 1 before its data is restored, a volume's after."
         yield ""
+    yield from composed(fleet, server.name)
     for one in copies:
         path = fleet.backup.repository(one).path
         yield f"Make the directory of the repository {one} on it: `mkdir -m 700 -p {path}`."
@@ -167,6 +170,7 @@ def all_lost(fleet: Fleet, paths: Paths) -> Iterator[str]:
     yield "Services with data now stand still. Bring it back by step 3: volumes while their service"
     yield "stands still; a database is scaled to 1 first and filled then."
     yield ""
+    yield from composed(fleet)
 
 
 def _made(fleet: Fleet, paths: Paths) -> Iterator[str]:
@@ -205,7 +209,7 @@ def _networks(fleet: Fleet) -> list[str]:
 def _stack(fleet: Fleet, name: str) -> Iterator[str]:
     stack = next(one for one in fleet.stacks if one.name == name)
     mine = [one for one in fleet.swarm_services() if one.stack == name]
-    files = " ".join(f"-c {value(f'fleet/{_below(fleet, path)}')}" for path in stack.files)
+    files = " ".join(f"-c {value(path_of(fleet, path))}" for path in stack.files)
     pinned = [one for one in mine if one.state.keeps_data]
     yield f"Stack {name}:"
     yield ""
@@ -230,9 +234,3 @@ def _pin(service: Service) -> Iterator[str]:
         yield f'      placement: {{constraints: ["node.hostname=={service.pins[0]}"]}}'
     elif service.mode.value != "replicated":
         yield "      mode: global"
-
-
-def _below(fleet: Fleet, path: Path) -> str:
-    """A compose file as it lies below the fleet file, in the bundle too."""
-    base, file = fleet.path.absolute().parent, path.absolute()
-    return str(file.relative_to(base)) if file.is_relative_to(base) else str(file)

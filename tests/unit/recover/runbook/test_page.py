@@ -8,9 +8,10 @@ import pytest
 
 from quorate.backup.bundle.content import wanted
 from quorate.backup.policy.sources import planned
-from quorate.fleet.model import Fleet
+from quorate.fleet.model import Engine, Fleet
 from quorate.fleet.read import read_fleet
 from quorate.recover.runbook.page import text
+from quorate.recover.runbook.projects import composed
 from quorate.recover.runbook.sources import chapter
 from tests.unit.fleet.helpers import FLEET, fleet_of
 
@@ -95,3 +96,35 @@ backup:
     assert "fetch images/two images-two    # on two" in made
     assert made.index("docker load --input") < made.index("### db (postgres)")
     assert "images/two" not in made[made.index("To look things up") :]
+
+
+def test_what_runs_by_compose_is_started_again_on_its_server(office: Fleet, page: str) -> None:
+    """When its server is lost, and when all are: its volumes before that, its databases after."""
+    stacks = [stack for stack in office.stacks if stack.engine is Engine.COMPOSE]
+    assert [stack.name for stack in stacks] == ["mailcow"]
+    lost = page.partition("### Server hppavilion (")[2].partition("\n### ")[0]
+    whole = page.partition("## 6. All servers are lost\n")[2].partition("\n## ")[0]
+    for section in (lost, whole):
+        mine = section[section.index("Stack mailcow runs by docker compose on hppavilion (`ssh") :]
+        up = mine.index('docker compose -p mailcow -f "$D/fleet/mailcow.yaml" up -d')
+        assert mine.index('cp -a "$RECOVERY/fleet" "$D/"') < up
+        assert mine.index("First volume/mailcow_rspamd, ") < up
+        assert mine.index("Then mysql-mailcow, redis-mailcow, by step 3") > up
+    assert "mailcow" not in lost.partition("Then step 3 for ")[2].partition("\n")[0]
+    assert page.count("docker compose -p mailcow -f ") == 2
+
+
+def test_what_a_stack_by_compose_takes_more_is_in_its_command(office: Fleet) -> None:
+    (stack,) = [one for one in office.stacks if one.engine is Engine.COMPOSE]
+    changed = stack.model_copy(
+        update={
+            "files": (*stack.files, Path("/etc/mail/more.yaml")),
+            "env_files": (OFFICE / "mail.env",),
+            "profiles": ("all",),
+        }
+    )
+    said = "\n".join(composed(office.model_copy(update={"stacks": (changed,)})))
+    assert 'cp -a "$RECOVERY/elsewhere" "$D/"' in said
+    files = '-f "$D/fleet/mailcow.yaml" -f "$D/elsewhere/etc/mail/more.yaml"'
+    assert f'{files} --env-file "$D/fleet/mail.env" --profile all up -d' in said
+    assert list(composed(office, "wsasus")) == []
