@@ -112,6 +112,8 @@ def _mend(place: Site, told: Mapping[str, Any]) -> None:
     )
     mend.mend(action, scene)
     if action.kind is Kind.REPLACE and told["availability"]:
+        if place.snapshot().node(action.target) is None:  # it was removed meanwhile
+            return
         # Killed in between, the mend itself would take what it had set for how it was.
         was = {"Availability": str(told["availability"])}
         update_node(place.client(), action.target, lambda spec: spec | was)

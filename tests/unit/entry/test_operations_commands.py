@@ -1,7 +1,8 @@
-"""`quorate operations abandon`: what is left is said, and the id has to be typed."""
+"""`quorate operations`: what is left is said, what is abandoned typed, what is done judged."""
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from quorate.errors import EngineError
 from quorate.recover import keeping
 from quorate.recover.carrying import begin
 from quorate.recover.model import Journal, Operation, State, Step
+from quorate.recover.quorum.verify import Verified
 from quorate.recover.site import Site
 from tests.unit.test_operating import place
 
@@ -94,3 +96,26 @@ def test_nothing_is_abandoned_by_mistake(
     done = CliRunner().invoke(build(), ["operations", "abandon", begun.id, *given])
     assert done.exit_code == code or getattr(done.exception, "exit_code", None) == code
     assert [one.state for one in place.in_files().all()] == [State.BEGUN]
+
+
+@pytest.mark.parametrize(("waiting", "code"), [({}, 0), ({"shop_db": "no server fits"}, 4)])
+def test_a_recovered_quorum_is_judged_when_it_is_gone_on_with_too(
+    begun: Journal, monkeypatch: pytest.MonkeyPatch, waiting: dict[str, str], code: int
+) -> None:
+    """As when nothing had stopped it: what does not run is told, and is no success."""
+    seen = Verified(seconds=9.0, services=7, crossed=12, waiting=waiting)
+    operation = begun.operation.model_copy(update={"kind": "recover quorum"})
+    ended = begun.model_copy(
+        update={
+            "operation": operation,
+            "state": State.DONE,
+            "facts": {"verified": seen.model_dump(mode="json")},
+        }
+    )
+    monkeypatch.setattr(operating, "resume", lambda place, identity: ended)
+    done = CliRunner().invoke(build(), ["operations", "resume", begun.id, "--yes"])
+    assert done.exit_code == code
+    assert "7 services run whole; 12 of 12 ways" in done.stdout
+    assert ("shop_db does not run: no server fits" in done.stdout) is bool(waiting)
+    spoken = CliRunner().invoke(build(), ["operations", "resume", begun.id, "--yes", "--json"])
+    assert spoken.exit_code == code and json.loads(spoken.stdout)["facts"]["verified"]

@@ -66,7 +66,10 @@ def resume(
     yes: bool = YES,
     as_json: bool = JSON,
 ) -> None:
-    """Go on with an operation that was stopped, in the direction it was going."""
+    """Go on with an operation that was stopped, in the direction it was going.
+
+    Exit code 4: a quorum was recovered, and something does not run or answer.
+    """
     from quorate import operating
 
     _go_on(operating.resume, "Go on with", identity, fleet, lab=lab, yes=yes, as_json=as_json)
@@ -137,8 +140,11 @@ def _go_on(
     from quorate import operating, workflows
     from quorate.entry.cli.confirm import agreed
     from quorate.entry.cli.progress import reporter
+    from quorate.entry.cli.recover_quorum_commands import judge
     from quorate.errors import RefusedError
     from quorate.recover.carrying import title
+    from quorate.recover.model import State
+    from quorate.recover.quorum.choose import KIND as QUORUM
 
     opened = workflows.open_fleet(fleet, lab=lab)
     with reporter() as report, operating.site(opened, report) as place:
@@ -148,6 +154,8 @@ def _go_on(
             raise RefusedError("not confirmed; nothing was changed")
         journal = act(place, journal.id)
     _print(journal, as_json=as_json)
+    if journal.operation.kind == QUORUM and journal.state is State.DONE:
+        judge(journal, as_json=as_json)
 
 
 def _print(journal: Journal, *, as_json: bool) -> None:

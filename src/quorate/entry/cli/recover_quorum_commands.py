@@ -44,7 +44,7 @@ def quorum(
     """
     from quorate import operating, workflows
     from quorate.entry.cli.confirm import agreed
-    from quorate.entry.cli.operation_view import render_operation
+    from quorate.entry.cli.operation_view import render_journal, render_operation
     from quorate.entry.cli.output import console, print_json
     from quorate.entry.cli.progress import reporter
     from quorate.recover.model import Operation
@@ -74,11 +74,23 @@ def quorum(
 
         journal = operating.carry_out(place, operation, confirm=confirm)
     seconds = round(clock.monotonic() - began - asked, 1)
-    verified = journal.facts["verified"]
     if as_json:
         print_json({**journal.model_dump(mode="json"), "seconds": seconds})
     else:
-        _tell(journal, verified, seconds)
+        render_journal(journal, console())
+        console().print(f"recovered in {seconds:.0f} s, what was asked and seen included")
+    judge(journal, as_json=as_json)
+
+
+def judge(journal: Journal, *, as_json: bool) -> None:
+    """Tell what was seen at the end of a recovery that is done, in its journal's words.
+
+    Raises:
+        typer.Exit: something does not run or answer.
+    """
+    verified = journal.facts["verified"]
+    if not as_json:
+        _tell(verified)
     if any(verified[kind] for kind in ("late", "waiting", "names", "mute")):
         raise typer.Exit(VERDICT)
 
@@ -101,13 +113,10 @@ def _show(sight: Sight, operation: Any, *, as_json: bool) -> None:
             console().print(f"{one.server} does not answer: {one.error}", style="yellow")
 
 
-def _tell(journal: Journal, verified: dict[str, Any], seconds: float) -> None:
-    from quorate.entry.cli.operation_view import render_journal
+def _tell(verified: dict[str, Any]) -> None:
     from quorate.entry.cli.output import console
 
     screen = console()
-    render_journal(journal, screen)
-    screen.print(f"recovered in {seconds:.0f} s, what was asked and seen included")
     screen.print(
         f"{verified['services']} services run whole; "
         f"{verified['crossed'] - len(verified['mute'])} of {verified['crossed']} ways between "

@@ -12,7 +12,7 @@ from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_changes, set_labels
 from quorate.deploy.lock import Settings, hold
 from quorate.deploy.swarm_setup import SWARM_PORT, execute, remove_entry, settings_of
-from quorate.deploy.swarm_state import SwarmState, observe_swarm
+from quorate.deploy.swarm_state import Membership, SwarmState, observe_swarm
 from quorate.deploy.swarm_steps import Join, Leave, SetRole, Step
 from quorate.errors import EngineError, QuorateError
 from quorate.fleet.model import Role
@@ -24,6 +24,7 @@ from quorate.recover.model import Facts, Journal, State
 from quorate.recover.quorum import engines
 from quorate.recover.quorum.choose import KIND, no_leader
 from quorate.recover.quorum.look import FORCED, look
+from quorate.recover.quorum.model import ACTIVE, PENDING
 from quorate.recover.quorum.verify import verify
 from quorate.tools import clock, docker
 
@@ -37,6 +38,7 @@ READY_SECONDS = 90.0
 MANAGER_SECONDS = 60.0
 POLL_SECONDS = 1.0
 LOCK_SECONDS = 120.0
+COMING = (ACTIVE, PENDING)
 
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
@@ -141,7 +143,7 @@ class _Work:
             state = self._state()
             own = state.members.get(server)
             role = self.place.fleet.server(server).role
-            if own is not None and _settled(own.node_id, state.nodes, role):
+            if own is not None and self._comes_in(own, role):
                 return
             # Not asked again: without a leader an engine takes 18 s to answer.
             if own is None or own.state != "inactive":
@@ -154,10 +156,7 @@ class _Work:
     def instead(self, facts: Facts) -> None:
         """Make workers managers."""
         for server in facts["instead"]:
-            node = self._ready(server)
-            if node.role != Role.MANAGER.value:
-                step = SetRole(server=server, node_id=node.id, role=Role.MANAGER)
-                self._take(self._state(), step)
+            self._give(server, Role.MANAGER)
 
     def roles(self, facts: Facts) -> None:
         """Managers first, so that there are never fewer than wanted."""
@@ -167,10 +166,7 @@ class _Work:
                 (facts["demote"], Role.WORKER),
             ):
                 for server in names:
-                    node = self._ready(server)
-                    if node.role != role.value:
-                        step = SetRole(server=server, node_id=node.id, role=role)
-                        self._take(self._state(), step)
+                    self._give(server, role)
 
     def labels(self, facts: Facts) -> Facts:
         """Put the labels on that the last deployment gave; the fleet file's where there is none."""
@@ -237,6 +233,28 @@ class _Work:
     def _take(self, state: SwarmState, step: Step) -> None:
         execute(self.place.fleet, self.place.connections, (step,), state, self._say)
 
+    def _give(self, server: str, role: Role) -> None:
+        """Give a server a role, and wait until it has it: a kill may have come in between."""
+        node = self._ready(server)
+        if not _settled(node.id, (node,), role):
+            self._take(self._state(), SetRole(server=server, node_id=node.id, role=role))
+
+    def _comes_in(self, own: Membership, role: Role) -> bool:
+        """Whether a server is in the swarm in its role; waited for where raft counts it already.
+
+        It may have found in by itself, or its joining outlived a kill. One that left then would be
+        missed by the others: of two managers, that is the majority.
+        """
+        deadline = clock.monotonic() + READY_SECONDS
+        while True:
+            nodes = self._nodes()
+            if _settled(own.node_id, nodes, role):
+                return True
+            counts = any(n.id == own.node_id and n.reachability is not None for n in nodes)
+            if own.state not in COMING or not counts or clock.monotonic() > deadline:
+                return False
+            clock.sleep(POLL_SECONDS)
+
     def _ready(self, server: str) -> ObservedNode:
         """Its node, once the swarm has it back."""
         deadline = clock.monotonic() + READY_SECONDS
@@ -271,11 +289,15 @@ class _Work:
 
 
 def _settled(node_id: str, nodes: tuple[ObservedNode, ...], role: Role) -> bool:
-    """Whether a node is in the swarm, in its role."""
-    for node in nodes:
-        if node.id == node_id and node.ready and node.role == role.value:
-            return role is Role.WORKER or node.reachability == "reachable"
-    return False
+    """Whether a node is in the swarm, in its role: raft reaches it, or counts it no more."""
+    reached = "reachable" if role is Role.MANAGER else None
+    return any(
+        node.id == node_id
+        and node.ready
+        and node.role == role.value
+        and node.reachability == reached
+        for node in nodes
+    )
 
 
 def _swarm_of(client: DockerClient) -> Mapping[str, Any]:
