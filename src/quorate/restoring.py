@@ -316,5 +316,6 @@ def machine_of(server: Server, client: DockerClient) -> Machine:
         node=facts.swarm.node_id,
         memory=facts.memory,
         disk=facts.disk_free,
+        host_name=facts.host_name,
         volumes=frozenset(str(volume["Name"]) for volume in listed),
     )

@@ -46,7 +46,8 @@ def require_gone(sight: Sight) -> None:
             raise RefusedError(
                 f"{name} still answers over ssh; nothing was changed",
                 cause="its Docker engine does not answer, which is no loss of its disk",
-                todo="start the engine there, or power the machine off if it is beyond repair",
+                todo="start the engine there, or power the machine off if it is beyond repair"
+                + ("" if sight.onto else "; if it is the new machine, install Docker on it"),
             )
         return
     if sight.old.node and sight.old.node in {node.id for node in sight.dead}:
@@ -103,6 +104,13 @@ def require_replacement(sight: Sight) -> None:
             f"{what} does not answer at the address of {sight.target}; nothing was changed",
             todo="install Docker and your ssh key there (a new host key: `ssh-keygen -R` first), "
             "or name another server of the fleet file with --onto",
+        )
+    if new.host_name and new.host_name != sight.target:
+        raise RefusedError(
+            f"the machine at the address of {sight.target} calls itself {new.host_name}; nothing "
+            "was changed",
+            cause="Swarm knows servers by their host names",
+            todo=f"on it: `hostnamectl set-hostname {sight.target}`, and restart Docker",
         )
     down = [n for n in sight.nodes if n.hostname == sight.target and not n.ready]
     ready = [n for n in sight.nodes if n.hostname == sight.target and n.ready]

@@ -17,13 +17,14 @@ class Machine:
     """A server that answers: its node's id as it knows it, bytes of memory and of free disk.
 
     `node`: empty where it is in no swarm. `disk`: None where it does not tell. `volumes`: names of
-    those its engine has.
+    those its engine has. `host_name`: what it calls itself; empty where it does not tell.
     """
 
     node: str = ""
     memory: int
     disk: int | None = None
     volumes: frozenset[str] = frozenset()
+    host_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -270,6 +270,15 @@ def test_a_server_that_lives_is_not_recovered(office: Fleet, case: str) -> None:
         steps(sight(office, **more), *ALL)
 
 
+def test_a_new_machine_without_docker_is_told_what_it_lacks(office: Fleet) -> None:
+    with pytest.raises(RefusedError) as raised:
+        steps(sight(office, old=None, new=None, ssh=True), *ALL)
+    assert "if it is the new machine, install Docker on it" in (raised.value.todo or "")
+    with pytest.raises(RefusedError) as raised:
+        steps(sight(office, "one", "two", ssh=True), *ALL)
+    assert "install Docker" not in (raised.value.todo or "")
+
+
 def test_onto_another_an_answer_at_the_old_address_is_refused(office: Fleet) -> None:
     seen = sight(office, "one", "two")
     assert steps(seen, *ALL).facts["target"] == "two"
@@ -284,6 +293,19 @@ def test_no_replacement_is_an_error_that_says_what_to_do(office: Fleet) -> None:
         steps(sight(office, old=None, new=None), *ALL)
     with pytest.raises(UsageError, match="no server four"):
         steps(sight(office, "one", "four"), *ALL)
+
+
+def test_a_machine_by_another_host_name_is_refused_before_the_old_entry_goes(
+    office: Fleet,
+) -> None:
+    """Swarm knows nodes by that name alone: it would never be the server of the fleet file."""
+    other = Machine(memory=16 * GIB, disk=100 * GIB, host_name="debian")
+    with pytest.raises(RefusedError, match="address of one calls itself debian") as raised:
+        steps(sight(office, new=other, old=other), *ALL)
+    assert "nothing was changed" in raised.value.what
+    assert "hostnamectl set-hostname one" in (raised.value.todo or "")
+    named = replace(other, host_name="one")
+    assert steps(sight(office, new=named, old=named), *ALL).facts["target"] == "one"
 
 
 def test_a_replacement_that_is_too_small_is_refused(office: Fleet) -> None:
