@@ -122,6 +122,9 @@ def watched(vault: Office) -> Iterator[Office]:
         assert "quorate-controller" in said, said
         yield vault
     finally:
+        # The controller first: the stack whose network it is in cannot go while it is there.
+        vault.fleet.write_text(made.replace(ON, OFF))
+        steps.up(vault)
         vault.fleet.write_text(text)
         steps.up(vault)
 
