@@ -30,9 +30,16 @@ STOP_SECONDS = 10.0
 OUTAGE_SECONDS = 8.0
 """What a database may be down for."""
 MOVE_SECONDS = 240.0
+ROWS = (
+    "select coalesce(max(i), 0), count(*), md5(string_agg(i || ' ' || said, ',' order by i)) "
+    "from acks"
+)
+"""The last row, how many there are, and a digest over all of them in order."""
+AT_THE_STOP = "at-the-stop"
+"""The container, and the volume, of the rows as the old server has them."""
 WRITER = """\
 i=0; while [ ! -e /tmp/enough ]; do i=$((i+1));
-PGCONNECT_TIMEOUT=2 timeout 1.5 psql -h db -U postgres -qAtc "insert into acks values ($i)" \
+PGCONNECT_TIMEOUT=2 timeout 1.5 psql -h db -U postgres -qAtc "insert into acks (i) values ($i)" \
   >/dev/null 2>&1 && echo "$i $(date +%s.%N)" >> /tmp/acks; done
 """
 REWRITER = """\
@@ -129,7 +136,7 @@ def written_to(office: Office, file: Path) -> Iterator[None]:
         office,
         "db",
         "psql -v ON_ERROR_STOP=1 -qU postgres -c 'drop table if exists acks' "
-        "-c 'create table acks(i int)'",
+        "-c 'create table acks(i int, said text default md5(random()::text))'",
     )
     password = (office.fleet.parent / "db-password.txt").read_text().strip()
     name = on(office, "two", "docker", "ps", "-qf", "name=data_files").strip()
@@ -144,6 +151,30 @@ def written_to(office: Office, file: Path) -> Iterator[None]:
         on(office, "two", "docker", "exec", name, "touch", "/tmp/enough")
         time.sleep(1)
         file.write_text(on(office, "two", "docker", "exec", name, "cat", "/tmp/acks"))
+
+
+def rows_at_the_stop(office: Office, server: str) -> tuple[int, int, str]:
+    """The last row, how many, and their digest, as the volume has them that a move left behind.
+
+    A Postgres of the same image looks at a copy of it: the volume itself stays as it is.
+    """
+    image, data = "postgres:17", f"{AT_THE_STOP}:/var/lib/postgresql/data"
+    copying = ("--rm", "-v", "data_rows:/from:ro", "-v", f"{AT_THE_STOP}:/to", "--entrypoint", "sh")
+    on(office, server, "docker", "run", *copying, image, "-ec", "cp -a /from/. /to/")
+    try:
+        on(office, server, "docker", "run", "-d", "--name", AT_THE_STOP, "-v", data, image)
+        wait = "until pg_isready -q -U postgres; do sleep 1; done"
+        asked = f'{wait}; psql -v ON_ERROR_STOP=1 -AtU postgres -c "{ROWS}"'
+        return told(on(office, server, "docker", "exec", AT_THE_STOP, "sh", "-ec", asked))
+    finally:
+        on(office, server, "docker", "rm", "-f", "-v", AT_THE_STOP)
+        on(office, server, "docker", "volume", "rm", AT_THE_STOP)
+
+
+def told(line: str) -> tuple[int, int, str]:
+    """What Postgres says of the rows."""
+    last, count, digest = line.strip().split("|")
+    return int(last), int(count), digest
 
 
 def acknowledged(file: Path) -> tuple[list[int], float]:
@@ -185,6 +216,13 @@ def test_a_database_that_is_written_to_moves_and_loses_nothing(
         assert homes(vault)["data_db"] == ("two",)
         there = inside(vault, "db", "psql -AtU postgres -c 'select i from acks'").split()
         assert set(map(str, rows)) <= set(there)
+        # Every row that was there at the stop is there now, and says what it said.
+        was = rows_at_the_stop(vault, "one")
+        now = inside(vault, "db", f'psql -AtU postgres -c "{ROWS} where i <= {was[0]}"')
+        assert told(now) == was, (now, was)
+        before = [row for row in rows if row <= was[0]]
+        print(f"{was[1]} rows at the stop, {len(before)} acknowledged, {was[2]} on both servers; ")
+        assert 0 < len(before) < len(rows)
         then_nothing_copies(vault)
         # The next `up` has nothing to do with it.
         again = steps.up(vault)
