@@ -1,7 +1,7 @@
 """An image that no registry has, with a real engine: saved, proven, removed, loaded again.
 
-The engine is the machine's, or the one whose socket QUORATE_TEST_ENGINE names. One image of a few
-bytes is made in it, and removed.
+The engine is that of labs, or the machine's, or the one whose socket QUORATE_TEST_ENGINE names.
+One image of a few bytes is made in it, and removed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from quorate.backup.place import Repository
 from quorate.backup.sources import base, images
 from quorate.backup.sources.images import Images
 from quorate.errors import EngineError, MachineError
+from quorate.lab.engine import own_socket
 from quorate.tools import docker
 from tests.integration.backup import ground, working
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
-SOCKET = os.environ.get("QUORATE_TEST_ENGINE", ENGINE)
+SOCKET = os.environ.get("QUORATE_TEST_ENGINE") or (
+    str(own_socket()) if own_socket().exists() else ENGINE
+)
 SOURCE = "images/box1"
 
 
