@@ -17,7 +17,7 @@ from quorate.backup.jobs.copies import Known
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.sources import homes_of
 from quorate.deploy.apply import deploy_stack, remove_left, spread_service
-from quorate.deploy.checks import Scale
+from quorate.deploy.checks import MEMORY_ERROR_SHARE, Scale
 from quorate.deploy.converge import Engine, converge
 from quorate.deploy.failures import explain
 from quorate.deploy.goal import make_goal
@@ -107,6 +107,7 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
         engines=engines.results,
         silent=silent,
         in_lab=site.lab is not None,
+        least_memory=MEMORY_ERROR_SHARE,
     )
 
 

@@ -26,6 +26,7 @@ from quorate.fleet.read import read_fleet
 from tests.integration.backup import ground, working
 from tests.integration.backup.ground import PASSWORD, Sshd
 from tests.real_packages import programs
+from tests.real_prometheus import free_port
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="servers are reached as root")
 QUORATE = Path(sys.executable).with_name("quorate")
@@ -174,6 +175,27 @@ def test_servers_that_do_not_answer_leave_the_files_to_go_on_from(fire: Fire) ->
     assert "nothing was begun" in fire.recover("--yes", words=(), code=2)
     plan = fire.recover("--dry-run", code=8)  # from what is laid out: the address is kept
     assert f"{HOST} does not answer ssh" in plan
+
+
+def test_a_server_that_is_too_small_is_told_of_before_anything_is_done_to_it(fire: Fire) -> None:
+    """By what the machine itself says, whether it has Docker or not."""
+    fire.recover("--yes", "--servers", f"{HOST}=127.0.0.9", code=8)
+    laid = fire.into / "fleet/fleet.yaml"
+    text = laid.read_text().replace("127.0.0.9", "127.0.0.1")
+    laid.write_text(text.replace("memory: 1G", "memory: 4000G"))
+    said = fire.recover("--dry-run", code=8)  # from what is laid out
+    assert f"{HOST} is too small: it has" in said and "the fleet file says" in said
+    assert "nothing was changed" in said and f"--into {fire.into}" in said
+    laid.write_text(text)
+    assert fire.recover("--dry-run")["subject"] == "shop"
+
+
+def test_a_repository_that_does_not_answer_is_told_and_nothing_is_laid_out(fire: Fire) -> None:
+    dead = ("--from", f"sftp://127.0.0.1:{free_port()}/{fire.near.place.location}")
+    said = fire.recover("--yes", words=(*dead, *fire.words[2:]), code=6)
+    assert f"the repository 127.0.0.1:{fire.near.place.location}: it does not answer" in said
+    assert "refused" in said.lower() and '"todo": "' in said
+    assert not fire.into.exists() and not list(fire.root.glob(".recovered*"))
 
 
 def test_another_key_another_password_and_nothing_there(fire: Fire, age: tuple[Path, ...]) -> None:

@@ -219,16 +219,26 @@ def _reasons(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
 
 
 def _small(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
+    """Which are too small, as their engines say, or they themselves where none is installed."""
     by_server: dict[str, list[Lost]] = {}
     for one in lost:
         if one.restored:
             by_server.setdefault(server_of(one), []).append(one)
-    for name, mine in by_server.items():
-        engine, needed = sight.engines.get(name), needs_disk(mine)
-        if engine is not None and engine.disk is not None and needed > engine.disk:
+    for name, host in sight.hosts.items():
+        engine = sight.engines.get(name)
+        memory, disk = (engine.memory, engine.disk) if engine else (host.memory, host.disk)
+        wanted, needed = sight.fleet.server(name).memory, needs_disk(by_server.get(name, ()))
+        # A lab's servers share one machine, and are as large as it says.
+        short = memory is not None and memory < wanted * sight.least_memory
+        if memory is not None and short and not sight.in_lab:
             yield (
-                f"{name} is too small: {show_size(engine.disk)} of its disk are free, and the data "
-                f"to restore takes {show_size(needed)}"
+                f"{name} is too small: it has {show_size(memory)} of memory, and the fleet file "
+                f"says {show_size(wanted)}; if less will do, write that in {sight.directory}"
+            )
+        if disk is not None and needed > disk:
+            yield (
+                f"{name} is too small: {show_size(disk)} of its disk are free, and the data to "
+                f"restore takes {show_size(needed)}"
             )
 
 

@@ -13,7 +13,6 @@ from quorate.errors import UsageError
 from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet
 
-NAME = "the repository"
 CREDENTIALS = ("access_key", "secret_key", "region", "user", "password")
 FORMS = (
     "write it as restic does: `sftp:USER@HOST:/PATH`, `sftp://USER@HOST:PORT//PATH`, "
@@ -50,7 +49,7 @@ def place_of(
     kind, location, port = _taken_apart(url)
     names = {**RESTIC_NAMES, "region": REGION}
     return Place(
-        name=NAME,
+        name=location,  # nobody has told yet how the fleet calls it
         type=kind,
         location=location,
         password_file=password_file,

@@ -38,6 +38,8 @@ if command -v docker > /dev/null 2>&1; then
     state=$(docker info -f '{{.Swarm.LocalNodeState}}' 2>/dev/null) && echo "swarm $state"
 fi
 ufw status 2>/dev/null | grep -q '^Status: active' && echo ufw active
+awk '$1 == "MemTotal:" {print "memory", $2}' /proc/meminfo 2>/dev/null
+df -Pk /var/lib 2>/dev/null | awk 'NR == 2 {print "disk", $4}'
 echo end
 """
 WALL = "ufw status 2>/dev/null | grep -q '^Status: active' && echo active; exit 0"
@@ -179,8 +181,14 @@ def read_machine(name: str, address: str, text: str) -> Machine:
         version=said.get("engine", ""),
         swarm=said.get("swarm", "inactive"),
         ufw=said.get("ufw") == "active",
+        memory=_kibibytes(said.get("memory", "")),
+        disk=_kibibytes(said.get("disk", "")),
         odd=() if text.rstrip().endswith("end") else ("it broke off",),
     )
+
+
+def _kibibytes(text: str) -> int | None:
+    return int(text) * 1024 if text.isdigit() else None
 
 
 def firewalled(connections: Connections) -> tuple[str, ...]:

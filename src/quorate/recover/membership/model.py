@@ -55,7 +55,8 @@ class Machine(Model):
 
     `root`: Quorate may be root there. `engine`: an engine answers, `version` its version; `swarm`:
     the state it is in. `ufw`: its firewall is active. `blocked`: managers whose port 2377 it does
-    not reach.
+    not reach. `memory` and `disk` (free, where engines keep data) in bytes, None where it does not
+    tell.
     """
 
     name: str
@@ -68,5 +69,7 @@ class Machine(Model):
     version: str = ""
     swarm: str = "inactive"
     ufw: bool = False
+    memory: int | None = None
+    disk: int | None = None
     blocked: tuple[str, ...] = ()
     odd: tuple[str, ...] = Field((), description="What it does not tell.")

@@ -56,7 +56,7 @@ def empty_sight(fleet: Fleet, **more: Any) -> Sight:
 
 def with_engines(**more: Any) -> dict[str, Any]:
     """Machines with Docker, as `Sight` takes them."""
-    engine = Machine(memory=16 * GIB, disk=more.pop("disk", 100 * GIB), **more)
+    engine = Machine(**({"memory": 16 * GIB, "disk": 100 * GIB} | more))
     return {
         "hosts": {name: host(name, engine=True, version="26.1") for name in NAMES},
         "engines": dict.fromkeys(NAMES, engine),

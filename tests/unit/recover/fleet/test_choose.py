@@ -14,13 +14,14 @@ from quorate.recover.fleet.choose import homes_before
 from tests.unit.backup.jobs.made import SECTION, fleet
 from tests.unit.recover.fleet.made import (
     COPIES,
+    NAMES,
     away,
     chosen_operation,
     empty_sight,
     host,
     with_engines,
 )
-from tests.unit.recover.server.test_choosing import COMPOSE
+from tests.unit.recover.server.test_choosing import COMPOSE, GIB
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,24 @@ def test_data_that_is_there_is_not_written_over(office: Fleet) -> None:
 
 def test_a_disk_that_is_too_small(office: Fleet) -> None:
     assert "one is too small" in refusal(office, **with_engines(disk=2**20))
+
+
+def test_a_machine_that_is_too_small_is_told_of_before_docker_is_installed(office: Fleet) -> None:
+    """Afterwards the swarm's own look would refuse it, when it is half made."""
+    hosts = {name: host(name, memory=16 * GIB, disk=100 * GIB) for name in NAMES}
+    assert chosen_operation(empty_sight(office, hosts=hosts), *COPIES)
+    hosts["one"] = host("one", memory=GIB, disk=2**20)
+    said = refusal(office, hosts=hosts)
+    assert "one is too small: it has 1 GiB of memory, and the fleet file says 16 GiB" in said
+    assert "one is too small: 1 MiB of its disk are free" in said and "two is" not in said
+    assert chosen_operation(empty_sight(office, hosts={**hosts, "one": host("one")}), *COPIES)
+    in_lab = {**hosts, "one": host("one", memory=GIB)}
+    assert chosen_operation(empty_sight(office, hosts=in_lab, in_lab=True), *COPIES)
+
+
+def test_what_an_engine_tells_of_its_machine_counts(office: Fleet) -> None:
+    small = with_engines(memory=2 * GIB)
+    assert "one is too small: it has 2 GiB of memory" in refusal(office, **small)
 
 
 def test_no_copy_or_none_that_is_known_to_restore(office: Fleet) -> None:

@@ -165,6 +165,14 @@ end
 """
 
 
+def test_a_bare_machine_tells_its_memory_and_its_free_disk() -> None:
+    said = BARE.replace("ufw active", "memory 2097152\ndisk 1048576")
+    machine = read_machine("f", "192.0.2.6", said)
+    assert (machine.memory, machine.disk) == (2 * 2**30, 2**30)
+    odd = read_machine("f", "192.0.2.6", BARE.replace("ufw active", "memory \ndisk -"))
+    assert odd.memory is None and odd.disk is None and not odd.odd
+
+
 def test_a_bare_machine_gets_an_engine_its_ports_and_its_place() -> None:
     machine = read_machine("f", "192.0.2.6", BARE)
     assert machine.root and machine.ufw and not machine.engine and machine.swarm == "inactive"
