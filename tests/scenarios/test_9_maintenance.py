@@ -10,13 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from quorate.lab.nodes import execute
 from quorate.recover.maintenance import specs
-from tests.scenarios import live, steps
+from tests.scenarios import figures, live, steps
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Office
@@ -27,16 +28,43 @@ RESTART = "/lab/engine stop && /lab/engine start"
 
 ASK = """
 while read -t 0.05 _ || [ $? -gt 128 ]; do
-    curl -s -o /dev/null -m 3 -w '%{http_code} %{time_total} %{errormsg}\\n' http://127.0.0.1/ \\
-        || true
+    began=$EPOCHREALTIME
+    curl -s -o /dev/null -m 3 -w "%{http_code} %{time_total} $began %{errormsg}\\n" \\
+        http://127.0.0.1PATH || true
 done
 """
 """Some ten requests a second, until its input ends."""
+ALONE = {"page": "    volumes: []\n", "lone": "    volumes: [scratch:/var/cache/nginx]\n"}
+"""Services of one replica. Two tasks on one volume may not run at once: the old one stops first."""
+
+SINGLE = """
+  {name}:
+    image: nginx:1.27
+    networks: [backend]
+{volumes}    configs:
+      - {{source: page, target: /usr/share/nginx/html/index.html}}
+    healthcheck:
+      <<: *quick
+      test: ["CMD", "curl", "-sf", "-o", "/dev/null", "http://127.0.0.1/"]
+    deploy:
+      restart_policy: *at_once
+      resources: *small
+    x-quorate: {{state: cache, pin: [four, one]}}
+"""
+BACKEND = """
+backend {name}
+  option httpchk GET /
+  http-request set-path /
+  default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1
+  server-template {name} 2 tasks.{name}:80 check resolvers docker init-addr none
+"""
+PAGE_GAP_SECONDS, LONE_GAP_SECONDS = 3.0, 15.0
+"""What a client of one replica may miss."""
 
 
 @dataclass
 class Load:
-    """What became of the requests: the code and the seconds of each, and what curl said."""
+    """What became of the requests: code, seconds and begin of each, and what curl said."""
 
     lines: list[str] = field(default_factory=list)
 
@@ -48,13 +76,20 @@ class Load:
     def slowest(self) -> float:
         return max(float(line.split()[1]) for line in self.lines)
 
+    @property
+    def gap(self) -> float:
+        """The longest time between two good answers; none fails where that is a request's own."""
+        good = [line.split()[1:3] for line in self.lines if line.startswith("200 ")]
+        ends = [float(seconds) + float(began) for seconds, began in good]
+        return max(later - sooner for sooner, later in pairwise(ends))
+
 
 @contextmanager
-def asked(office: Office, server: str) -> Iterator[Load]:
+def asked(office: Office, server: str, path: str = "/") -> Iterator[Load]:
     """The website is asked during the block, by way of one server's router."""
     lab = live.lab_of(office)
     argv = ["docker", "-H", f"unix://{lab.engine_socket}", "exec", "-i"]
-    argv += [lab.node(server).container, "bash", "-c", ASK]
+    argv += [lab.node(server).container, "bash", "-c", ASK.replace("PATH", path)]
     load = Load()
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -229,6 +264,61 @@ def started(office: Office, server: str) -> str:
     """When a server's engine was started, in ticks of its machine."""
     ask = "cut -d' ' -f22 /proc/$(cat /run/docker.pid)/stat"
     return execute(live.lab_of(office), server, "sh", "-c", ask)
+
+
+@contextmanager
+def with_single_services(office: Office) -> Iterator[None]:
+    """The website has two services of one replica besides, at home on the worker meanwhile."""
+    compose, haproxy = (office.fleet.parent / name for name in ("gate.yaml", "haproxy.cfg"))
+    texts = {file: file.read_text() for file in (compose, haproxy)}
+    services, routes, backends = "", "", ""
+    for name, volumes in ALONE.items():
+        services += SINGLE.format(name=name, volumes=volumes)
+        routes += f"  use_backend {name} if {{ path /{name} }}\n"
+        backends += BACKEND.format(name=name)
+    made = texts[compose].replace("\nnetworks:\n", f"\n{services}\nnetworks:\n", 1)
+    compose.write_text(f"{made}\nvolumes:\n  scratch: {{}}\n")
+    wanted = "  default_backend web\n"
+    haproxy.write_text(texts[haproxy].replace(wanted, routes + wanted, 1) + backends)
+    try:
+        yield
+    finally:
+        for file, text in texts.items():
+            file.write_text(text)
+        steps.up(office)
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(900)
+def test_services_that_went_elsewhere_come_home_under_load(gate: Office) -> None:
+    """The worker loses its power; when it is back, nothing is on it until they are called home."""
+    with with_single_services(gate):
+        given_deployed(gate)
+        moved = {"gate_web": 3, "gate_page": 1, "gate_lone": 1}
+        assert all("four" in steps.planned_homes(gate)[name] for name in moved)
+        with steps.without_power(gate, "four"):
+            steps.then_they_run_elsewhere(gate, moved, lost="four", within=90)
+        seen, _ = live.wait_until(
+            gate, lambda seen: "four" in live.running(seen)["gate_router"], within=60
+        )
+        assert not [name for name in moved if "four" in live.running(seen)[name]]
+        with (
+            asked(gate, "one") as load,
+            asked(gate, "one", "/page") as page,
+            asked(gate, "one", "/lone") as lone,
+        ):
+            journal = act(gate, "rebalance")
+            shown(journal)
+        assert journal["state"] == "done" and journal["entries"]
+        then_no_request_failed(load)
+        for name, seen_of in (("page", page), ("lone", lone)):
+            print(f"{name}: {len(seen_of.failed)} of {len(seen_of.lines)} requests failed")
+        figures.told("rebalance, one replica, side by side", gap=page.gap)
+        figures.told("rebalance, one replica, one after the other", gap=lone.gap)
+        assert page.gap <= PAGE_GAP_SECONDS and lone.gap <= LONE_GAP_SECONDS
+        steps.then_all_at_home(gate)
+        then_nothing_is_marked(gate)
+        assert act(gate, "rebalance")["steps"] == []
 
 
 @pytest.mark.drill
