@@ -178,6 +178,7 @@ def test_killed_within_every_step_of_every_way(wide: Office) -> None:
     assert journal.facts["way"] == "return"
     made = [one.id for one in journal.operation.steps]
     assert {"start-three", "rejoin-three", "roles"} <= set(made)
+    assert not {"rejoin-four", "rejoin-five"} & set(made), "they are in the swarm"
     then_whole(wide, journal, "one", "two", "three", lost=())
     assert recover(wide, "--dry-run")["operation"] is None
     after = live.snapshot(wide)

@@ -93,6 +93,10 @@ def membership(server: str, swarm: Mapping[str, Any]) -> Membership:
     cluster = str((swarm.get("Cluster") or {}).get("ID") or "")
     error = str(swarm.get("Error") or "")
     state = str(swarm.get("LocalNodeState") or "inactive")
+    if state == "error" and control and cluster and not error:
+        # What it answers for works: a node that failed and came back by itself may be called that
+        # for good (26.1.5: a worker that became a manager after all managers were lost).
+        state = "active"
     return Membership(
         server=server,
         state=state,

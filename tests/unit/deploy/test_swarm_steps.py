@@ -301,3 +301,19 @@ def test_addresses_in_the_fleet_file_are_taken_as_they_are() -> None:
 )
 def test_membership_from_an_engines_words(swarm: dict[str, Any], works: bool) -> None:
     assert membership("a", swarm).works is works
+
+
+def test_an_engine_that_still_calls_its_node_failed_works_where_its_swarm_answers() -> None:
+    """Seen in a lab (26.1.5): a worker that was made a manager after all managers were lost."""
+    said: dict[str, Any] = {
+        "NodeID": "id-d",
+        "LocalNodeState": "error",
+        "ControlAvailable": True,
+        "Error": "",
+        "Cluster": {"ID": "ours"},
+    }
+    found = membership("d", said)
+    assert found.works and found.state == "active"
+    for wrong in ({"Error": "it failed"}, {"Cluster": None}, {"ControlAvailable": False}):
+        other = membership("d", said | wrong)
+        assert not other.works and other.state == "error", wrong

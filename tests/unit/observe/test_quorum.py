@@ -81,3 +81,12 @@ def test_a_leader_lost_while_it_is_asked(
     monkeypatch.setattr(gather, "observe", observe)
     manager, snapshot, why = gather._swarm(cast("Connections", Chosen()))
     assert (manager, snapshot, type(why)) == (None, None, kind)
+
+
+def test_a_manager_that_is_still_called_failed_and_answers_for_its_swarm_works() -> None:
+    """26.1.5 goes on calling a node that which failed once, and came back by itself."""
+    engine = Engine(LocalNodeState="error", Cluster={"ID": "x"}, Error="")
+    require_working("a", cast("Any", engine))
+    engine.swarm["Error"] = "its log is damaged"
+    with pytest.raises(EngineError, match="not in a swarm"):
+        require_working("a", cast("Any", engine))

@@ -12,7 +12,7 @@ from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_changes, set_labels
 from quorate.deploy.lock import Settings, hold
 from quorate.deploy.swarm_setup import SWARM_PORT, execute, remove_entry, settings_of
-from quorate.deploy.swarm_state import Membership, SwarmState, observe_swarm
+from quorate.deploy.swarm_state import Membership, SwarmState, membership, observe_swarm
 from quorate.deploy.swarm_steps import Join, Leave, SetRole, Step
 from quorate.errors import EngineError, QuorateError
 from quorate.fleet.model import Role
@@ -24,7 +24,7 @@ from quorate.recover.model import Facts, Journal, State
 from quorate.recover.quorum import engines
 from quorate.recover.quorum.choose import KIND, no_leader
 from quorate.recover.quorum.look import FORCED, look
-from quorate.recover.quorum.model import ACTIVE, PENDING
+from quorate.recover.quorum.model import ACTIVE, ERROR, PENDING
 from quorate.recover.quorum.verify import verify
 from quorate.tools import clock, docker
 
@@ -82,7 +82,7 @@ class _Work:
     def start(self, server: str) -> None:
         """Start its engine; one whose swarm has failed is stopped before."""
         client = engines.answering(self.place, server)
-        if client is not None and _swarm_of(client).get("LocalNodeState") == "error":
+        if client is not None and membership(server, _swarm_of(client)).state == ERROR:
             engines.stop(self.place, server)
         engines.start(self.place, server)
 
@@ -311,12 +311,7 @@ def _swarm_of(client: DockerClient) -> Mapping[str, Any]:
 
 
 def _works(swarm: Mapping[str, Any]) -> bool:
-    return (
-        swarm.get("LocalNodeState") == "active"
-        and bool(swarm.get("ControlAvailable"))
-        and bool(swarm.get("Cluster"))
-        and not swarm.get("Error")
-    )
+    return membership("", swarm).works
 
 
 def _mark(client: DockerClient) -> str:

@@ -99,9 +99,16 @@ def test_an_engine_that_runs_is_not_started_again(world: World) -> None:
 
 
 def test_one_whose_swarm_has_failed_is_stopped_before(world: World) -> None:
-    world.engines["two"].state = "error"
+    world.engines["two"].state, world.engines["two"].error = "error", "its log is damaged"
     done(world, "start-two")
     assert world.calls == ["stop two", "start two"]
+
+
+def test_one_that_is_called_failed_and_works_is_left_alone(world: World) -> None:
+    """As engines call a node that failed once, and came back by itself."""
+    world.engines["two"].state = "error"
+    done(world, "start-two")
+    assert world.calls == []
 
 
 def test_an_engine_is_stopped_once_and_started_again_when_that_is_undone(world: World) -> None:
