@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from quorate.backup.jobs.model import Answer, Copied, Work
 from quorate.backup.model import Kind
 from quorate.backup.policy.agenda import Doing, Item
+from quorate.backup.wal.standing import Log
 from quorate.errors import MachineError, QuorateError
 from quorate.fleet.model import Fleet
 from quorate.serving.parts import Chore, Ended, Looked, Message, Parts, Seen, Starter
@@ -47,6 +48,7 @@ class FakeSwarm:
     refuses: bool = False
     loses: bool = False
     hangs: threading.Event = field(default_factory=threading.Event)
+    logs: tuple[Log, ...] = ()
 
     def parts(
         self,
@@ -157,7 +159,8 @@ class FakeSight:
         self.swarm = swarm
 
     def look(self) -> Seen:
-        return Seen(up=frozenset(server.name for server in self.swarm.fleet.servers))
+        up = frozenset(server.name for server in self.swarm.fleet.servers)
+        return Seen(up=up, logs=self.swarm.logs)
 
 
 class FakeNotes:

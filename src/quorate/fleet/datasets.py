@@ -82,26 +82,15 @@ def data_sets(fleet: Fleet, homes: Homes | None = None) -> tuple[DataSet, ...]:
     if fleet.swarm_services():
         # On every manager alike: no single loss takes it, so it lies on none of them alone.
         found.append(DataSet(id="swarm", kind="swarm"))
-    found += [
-        DataSet(
-            id=f"system/{server.name}",
-            kind="system",
-            servers=(server.name,),
-            location=server.location,
-        )
-        for server in fleet.servers
-    ]
-    found += [
-        DataSet(
-            id=f"images/{server.name}",
-            kind="images",
-            servers=(server.name,),
-            location=server.location,
-        )
-        for server in fleet.servers
-        if images_on(fleet, server)
-    ]
+    found += [_of_server("system", one) for one in fleet.servers]
+    found += [_of_server("images", one) for one in fleet.servers if images_on(fleet, one)]
     return tuple(found)
+
+
+def _of_server(kind: str, server: Server) -> DataSet:
+    return DataSet(
+        id=f"{kind}/{server.name}", kind=kind, servers=(server.name,), location=server.location
+    )
 
 
 def out_of_reach(fleet: Fleet, one: DataSet) -> str:

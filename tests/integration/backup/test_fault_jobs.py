@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,29 +36,6 @@ from tests.real_prometheus import free_port
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 Saw = Callable[[str], None]
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    with servers.place() as made:
-        yield made
-
-
-@pytest.fixture(scope="module", params=["postgres", "maria", "redis"])
-def source(place: Path, request: pytest.FixtureRequest) -> Iterator[Source]:
-    """One server of each kind for all tests: none of them leaves anything in it but a role."""
-    with getattr(servers, request.param)(place) as made:
-        yield made
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Mounted:
-    return Mounted(name="wiki", path=str(ground.tree(tmp_path / "mounted")))
-
-
-@pytest.fixture
-def truth(tmp_path: Path, near: Repository) -> Truth:
-    return Truth(three.fleet(tmp_path / "fleet"), (near,))
 
 
 def of(source: Source, near: Repository, **more: Any) -> Job:

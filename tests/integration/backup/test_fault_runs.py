@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from quorate.backup.jobs.model import At, Job, Mounted
 from quorate.backup.place import Repository
 from quorate.fleet.backup import Keep
 from quorate.tools import pg
-from tests.integration.backup import ground, light, servers, three, working
+from tests.integration.backup import ground, light, three, working
 from tests.integration.backup.servers import Source
 from tests.integration.backup.test_fault_jobs import fails, of, of_volume
 from tests.integration.backup.three import VOLUME, Truth
@@ -57,29 +57,6 @@ esac
 exec {real} "$@"
 """
 """A restic that stands still before it stores, until it is let go."""
-
-
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    with servers.place() as made:
-        yield made
-
-
-@pytest.fixture(scope="module", params=["postgres", "maria", "redis"])
-def source(place: Path, request: pytest.FixtureRequest) -> Iterator[Source]:
-    """One server of each kind for all tests: none of them leaves anything in it."""
-    with getattr(servers, request.param)(place) as made:
-        yield made
-
-
-@pytest.fixture
-def volume(tmp_path: Path) -> Mounted:
-    return Mounted(name="wiki", path=str(ground.tree(tmp_path / "mounted")))
-
-
-@pytest.fixture
-def truth(tmp_path: Path, near: Repository) -> Truth:
-    return Truth(three.fleet(tmp_path / "fleet"), (near,))
 
 
 def program(directory: Path, name: str, script: str) -> Path:

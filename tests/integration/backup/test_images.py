@@ -1,7 +1,6 @@
 """An image that no registry has, with a real engine: saved, proven, removed, loaded again.
 
-The engine is that of labs, or the machine's, or the one whose socket QUORATE_TEST_ENGINE names.
-One image of a few bytes is made in it, and removed.
+The engine is the one that labs are in. One image of a few bytes is made in it, and removed.
 """
 
 from __future__ import annotations
@@ -18,22 +17,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from quorate.backup.jobs.enumerating import in_no_registry
-from quorate.backup.jobs.model import ENGINE
 from quorate.backup.model import Kind
 from quorate.backup.place import Repository
 from quorate.backup.sources import base, images
 from quorate.backup.sources.images import Images
 from quorate.errors import EngineError, MachineError
-from quorate.lab.engine import own_socket
+from quorate.lab.engine import ensure
+from quorate.lab.progress import Silent
 from quorate.tools import docker
 from tests.integration.backup import ground, working
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
 
-SOCKET = os.environ.get("QUORATE_TEST_ENGINE") or (
-    str(own_socket()) if own_socket().exists() else ENGINE
-)
 SOURCE = "images/box1"
 
 
@@ -42,22 +38,20 @@ class Tiny:
     """An image of a few bytes."""
 
     client: DockerClient
+    socket: str
     name: str
     id: str
 
 
 @pytest.fixture
 def tiny() -> Iterator[Tiny]:
-    try:
-        client = docker.connect_socket(SOCKET)
-    except EngineError as error:
-        pytest.skip(f"{error.what}: {error.cause}")
-    with closing(client):
+    socket = str(ensure(progress=Silent()).socket)
+    with closing(docker.connect_socket(socket)) as client:
         name = f"quorate-test-{os.getpid()}"  # its tag is `latest`, and not the only one
         client.api.import_image_from_data(_layer(), name, "latest")
         client.api.tag(name, name, "other")
         try:
-            yield Tiny(client=client, name=name, id=str(_id(client, name)))
+            yield Tiny(client=client, socket=socket, name=name, id=str(_id(client, name)))
         finally:
             for tag in (name, f"{name}:other"):
                 if _id(client, tag) is not None:
@@ -84,7 +78,7 @@ def _id(client: DockerClient, name: str) -> str | None:
 def test_an_image_is_saved_proven_and_comes_back_as_it_was(tiny: Tiny, tmp_path: Path) -> None:
     near: Repository = ground.made(tmp_path, "near")
     spool = tmp_path / "spool"
-    about: dict[str, Any] = {"source": SOURCE, "kind": Kind.IMAGES, "given": SOCKET}
+    about: dict[str, Any] = {"source": SOURCE, "kind": Kind.IMAGES, "given": tiny.socket}
     gone = "quorate-test-gone:1"
     told = {**about, "images": {tiny.name: False, gone: False}}
     saved = working.done(working.job("backup", working.at(near.place), **told), spool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from quorate.backup.wal.standing import Log
 from quorate.fleet.model import Fleet
 from quorate.serving.controller import Controller
 from quorate.serving.lognews import wrong_logs
-from quorate.serving.parts import Seen
 from tests.fakes.serving import FakeClock, FakeSwarm
 from tests.unit.fleet.helpers import FLEET, fleet_of
 from tests.unit.serving.test_controller import COMPOSE, SECTION
@@ -50,17 +49,14 @@ class Play:
     """A controller's rounds, a minute or so apart (two looks at the clock each)."""
 
     fleet: Fleet
-    logs: list[Log] = field(default_factory=lambda: [GOOD])
     swarm: FakeSwarm | None = None
 
     def __post_init__(self) -> None:
         clock = FakeClock(START, timedelta(seconds=30))
         self.swarm = self.swarm or FakeSwarm(fleet=self.fleet, clock=clock)
         self.shown: dict[tuple[str, ...], float] = {}
-        parts = self.swarm.parts()
-        look = parts.sight.look
-        parts.sight.look = lambda: Seen(up=look().up, logs=tuple(self.logs))  # type: ignore[method-assign]
-        self.controller = Controller(self.fleet, parts, self.show)
+        self.swarm.logs = (GOOD,)
+        self.controller = Controller(self.fleet, self.swarm.parts(), self.show)
 
     def show(self, found: Sequence[Sample]) -> None:
         self.shown = {(one.metric.name, *one.labels[1:]): one.value for one in found}
@@ -69,7 +65,7 @@ class Play:
         """What people are told of logs meanwhile."""
         assert self.swarm is not None
         before = len(self.swarm.told)
-        self.logs = list(logs)
+        self.swarm.logs = logs
         for _ in range(number):
             self.controller.round()
         bodies = [f"{one.event}: {one.body}" for one in self.swarm.told[before:]]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from quorate.backup.jobs.model import Reach
 from quorate.backup.model import Manifest
+from quorate.backup.policy.manifests import Restored
 from quorate.backup.repository import Payload
 from quorate.backup.runner.placing import put
-from quorate.backup.runner.setting import Fetch, Setting, Tried, in_words
+from quorate.backup.runner.setting import Fetch, Setting, Tried, in_words, judged
 from quorate.backup.sources import base
 from quorate.backup.sources.base import DumpedSource
 from quorate.errors import MachineError, RefusedError, UsageError
@@ -48,6 +50,15 @@ def incomplete(restored: Path) -> Tried | None:
     except MachineError as error:
         return Tried(seconds=0.0, differences=(in_words(error),))
     return None
+
+
+def tried(
+    setting: Setting, restored: Path, manifest: Manifest, try_out: Callable[[Path], Restored]
+) -> Tried:
+    """Prove a dump that is read, not loaded into a server, by what `try_out` finds in it."""
+    if wrong := incomplete(restored):
+        return wrong
+    return judged(manifest, lambda: try_out(restored / DIRECTORY), [setting.room])
 
 
 def into_directory(setting: Setting, fetch: Fetch) -> Tried:

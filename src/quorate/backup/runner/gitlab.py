@@ -12,7 +12,7 @@ from quorate.backup.jobs.model import ENGINE
 from quorate.backup.model import Manifest, Snapshot
 from quorate.backup.repository import Payload
 from quorate.backup.runner import aside, dumped
-from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried, judged
+from quorate.backup.runner.setting import Craft, Fetch, Setting, Tried
 from quorate.backup.sources import gitlab as source
 from quorate.backup.sources.gitlab import GitLab
 from quorate.errors import UsageError
@@ -29,10 +29,7 @@ def gather(setting: Setting) -> Iterator[Payload]:
 
 def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
     """Read every component to its end, and compare."""
-    if wrong := dumped.incomplete(restored):
-        return wrong
-    directory = restored / dumped.DIRECTORY
-    return judged(manifest, lambda: source.tried_out(directory), [setting.room])
+    return dumped.tried(setting, restored, manifest, source.tried_out)
 
 
 def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:

@@ -15,7 +15,6 @@ from quorate.backup.runner.setting import (
     Fetch,
     Setting,
     Tried,
-    judged,
     require_room,
 )
 from quorate.backup.sources import images as source
@@ -46,10 +45,7 @@ def gather(setting: Setting) -> Iterator[Payload]:
 
 def prove(setting: Setting, restored: Path, manifest: Manifest) -> Tried:
     """Read every layer, and compare."""
-    if wrong := dumped.incomplete(restored):
-        return wrong
-    directory = restored / dumped.DIRECTORY
-    return judged(manifest, lambda: source.tried_out(directory), [setting.room])
+    return dumped.tried(setting, restored, manifest, source.tried_out)
 
 
 def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
