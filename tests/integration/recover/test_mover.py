@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from quorate.errors import MachineError, UsageError
-from quorate.recover.moving import mover
+from quorate.recover.moving import mover, trees
 from quorate.recover.moving.mover import Places
 from quorate.tools import command, rsync
 
@@ -46,6 +46,10 @@ class Two:
     def tree(self) -> dict[str, Any]:
         """The tree at the source."""
         return mover.answer(self.serving, "tree", json.dumps({"volumes": [0]}))
+
+    def tree_there(self) -> dict[str, Any]:
+        """That at the target, with a look at every file."""
+        return mover.answer(self.waiting, "tree", json.dumps({"volumes": [0]}))
 
     def digests(self, **more: object) -> tuple[str, str]:
         """Those of the source, and of the target after everything was brought."""
@@ -141,7 +145,7 @@ def test_only_what_changed_is_brought_again_and_what_went_goes(two: Two) -> None
 def test_what_was_read_is_not_read_again_and_a_change_is_seen_all_the_same(two: Two) -> None:
     file = two.source / "rows"
     file.write_bytes(b"a" * 1000)
-    time.sleep(mover.SETTLED_NS / 1e9 + 0.2)
+    time.sleep(trees.SETTLED_NS / 1e9 + 0.2)
     first = two.tree()
     kept = json.loads((two.serving.state / "digests.json").read_text())
     assert len(kept) == 1
@@ -204,9 +208,19 @@ def test_what_differs_by_both_trees_is_brought_and_nothing_else(two: Two, change
     CHANGES[change](two.source)
     now = two.tree()["digest"]
     made = two.pull(differing=True)
-    assert made["tree"]["digest"] == now
+    assert made["tree"]["digest"] == now == two.tree_there()["digest"]
     assert made["files"] <= 1 or change in ("renamed", "a directory for a file")
     assert (two.target / "sparse").stat().st_blocks * 512 < 1_000_000
+
+
+def test_a_tree_of_several_changes_is_told_as_it_is(two: Two) -> None:
+    filled(two.source)
+    two.pull()
+    for name in ("new words", "gone", "renamed", "only its mode", "a directory for a file"):
+        CHANGES[name](two.source)
+        made = two.differing()
+        assert made["tree"] | {"seconds": 0} == two.tree_there() | {"seconds": 0}
+        assert made["tree"]["digest"] == two.tree()["digest"]
 
 
 def second_name(directory: Path) -> None:

@@ -123,9 +123,10 @@ Told = tuple[dict[str, Any], dict[str, Any]]
 
 
 def _what_differs(movers: Movers, pair: Pair) -> Told:
-    """Bring what is not what it was there after the last round: most is, and is not looked at."""
+    """Bring what is not what it is there: most is, as the last round was only just."""
     told = {"volumes": list(range(len(pair.volumes))), "tree": True, "differing": True}
-    served = movers.ask(pair, SERVE, "tree", told)
+    # The longest look of the two is what the services wait for.
+    served, _ = parallel.run(lambda side: movers.ask(pair, side, "tree", told), (SERVE, WAIT))
     return served, movers.ask(pair, WAIT, "pull", told)
 
 

@@ -26,7 +26,7 @@ from quorate.image.recipe import image_name
 from quorate.recover.moving.answering import read
 from quorate.recover.moving.choose import into_primary
 from quorate.recover.moving.model import Move, Pair
-from quorate.recover.moving.mover import TOLD, TREE
+from quorate.recover.moving.mover import TOLD
 from quorate.recover.moving.spec import (
     LABEL,
     PROGRAM,
@@ -36,6 +36,7 @@ from quorate.recover.moving.spec import (
     mover_name,
     mover_spec,
 )
+from quorate.recover.moving.trees import TREE
 from quorate.tools import clock, docker
 
 if TYPE_CHECKING:

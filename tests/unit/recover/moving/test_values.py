@@ -20,8 +20,8 @@ from quorate.recover.moving.choose import Wish
 from quorate.recover.moving.copying import differences
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Carried, Pair
-from quorate.recover.moving.mover import names_of
 from quorate.recover.moving.spec import SERVE, WAIT
+from quorate.recover.moving.trees import names_of
 from quorate.recover.moving.whatif import wishes_of
 from quorate.tools import rsync
 from tests.unit.fleet.helpers import fleet_of
