@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -139,6 +140,21 @@ def when_it_says(process: subprocess.Popen[str], words: str, *, within: float = 
             return said
         assert time.monotonic() < deadline, f"{words!r} was not said within {within} s:\n{said}"
     raise AssertionError(f"it ended with {process.wait()} before it said {words!r}:\n{said}")
+
+
+def begun(process: subprocess.Popen[str], *, after: int, within: float) -> int | None:
+    """Read a running operation's progress up to a step beyond that one; its number, from 1.
+
+    None: it ended without another.
+    """
+    assert process.stderr is not None
+    deadline = time.monotonic() + within
+    for line in process.stderr:
+        found = re.search(r"step (\d+) of \d+", line)
+        if found and int(found[1]) > after:
+            return int(found[1])
+        assert time.monotonic() < deadline, f"no step after {after} within {within} s"
+    return None
 
 
 def its_end(process: subprocess.Popen[str], *, within: float = UP_SECONDS) -> tuple[int, str]:
