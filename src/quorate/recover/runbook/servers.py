@@ -77,14 +77,18 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
 
 def _removed(server: Server, held: list[str]) -> Iterator[str]:
     yield "docker node ls    # the lost one is Down; of the managers, more than half are Ready"
-    form = "{{range $k, $v := .Spec.Labels}}{{$k}}={{$v}} {{end}}"
-    yield f"docker node inspect -f '{form}' {server.name} > labels-{server.name}"
+    yield _labels_of(server)
     if held:
         yield f"docker service scale {' '.join(f'{name}=0' for name in held)}"
     if server.role is Role.MANAGER:
         yield f"docker node demote {server.name}"
     yield f"docker node rm --force {server.name}"
     yield f"docker swarm join-token -q {server.role.value}    # prints the TOKEN"
+
+
+def _labels_of(server: Server) -> str:
+    form = "{{range $k, $v := .Spec.Labels}}{{$k}}={{$v}} {{end}}"
+    return f"docker node inspect -f '{form}' {server.name} > labels-{server.name}"
 
 
 def _users(fleet: Fleet, server: str) -> list[str]:
@@ -120,14 +124,20 @@ def lost_quorum(fleet: Fleet) -> Iterator[str]:
     yield from block(
         [
             "docker node ls    # those given up are Down",
-            *(f"docker node demote {one.name}; docker node rm --force {one.name}    # if given up"
-              for one in managers),
+            *(line for one in managers for line in _given_up(one)),
             "docker swarm join-token -q manager    # prints the TOKEN: new managers, as in step 4",
         ]
-    )  # fmt: skip
+    )
     yield "A manager that comes back later, before it is given a network again:"
     yield ""
     yield from block(["docker swarm leave --force    # then join it as in step 4"])
+
+
+def _given_up(server: Server) -> Iterator[str]:
+    yield f"# if {server.name} is given up:"
+    yield _labels_of(server)
+    yield f"docker node demote {server.name}"
+    yield f"docker node rm --force {server.name}"
 
 
 def all_lost(fleet: Fleet, paths: Paths) -> Iterator[str]:
