@@ -288,15 +288,24 @@ def swarm_time(client: DockerClient) -> datetime:
         return clock.now()
 
 
-def wait_until_still(client: DockerClient, services: Sequence[str], patience: float) -> None:
+def wait_until_still(
+    client: DockerClient,
+    services: Sequence[str],
+    patience: float,
+    ended: Collection[str] = (),
+) -> None:
     """Wait until no task of these services runs on a server that is there.
+
+    Args:
+        ended: containers that have ended by the word of their own engines, of which Swarm may
+            hear later.
 
     Raises:
         MachineError: one does not stop. EngineError: the swarm does not answer.
     """
     deadline = clock.monotonic() + patience
     for name in services:
-        _wait(client, name, patience, deadline)
+        _wait(client, name, patience, deadline, ended)
 
 
 def wait_until_unwatched(client: DockerClient, services: Sequence[str], patience: float) -> None:
@@ -318,15 +327,15 @@ def wait_until_unwatched(client: DockerClient, services: Sequence[str], patience
 
 
 def _runs_unwatched(client: DockerClient, name: str) -> bool:
-    left = _left(client, name)
-    return bool(left) and all(
+    there = left(client, name)
+    return bool(there) and all(
         (task.get("Status") or {}).get("State") == "running"
         and not policy.has_check(task.get("Spec") or {})
-        for task in left
+        for task in there
     )
 
 
-def _left(client: DockerClient, name: str) -> list[Mapping[str, Any]]:
+def left(client: DockerClient, name: str) -> list[Mapping[str, Any]]:
     """The tasks of a service that run, or are about to, on servers that are there."""
     with docker.translated(f"the tasks of {name} cannot be looked at"):
         ready = {
@@ -338,9 +347,17 @@ def _left(client: DockerClient, name: str) -> list[Mapping[str, Any]]:
     return [task for task in tasks if task.get("NodeID") in ready and _runs(task)]
 
 
-def _wait(client: DockerClient, name: str, patience: float, deadline: float) -> None:
+def container_of(task: Mapping[str, Any]) -> str:
+    """The id of the container that a task runs in; empty: it has none yet."""
+    status = (task.get("Status") or {}).get("ContainerStatus") or {}
+    return str(status.get("ContainerID") or "")
+
+
+def _wait(
+    client: DockerClient, name: str, patience: float, deadline: float, ended: Collection[str]
+) -> None:
     """Until no task of a service runs on a server that is there."""
-    while _left(client, name):
+    while any(container_of(task) not in ended for task in left(client, name)):
         if clock.monotonic() > deadline:
             raise MachineError(
                 f"{name} has not stopped within {patience:.0f} s",

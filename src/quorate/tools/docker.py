@@ -7,6 +7,7 @@ it happens on first use.
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -323,6 +324,23 @@ def execute(
             raise _refusal(what, answer)
         code = api.exec_inspect(made).get("ExitCode")
     return (-1 if code is None else int(code)), unframed(answer.content).decode(errors="replace")
+
+
+def stop(client: DockerClient, container: str, grace: float) -> None:
+    """Tell a container's program to end, and wait for it; after `grace` seconds it is killed.
+
+    One that has ended, or is gone, is no error.
+
+    Raises:
+        EngineError: it could not be ended.
+    """
+    try:
+        client.api.stop(container, timeout=math.ceil(grace))
+    except engine_errors() as error:
+        if status_of(error) != 404:
+            raise EngineError(
+                f"the container {container[:40]} could not be stopped", cause=words(error)
+            ) from error
 
 
 def unframed(stream: bytes) -> bytes:

@@ -22,7 +22,7 @@ from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
 from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
 from quorate.recover.carrying import Action
 from quorate.recover.model import Facts, Journal
-from quorate.recover.moving import copying, replica, spec
+from quorate.recover.moving import copying, halting, replica, spec
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Move, Moved, of_facts
 from quorate.recover.moving.movers import Movers
@@ -235,7 +235,12 @@ class Moving:
                     down=self.move.down,
                 ),
             )
-        quiesce.wait_until_still(client, [one.swarm_name for one in moved], STOP_SECONDS)
+        self._wait_until_still(moved)
+
+    def _wait_until_still(self, moved: Sequence[Moved]) -> None:
+        ended = halting.ended(self.place, moved)
+        names = [one.swarm_name for one in moved]
+        quiesce.wait_until_still(self.place.client(), names, STOP_SECONDS, ended)
 
     def _again(self, left: Sequence[Moved]) -> None:
         """Somebody started services at the old place meanwhile: what was verified is no more.
@@ -254,7 +259,7 @@ class Moving:
     def _synced(self, followed: dict[str, Any] | None = None) -> Facts:
         if not self._held(self.move.moved):
             self._stop(self.move.moved)
-        quiesce.wait_until_still(self.place.client(), self.move.services, STOP_SECONDS)
+        self._wait_until_still(self.move.moved)
         told = self._compared(followed)
         for one in self.move.moved:
             self._change(one, lambda raw: spec.verified(raw["Spec"], self.move.run))

@@ -20,7 +20,7 @@ from quorate.deploy.record import RecordContent, RecordEntry
 from quorate.errors import MachineError, QuorateError, RefusedError
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.model import Journal, Operation, State, Step
-from quorate.recover.moving import copying, doing, replica
+from quorate.recover.moving import copying, doing, halting, replica
 from quorate.recover.moving.doing import Moving
 from quorate.recover.moving.ending import SEAL, latest, lost, outcome
 from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
@@ -150,6 +150,11 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MachineError("the copy is not what the source has")
         return {"verified": {"files": 1, "size": 1, "digest": ["d"]}}
 
+    def ended(place: Any, moved: Any) -> frozenset[str]:
+        del moved
+        place.world.tick()
+        return frozenset()
+
     def healthy(moving: Moving, expected: Any, enough: Any) -> None:
         del enough
         world_of(moving).tick()
@@ -171,6 +176,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Moving, "start_movers", start)
     monkeypatch.setattr(Moving, "remove_movers", remove)
     monkeypatch.setattr(Moving, "_wait", healthy)
+    monkeypatch.setattr(halting, "ended", ended)
     monkeypatch.setattr(copying, "while_running", while_running)
     monkeypatch.setattr(copying, "at_rest", at_rest)
     monkeypatch.setattr(record, "last_applied", last)

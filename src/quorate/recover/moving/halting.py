@@ -1,0 +1,70 @@
+"""The containers of tasks that Swarm was told to end, ended by their own engines at once.
+
+Swarm's agent takes a container out of its networks' load balancing, waits two seconds for the other
+servers to hear of it (moby, `daemon/cluster/executor/container/controller.go`:
+`defaultGossipConvergeDelay`), and only then tells the program to end: after 3.1 s in a lab. Nobody
+else could answer for a service that moves, so that wait is nothing but downtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from quorate.backup import quiesce
+from quorate.backup.policy.quiesce import stopping_seconds
+from quorate.errors import QuorateError
+from quorate.recover.moving.model import Moved
+from quorate.tools import clock, docker, parallel
+
+if TYPE_CHECKING:
+    from quorate.recover.site import Site
+
+DECIDED_SECONDS = 2.0
+"""Within this Swarm has told the tasks of a service that was scaled to 0 to end."""
+POLL_SECONDS = 0.05
+LONG_SECONDS = 60.0
+"""A program that may take longer than this to end is left to Swarm: its wait is nothing there."""
+ENDING = ("shutdown", "remove")
+
+
+def ended(place: Site, moved: Sequence[Moved]) -> frozenset[str]:
+    """End what these services run in, which are scaled to 0; the containers that have ended.
+
+    What cannot be ended in this way is not among them: Swarm ends it, a little later.
+    """
+    found = parallel.run(lambda one: tuple(_ended(place, one)), moved)
+    return frozenset(container for each in found for container in each)
+
+
+def _ended(place: Site, one: Moved) -> Iterator[str]:
+    try:
+        service = quiesce.service(place.client(), one.swarm_name)
+        grace = stopping_seconds(service["Spec"])
+        told = _told(place, one.swarm_name) if grace <= LONG_SECONDS else {}
+        for server in dict.fromkeys((one.source, one.target)) if told else ():
+            client = place.connections.client(server)
+            with docker.translated(f"the engine of {server} does not tell its node"):
+                node = str(client.api.info()["Swarm"]["NodeID"])
+            for container in told.get(node, ()):
+                docker.stop(client, container, grace)
+                yield container
+    except QuorateError:
+        return  # whoever waits for the tasks says what is wrong, if anything is
+
+
+def _told(place: Site, service: str) -> dict[str, list[str]]:
+    """By node, the containers of the tasks that Swarm has told to end; none while one may go on."""
+    deadline = clock.monotonic() + DECIDED_SECONDS
+    while True:
+        left = quiesce.left(place.client(), service)
+        if all(task.get("DesiredState") in ENDING for task in left):
+            break
+        if clock.monotonic() > deadline:
+            return {}
+        clock.sleep(POLL_SECONDS)
+    found: dict[str, list[str]] = {}
+    for task in left:
+        if container := quiesce.container_of(task):
+            found.setdefault(str(task["NodeID"]), []).append(container)
+    return found
