@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from quorate.backup import scratch
-from quorate.backup.sources import base, large, mariadb_look, mariadb_seen
+from quorate.backup.sources import base, mariadb_fill, mariadb_look, mariadb_seen
 from quorate.backup.sources.mariadb import MariaDB
 from quorate.errors import CommandError, MachineError, QuorateError, RefusedError
 from quorate.tools import mariadb, part
@@ -157,7 +157,7 @@ def test_a_large_table_is_brought_by_several_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With keys that must differ, a trigger that would write, and a name that needs quotes."""
-    monkeypatch.setattr(large, "LARGE_BYTES", 2**20)
+    monkeypatch.setattr(mariadb_fill, "LARGE_BYTES", 2**20)
     brought: list[bytes] = []
     real = part.fed
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from quorate.backup.sources.large import large_of
 from quorate.backup.sources.mariadb_check import Heads, Rows
 from quorate.errors import CommandError
 from quorate.tools import clock, mariadb, parallel, part
 
+LARGE_BYTES = 16 * 2**20
+"""Tables come one after the other; the rows of a smaller one are there before connections are."""
 STATEMENT_END = b";\n"
 """In no value: mariadb-dump writes the end of a line in one as `\\n`."""
 
@@ -75,7 +76,8 @@ def stages_of(script: Path, heads: Heads, jobs: int) -> list[Sequence[Piece]]:
     sizes = {rows: rows.end - rows.begin for rows in heads.rows}
     stages: list[Sequence[Piece]] = []
     at, database = 0, b""
-    for rows in sorted(large_of(sizes, jobs), key=lambda one: one.first):
+    large = [rows for rows, size in sizes.items() if jobs > 1 and size >= LARGE_BYTES]
+    for rows in sorted(large, key=lambda one: one.first):
         stages.append([Piece(begin=at, end=rows.first, database=database)])
         stages.append(pieces_of(script, rows, jobs))
         at, database = rows.last, rows.quoted

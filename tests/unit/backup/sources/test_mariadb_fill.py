@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quorate.backup.sources import large
+from quorate.backup.sources import mariadb_fill
 from quorate.backup.sources.mariadb_check import read_back
 from quorate.backup.sources.mariadb_fill import stages_of
 
@@ -36,7 +36,7 @@ def dump(engine: bytes = b"InnoDB", lock: bytes = LOCK, unlock: bytes = UNLOCK) 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(mariadb_fill, "LARGE_BYTES", 1000)
 
 
 @pytest.mark.parametrize("jobs", [2, 3, 7])
