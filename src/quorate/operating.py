@@ -15,6 +15,7 @@ from quorate.recover.journal import FileStore
 from quorate.recover.model import State
 from quorate.recover.site import Site
 from quorate.recover.site import journals as journal_directory
+from quorate.recover.unfinished import refuse_unfinished
 from quorate.tools import filelock
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def site(opened: Opened, report: Reporter) -> Iterator[Site]:
     """The fleet to work on, its connections open."""
     with Connections(opened.fleet) as connections:
         yield Site(fleet=opened.fleet, connections=connections, report=report, lab=opened.lab)
+
+
+def refuse_others(place: Site) -> None:
+    """See that no operation of the fleet is under way, before one is chosen by what is seen.
+
+    Raises:
+        LockedError: one is not over; says which, and how to go on or back.
+        UnreachableError, NoQuorumError, EngineError: no manager answers.
+    """
+    refuse_unfinished(place.fleet, place.lab, place.client())
 
 
 def carry_out(place: Site, operation: Operation, *, confirm: Confirm) -> Journal:

@@ -36,6 +36,7 @@ from quorate.recover.server.lost import Log, Lost, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
+from quorate.recover.unfinished import refuse_unfinished
 from quorate.restoring import Restorer, directory, have_image, machine_of
 from quorate.tools import clock, ssh
 
@@ -67,6 +68,7 @@ def choose(site: Site, wish: Wish) -> Operation:
     """Look at the swarm, both machines and the copies; the steps, or why not.
 
     Raises:
+        LockedError: another operation is not over.
         RefusedError: the server lives, there is no quorum, no room, or no copy that will do.
         InfeasibleError: the fleet file has no placement, the lost server counted in.
         UsageError, UnreachableError, EngineError: as what is looked at.
@@ -80,6 +82,8 @@ def choose(site: Site, wish: Wish) -> Operation:
             todo="`quorate recover quorum` first",
         ) from error
     refuse.require_known(seen)
+    # Half of a recovery may have brought the server back into the swarm: it is not lost then.
+    refuse_unfinished(site.fleet, site.lab, site.client())
     refuse.require_gone(seen)
     refuse.require_quorum(seen)
     refuse.require_replacement(seen)

@@ -25,6 +25,7 @@ def run(
     """Decide, show, ask, carry out, and say what came of it; None where nothing was done.
 
     Raises:
+        LockedError: another operation is not over.
         RefusedError: not confirmed. Otherwise as the choosing and the operation's actions do.
     """
     from quorate import operating, workflows
@@ -35,6 +36,8 @@ def run(
     opened = workflows.open_fleet(fleet, lab=lab)
     with reporter() as report, operating.site(opened, report) as place:
         report.phase("looking at the servers")
+        # What is seen meanwhile is half of another operation: nothing is chosen by it.
+        operating.refuse_others(place)
         operation = choose(opened, place)
         if dry_run or not operation.steps:
             report.pause()

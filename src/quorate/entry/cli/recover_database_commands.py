@@ -75,6 +75,8 @@ def database(
     opened = workflows.open_fleet(fleet, lab=lab)
     asked = Asked(at=moment(at, opened.fleet), snapshot=snapshot, unproven=unproven)
     with reporter() as report, operating.site(opened, report) as place:
+        if not rehearse:
+            operating.refuse_others(place)
         report.phase("reading the repositories")
         here = recovery.ready(place, source, asked)
         if rehearse and not dry_run:
