@@ -14,16 +14,17 @@ from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
-from quorate.errors import EngineError
+from quorate.errors import EngineError, LockedError, RefusedError
 from quorate.fleet.model import Fleet
 from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
+from quorate.recover.carrying import begin
 from quorate.recover.model import Journal, Operation
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
 from tests.fakes.configs import FakeConfigs, refusal
 from tests.unit.backup.jobs.made import NOW, SECTION, fleet
-from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, sight
+from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, node, sight
 
 NAMES = ("one", "two", "three")
 
@@ -164,6 +165,23 @@ def test_whatever_joined_has_its_labels_before_anything_starts_there(tmp_path: P
             "quorate.pool.0a1b2c3d": "yes",
         }
         assert swarm.labels["two"] == swarm.labels["three"] == {}
+
+
+def test_a_recovery_that_is_not_over_is_said_and_not_that_its_server_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had joined before the recovery was killed, so the swarm says that it is ready."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    there = sight(office, "one", nodes=tuple(node(name) for name in NAMES))
+    monkeypatch.setattr(rebuilding, "sight", lambda site, name, target: there)
+    place = Site(fleet=office, connections=cast(Any, Lines(office, FakeNodes())), report=Silent())
+    with pytest.raises(RefusedError, match="is not lost"):
+        rebuilding.choose(place, rebuilding.Wish(name="one"))
+    lost = sight(office)
+    begin(place.in_swarm(), operation(lost, choice(lost, *ALL), now=NOW))
+    with pytest.raises(LockedError, match=r"recover server one .* is not over"):
+        rebuilding.choose(place, rebuilding.Wish(name="one"))
 
 
 def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
