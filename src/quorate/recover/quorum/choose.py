@@ -407,6 +407,9 @@ def _belongs(one: Seen, leader: Seen) -> bool:
     if one.server == leader.server:
         return True
     node = _node(leader, one)
+    if node is not None and one.state == ERROR and not one.error:
+        # Its engine may call one so for good that failed once and works (26.1.5).
+        return node.ready and not node.manager
     if node is None or one.state in (INACTIVE, LOCKED, ERROR):
         return False
     if one.works:

@@ -277,6 +277,27 @@ def test_what_is_listed_counts_only_as_a_member(
     assert (ids(operation)[:1] if operation else []) == expected
 
 
+@pytest.mark.parametrize(
+    ("ready", "error", "expected"),
+    [
+        (True, "", []),
+        # Its tasks do not run, or it says itself what is wrong.
+        (False, "", ["rejoin-d"]),
+        (True, "its log is damaged", ["rejoin-d"]),
+    ],
+)
+def test_a_worker_works_that_its_engine_still_calls_failed(
+    ready: bool, error: str, expected: list[str]
+) -> None:
+    """It stood in for a manager and is a worker again; the swarm says that it is ready."""
+    d = Listed(id="id-d", hostname="d", ready=ready)
+    first = server("a", "works", forced=NOW, listed=(*listing("a", managers="a"), d))
+    failed = server("d", "error", error=error, cluster="")
+    seen = Sight(fleet="office", servers=(first, failed))
+    operation = choose(seen, now=NOW)
+    assert (ids(operation)[:1] if operation else []) == expected
+
+
 def test_a_manager_that_came_back_as_a_worker_is_promoted() -> None:
     nodes = (*listing("a", "d", managers="a"), Listed(id="id-b", hostname="b", ready=True))
     first = server("a", "works", forced=NOW, listed=nodes)
