@@ -105,7 +105,9 @@ def machine(office: Office, *servers: str) -> None:
     """What the page asks of a machine: its address, restic, an ssh key that the others know."""
     lab = live.lab_of(office)
     for name in servers:
-        on(office, name, "ip", "address", "replace", f"{ADDRESSES[name]}/24", "dev", "eth0")
+        # Of no network that all have: Quorate takes the addresses of the lab's own afterwards.
+        on(office, name, "ip", "address", "replace", f"{ADDRESSES[name]}/32", "dev", "eth0")
+        on(office, name, "ip", "route", "replace", "192.0.2.0/24", "dev", "eth0")
         copied = (
             "cp",
             "-L",
