@@ -136,7 +136,7 @@ def lost_quorum(fleet: Fleet) -> Iterator[str]:
 def _given_up(server: Server) -> Iterator[str]:
     yield f"# if {server.name} is given up:"
     yield _labels_of(server)
-    yield f"docker node demote {server.name}"
+    # Of a cluster that was forced it is no manager any more: a demotion is refused.
     yield f"docker node rm --force {server.name}"
 
 
