@@ -107,7 +107,8 @@ def machine(office: Office, *servers: str) -> None:
     for name in servers:
         # Of no network that all have: Quorate takes the addresses of the lab's own afterwards.
         on(office, name, "ip", "address", "replace", f"{ADDRESSES[name]}/32", "dev", "eth0")
-        on(office, name, "ip", "route", "replace", "192.0.2.0/24", "dev", "eth0")
+        way = ("192.0.2.0/24", "dev", "eth0", "src", ADDRESSES[name])
+        on(office, name, "ip", "route", "replace", *way)
         copied = (
             "cp",
             "-L",
@@ -204,6 +205,9 @@ def test_too_few_managers_become_enough_by_the_printed_commands(vault: Office) -
     then_all_at_home(vault)
     then_all_data_is_there(vault)
     steps.up(vault)
+    # From one server to another, over a network that was there before.
+    given_a_repository(vault)
+    backup(vault, "run", "db", "volume/data_pages")
 
 
 @pytest.mark.drill
