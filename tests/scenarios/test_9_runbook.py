@@ -229,7 +229,8 @@ def test_a_whole_fleet_comes_back_by_the_printed_commands(vault: Office, tmp_pat
     for name in ("two", "three"):
         (line,) = [one for one in join.splitlines() if one.endswith(f"# {name}, manager")]
         page.typed(name, line.replace("TOKEN", token))
-    page.typed("one", made, *page.blocks("6. All servers are lost")[3:])
+    stacks = page.blocks("6. All servers are lost")[3:]
+    page.typed("one", page.blocks("1. Passwords")[0], made, *stacks)
     page.brought("two", "volume/data_pages")
     page.brought("two", "cache")
     page.typed("one", "docker service scale data_db=1\n")
