@@ -326,11 +326,12 @@ class StackFiles(Model):
     """A stack's compose files, merged: top-level sections as written, every key kept.
 
     `networks`, `volumes`, `secrets`, `configs` map the short name to its mapping.
-    `directory` is where relative paths start.
+    `directory` is where relative paths start; `version` what they say of their form, if anything.
     """
 
     stack: str
     directory: Path
+    version: str = ""
     networks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     volumes: dict[str, dict[str, Any]] = Field(default_factory=dict)
     secrets: dict[str, dict[str, Any]] = Field(default_factory=dict)

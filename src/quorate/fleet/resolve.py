@@ -97,6 +97,7 @@ def resolve_files(project: Project) -> StackFiles:
     return StackFiles(
         stack=project.stack.name,
         directory=project.directory,
+        version=str(_section_plain(project.document.get("version")) or ""),
         networks=section("networks"),
         volumes=section("volumes"),
         secrets=section("secrets"),

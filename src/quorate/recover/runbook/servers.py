@@ -226,7 +226,9 @@ def _stack(fleet: Fleet, name: str) -> Iterator[str]:
     lines = []
     if pinned:
         lines.append(f"cat > pins-{name}.yaml <<'END'")
-        lines.append('version: "3.8"')
+        # Docker takes no two files of different versions together.
+        version = next((one.version for one in fleet.files if one.stack == name), "")
+        lines += [f'version: "{version}"'] if version else []
         lines.append("services:")
         lines += [line for one in pinned for line in _pin(one)]
         lines.append("END")

@@ -128,3 +128,14 @@ def test_what_a_stack_by_compose_takes_more_is_in_its_command(office: Fleet) -> 
     files = '-f "$D/fleet/mailcow.yaml" -f "$D/elsewhere/etc/mail/more.yaml"'
     assert f'{files} --env-file "$D/fleet/mail.env" --profile all up -d' in said
     assert list(composed(office, "wsasus")) == []
+
+
+@pytest.mark.parametrize(("said", "pinned"), [("", ""), ('version: "3.9"\n', 'version: "3.9"\n')])
+def test_pins_are_of_the_version_that_the_files_beside_them_have(
+    tmp_path: Path, said: str, pinned: str
+) -> None:
+    """Docker refuses two files of different versions, and takes none for its newest."""
+    compose = said + "services: {db: {image: postgres, x-quorate: {state: postgres, pin: two}}}\n"
+    fleet = fleet_of(tmp_path, {"compose.yaml": compose})
+    page = text(fleet, wanted(fleet, lambda path: path.is_file()))
+    assert f"cat > pins-app.yaml <<'END'\n{pinned}services:\n" in page
