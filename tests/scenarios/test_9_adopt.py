@@ -361,6 +361,7 @@ def killed(office: Office, command: tuple[str, ...], words: str, after: float) -
 
 @pytest.mark.drill
 @pytest.mark.parametrize("then", ["undo", "resume"])
+@pytest.mark.timeout(1200)
 def test_killed_at_every_step_it_goes_on_or_back(shop: Office, then: str) -> None:
     common = ("--fleet", str(shop.fleet), "--lab", "--yes")
     with project(shop, ("rows",)) as client, one_writer(client):
