@@ -49,8 +49,10 @@ def _ended(place: Site, one: Moved) -> Iterator[str]:
             for container in told.get(node, ()):
                 docker.stop(client, container, grace)
                 yield container
-    except QuorateError:
-        return  # whoever waits for the tasks says what is wrong, if anything is
+    except QuorateError as error:
+        place.report.note(
+            f"{one.service} is left to Swarm to stop, some seconds later: {error.what}"
+        )
 
 
 def _told(place: Site, service: str) -> dict[str, list[str]]:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from quorate.backup import quiesce
+from quorate.deploy.progress import Silent
 from quorate.errors import MachineError, UnreachableError
 from quorate.recover.moving import halting
-from quorate.recover.moving.model import Moved
 from quorate.tools import clock
 from tests.fakes.services import FakeServices, refused
+from tests.unit.recover.moving.test_doing import MOVE
 
-DB = Moved(
-    service="db",
-    swarm_name="db",
-    image="postgres",
-    source="one",
-    target="two",
-    constraint="node.hostname==two",
-    former=("node.hostname==one",),
-    volumes=(0,),
-)
+(DB,) = MOVE.moved
 
 
 class World(FakeServices):
@@ -73,7 +65,8 @@ def place(world: World, **engines: Engine) -> Any:
             raise UnreachableError(f"{server} does not answer")
         return engines[server]
 
-    return SimpleNamespace(client=lambda: world, connections=SimpleNamespace(client=client))
+    connections = SimpleNamespace(client=client)
+    return SimpleNamespace(client=lambda: world, connections=connections, report=Silent())
 
 
 @pytest.fixture(autouse=True)
@@ -88,13 +81,13 @@ def test_what_was_told_to_end_is_ended_with_its_own_grace() -> None:
     world = World(task("c1"), task("c2"), grace=7.5)
     assert halting.ended(place(world, one=one, two=two), [DB]) == {"c1", "c2"}
     assert one.stopped == [("c1", 8), ("c2", 8)] and two.stopped == []
-    quiesce.wait_until_still(world.api, ["db"], 1.0, {"c1", "c2"})  # type: ignore[arg-type]
+    quiesce.wait_until_still(cast(Any, world), ["db"], 1.0, {"c1", "c2"})
 
 
 def test_another_task_is_waited_for_all_the_same() -> None:
     world = World(task("c1"), task("c2"))
     with pytest.raises(MachineError, match="has not stopped"):
-        quiesce.wait_until_still(world.api, ["db"], 1.0, {"c1"})  # type: ignore[arg-type]
+        quiesce.wait_until_still(cast(Any, world), ["db"], 1.0, {"c1"})
 
 
 def test_one_that_is_gone_has_ended() -> None:
