@@ -168,7 +168,7 @@ def vault(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Off
 
 @pytest.fixture(scope="session")
 def forge(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    """The lab of `fleets/forge`, a stand-in for GitLab and the server of its copies."""
+    """The lab of `fleets/forge`, a GitLab's stand-in, a MariaDB, and their copies."""
     place = tmp_path_factory.mktemp("forge")
     with running_lab(FLEETS / "forge", place, name=f"forge-{os.getpid()}") as found:
         yield found

@@ -74,9 +74,11 @@ def operations(office: Office, verb: str) -> Any:
 
 
 @contextmanager
-def pinned(office: Office, service: str, was: str, now: str) -> Iterator[None]:
+def pinned(
+    office: Office, service: str, was: str, now: str, file_name: str = "data.yaml"
+) -> Iterator[None]:
     """The compose file pins a service elsewhere meanwhile; at the end it is as it was."""
-    file = office.fleet.parent / "data.yaml"
+    file = office.fleet.parent / file_name
     text = file.read_text()
     pattern = rf"(  {service}:\n(?:    .*\n|\n)*?    x-quorate: {{[^}}]*)pin: {was}"
     changed, count = re.subn(pattern, rf"\1pin: {now}", text)

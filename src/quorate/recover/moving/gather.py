@@ -14,13 +14,13 @@ from quorate.observe.locate import find_service
 from quorate.observe.whereabouts import where_now
 from quorate.plan.solve import make_plan
 from quorate.plan.whatif.scope import DISK_RATES, LINK, LINK_USABLE
-from quorate.recover.carrying import unfinished
 from quorate.recover.model import Operation
 from quorate.recover.moving import choose
 from quorate.recover.moving.choose import Seen, Wish
 from quorate.recover.moving.model import Move, Pair
 from quorate.recover.moving.movers import Movers
 from quorate.recover.moving.spec import WAIT
+from quorate.recover.unfinished import refuse_unfinished
 from quorate.tools import clock
 
 if TYPE_CHECKING:
@@ -60,11 +60,9 @@ def chosen(place: Site, asked: Sequence[Wish], options: Options) -> Operation:
     """
     fleet, report = place.fleet, place.report
     report.phase("looking at the swarm")
-    for journal in place.in_swarm().all():
-        if journal.open:
-            raise unfinished(journal)
-    snapshot = place.snapshot()
     client = place.client()
+    refuse_unfinished(fleet, place.lab, client)
+    snapshot = place.snapshot()
     last = record.last_applied(client, fleet=fleet.name)
     if last is None:
         raise RefusedError(

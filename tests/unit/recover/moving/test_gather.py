@@ -14,13 +14,13 @@ from quorate.deploy.record import RecordContent
 from quorate.errors import LockedError, RefusedError, UsageError
 from quorate.observe.connect import Answers
 from quorate.recover.carrying import begin
+from quorate.recover.journal import FileStore
 from quorate.recover.model import Operation, Step
 from quorate.recover.moving.gather import Options, chosen, wishes
 from quorate.recover.moving.model import of_facts
-from quorate.recover.site import Site
+from quorate.recover.site import Site, journals
 from tests.unit.fleet.helpers import fleet_of
 from tests.unit.recover.moving.test_choose import COMPOSE, FLEET, seen
-from tests.unit.recover.test_carrying import InMemory
 
 SIZES = {"app_d": 5 * 10**9, "app_odd": -1}
 
@@ -46,14 +46,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     fleet = fleet_of(tmp_path, {"fleet.yaml": FLEET, "compose.yaml": COMPOSE})
     content = RecordContent(fleet="test", stacks={}, homes=dict(seen().homes))
     monkeypatch.setattr(record, "last_applied", lambda client, *, fleet: content)
-    store = InMemory()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = SimpleNamespace(
         fleet=fleet,
         report=Silent(),
         connections=Engines({"one": ["app_d"], "two": []}),
         snapshot=lambda: seen().snapshot,
         client=lambda: None,
-        in_swarm=lambda: store,
+        lab=None,
     )
     return cast(Site, made)
 
@@ -84,7 +84,7 @@ def test_before_anything_was_deployed_nothing_moves(
 def test_while_another_operation_is_not_over_none_is_chosen(place: Site) -> None:
     step = Step(id="a", says="look")
     other = Operation(kind="drain", subject="one", fleet="test", steps=(step,))
-    begin(place.in_swarm(), other)
+    begin(FileStore(journals("test", None)), other)
     with pytest.raises(LockedError, match="drain one"):
         chosen(place, wishes(place, ["db"], "two"), Options())
 
