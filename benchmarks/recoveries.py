@@ -47,6 +47,7 @@ SCENARIOS = (
     Scenario(name="fleet", file="test_9_recover_fleet.py", tests="a_whole_fleet_comes_back"),
     Scenario(name="quorum", file="test_9_recover_quorum.py", tests="two_of_three"),
     Scenario(name="move", file="test_9_move.py", tests="written_to or gibibyte"),
+    Scenario(name="both", file="test_9_mariadb.py", tests="test_"),
 )
 TARGETS = {
     "recover quorum": ("RTO", 120.0),

@@ -6,7 +6,7 @@ managers there are then are reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from quorate.errors import RefusedError, UsageError
 from quorate.recover.membership.model import Holding, Leaving, Machine, Member
@@ -150,7 +150,7 @@ def add(
     if manager:
         _check_managers([*members, Member(name=machine.name, ready=True)], [machine.name], [])
     if not in_lab:
-        _check_machine(machine)
+        _check_machine(machine, {one.name for one in members if one.reached})
     entry = _file(
         f"write {machine.name} into the fleet file", f"take {machine.name} out of the fleet file"
     )
@@ -195,7 +195,8 @@ def _engine(machine: Machine) -> Step:
     )
 
 
-def _check_machine(machine: Machine) -> None:
+def _check_machine(machine: Machine, reached: Set[str]) -> None:
+    """Raises RefusedError. That it reaches a lost manager (not in `reached`) is not asked for."""
     reasons = []
     if not machine.root:
         reasons.append("does not let Quorate be root: log in as root, or allow `sudo -n`")
@@ -214,8 +215,9 @@ def _check_machine(machine: Machine) -> None:
             f"is in a swarm already (its state is {machine.swarm}): `docker swarm leave` there, "
             "if that one is not needed"
         )
-    if machine.blocked and not machine.ufw:
-        reasons.append(f"does not reach port 2377 of {', '.join(machine.blocked)}")
+    blocked = [name for name in machine.blocked if name in reached]
+    if blocked and not machine.ufw:
+        reasons.append(f"does not reach port 2377 of {', '.join(blocked)}")
     if reasons:
         raise RefusedError(
             f"{machine.name} cannot be added; nothing was changed",

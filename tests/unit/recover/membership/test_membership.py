@@ -201,6 +201,18 @@ def test_a_machine_that_cannot_be_added(changes: dict[str, Any], words: str) -> 
     assert words in str(error.value.cause)
 
 
+def test_while_a_manager_is_lost_a_machine_that_does_not_reach_it_is_added() -> None:
+    values = {"name": "f", "address": "f", "root": True, "like": ("debian",)}
+    lost = tuple(
+        one.model_copy(update={"reached": False, "ready": False}) if one.name == "a" else one
+        for one in FLEET
+    )
+    assert add("office", lost, Machine(**values, blocked=("a",))).steps
+    with pytest.raises(RefusedError) as error:
+        add("office", lost, Machine(**values, blocked=("a", "b")))
+    assert "port 2377 of b" in str(error.value.cause)
+
+
 def test_one_more_manager_alone_and_a_name_that_is_taken_are_refused() -> None:
     machine = Machine(name="f", address="f", root=True, like=("debian",))
     with pytest.raises(RefusedError, match="4 managers"):
