@@ -201,7 +201,10 @@ def _sum(made: BackupStatus) -> Iterator[Text]:
     if made.good:
         yield Text(f"{count(found.sources, 'source')}, all as they should be", GREEN)
         return
-    said = [f"{found.bad} of {count(found.sources, 'source')} not as it should be"]
+    said = []
+    if found.bad:
+        subject = "it" if found.sources == 1 else "they"
+        said.append(f"{found.bad} of {count(found.sources, 'source')} not as {subject} should be")
     if made.unprotected:
         said.append(f"{found.unprotected} unprotected")
     if made.unread:

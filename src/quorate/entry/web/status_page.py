@@ -83,7 +83,9 @@ def _headline(made: BackupStatus) -> str:
         return f"{count(found.sources, 'source')}: backed up, off-site and proven as they should be"
     said = []
     if found.bad:
-        said.append(f"{found.bad} of {count(found.sources, 'source')} not as it should be")
+        said.append(
+            f"{found.bad} of {count(found.sources, 'source')} not as {_as_wanted(found.sources)}"
+        )
     if found.unprotected:
         said.append(f"{found.unprotected} that no backup holds")
     if made.unread:
@@ -91,8 +93,13 @@ def _headline(made: BackupStatus) -> str:
     if made.unasked:
         said.append(f"{count(len(made.unasked), 'server')} not asked")
     if bad := sum(not one.good for one in made.logs):
-        said.append(f"{count(bad, 'write-ahead log')} not as it should be")
+        said.append(f"{count(bad, 'write-ahead log')} not as {_as_wanted(bad)}")
     return ", ".join(said)
+
+
+def _as_wanted(number: int) -> str:
+    """`it should be`, `they should be`."""
+    return f"{'it' if number == 1 else 'they'} should be"
 
 
 def _figures(made: BackupStatus) -> Iterator[tuple[str, str, bool]]:
