@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import socket
@@ -43,9 +44,9 @@ class Two:
         told = {"host": "127.0.0.1", "volumes": [0], "tree": True, **more}
         return mover.answer(self.waiting, "pull", json.dumps(told))
 
-    def tree(self) -> dict[str, Any]:
+    def tree(self, *, live: bool = False) -> dict[str, Any]:
         """The tree at the source."""
-        return mover.answer(self.serving, "tree", json.dumps({"volumes": [0]}))
+        return mover.answer(self.serving, "tree", json.dumps({"volumes": [0], "live": live}))
 
     def tree_there(self) -> dict[str, Any]:
         """That at the target, with a look at every file."""
@@ -153,6 +154,23 @@ def test_what_was_read_is_not_read_again_and_a_change_is_seen_all_the_same(two: 
     file.write_bytes(b"b" * 1000)
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert two.tree()["digest"] != first["digest"]
+
+
+def test_what_is_stored_through_a_mapping_after_a_live_round_is_seen(two: Two) -> None:
+    """The kernel gives a page's file its time at the first store, and not again until written."""
+    file = two.source / "mapped"
+    file.write_bytes(b"a" * 4096)
+    os.sync()
+    with file.open("r+b") as handle, closing(mmap.mmap(handle.fileno(), 4096)) as mapped:
+        mapped[0:1] = b"b"
+        time.sleep(trees.SETTLED_NS / 1e9 + 0.5)
+        two.pull()
+        former = two.tree(live=True)
+        mapped[0:1] = b"c"
+        mapped.flush()
+    two.differing()
+    assert two.tree()["digest"] != former["digest"]
+    assert (two.target / "mapped").read_bytes()[:1] == b"c"
 
 
 def test_a_change_that_hides_its_time_is_found_and_brought_by_reading_everything(two: Two) -> None:

@@ -130,6 +130,35 @@ def written(source: Primary, enough: threading.Event) -> list[int]:
     return done
 
 
+def test_what_a_replica_would_leave_out_is_named(source: Primary) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SETTINGS, "wal_level", "logical")
+        with running(source.where, source.data, source.port):
+            assert standby.look(source.told)["lacks"] == ""
+            source.ask('CREATE DATABASE "odd \'name"')
+            server = pg.Server(
+                host=str(source.where.directory), port=source.port, user=scratch.ADMIN
+            )
+            pg.query(server, "odd 'name", "CREATE UNLOGGED TABLE u (i int)", source.programs)
+            assert "odd 'name.u is unlogged" in standby.look(source.told)["lacks"]
+            pg.query(server, "odd 'name", "DROP TABLE u", source.programs)
+            source.ask("SELECT 1 FROM pg_create_logical_replication_slot('far', 'pgoutput')")
+            assert "logical slot far" in standby.look(source.told)["lacks"]
+
+
+def test_who_streams_by_a_slot_finds_it_at_the_new_place(source: Primary, replica: Standby) -> None:
+    ask = "SELECT to_json(slot_name || ' ' || (restart_lsn IS NOT NULL)) FROM pg_replication_slots"
+    with running(source.where, source.data, source.port):
+        source.ask("SELECT 1 FROM pg_create_physical_replication_slot('receiver', true)")
+        found = standby.look(source.told)
+        standby.begin(replica, source.told, found)
+        standby.begin(replica, source.told, found)  # as after a kill
+    was, now = standby.at_source(source.data), standby.end(replica)
+    assert different(was, now) == []
+    with running(source.where, replica.data, source.port):
+        assert source.ask(ask) == ["receiver true"]
+
+
 def test_a_replica_has_all_that_was_acknowledged_and_runs_as_the_same_server(
     source: Primary, replica: Standby
 ) -> None:

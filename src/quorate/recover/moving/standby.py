@@ -19,6 +19,7 @@ from quorate.backup.runner import reach as reaching
 from quorate.backup.wal import primary
 from quorate.backup.wal.cluster import control
 from quorate.errors import CommandError, MachineError
+from quorate.recover.moving import leftout
 from quorate.tools import clock, command, pg
 
 MARK = "# quorate: a move"
@@ -40,9 +41,9 @@ SAME = (
 """What has to be equal once both have shut down, by pg_controldata's own names."""
 MATCHED = (
     *("max_connections", "max_worker_processes", "max_wal_senders"),
-    *("max_prepared_transactions", "max_locks_per_transaction"),
+    *("max_prepared_transactions", "max_locks_per_transaction", "max_replication_slots"),
 )
-"""A replica that answers must have these no lower than its primary."""
+"""A replica that answers, and has its slots, must have these no lower than its primary."""
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",
@@ -135,6 +136,8 @@ def look(told: dict[str, Any]) -> dict[str, Any]:
     server, programs = _primary(told)
     names = ", ".join(f"'{name}'" for name in MATCHED)
     (found,) = pg.query(server, server.database, BASICS.format(names=names), programs)
+    found["unlogged"] = leftout.unlogged(server, programs) if found["superuser"] else ""
+    found["logical"] = leftout.logical(server, programs)
     return {**found, "lacks": lacks(found)}
 
 
@@ -148,6 +151,10 @@ def lacks(found: dict[str, Any]) -> str:
         return f"its wal_level is {found['level']}"
     if found["tablespaces"]:
         return "it has tablespaces outside its data directory"
+    if found["unlogged"]:
+        return f"{found['unlogged']} is unlogged: a replica would have it without its rows"
+    if found["logical"]:
+        return f"it has the logical slot {found['logical']}, which no replica takes over"
     if found["version"] < 13:
         return f"it is Postgres {found['version']}, and 13 is the first whose replica keeps a slot"
     return ""
@@ -174,6 +181,7 @@ def begin(standby: Standby, told: dict[str, Any], found: dict[str, Any]) -> dict
             done.touch()
         _start(standby, server, programs, found["settings"])
         _catch_up(standby, server, programs)
+        leftout.bring_slots(server, standby.here, programs)
     finally:
         dismiss(told)
     return {"seconds": round(clock.monotonic() - began, 1)}

@@ -16,12 +16,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from quorate.backup.filetree import SEVERAL_NAMES, digest_of, manifest_of, part_of
-from quorate.tools import clock
+from quorate.tools import clock, command
 
 TREE, DIGESTS = "tree.json", "digests.json"
 """What each file was when a tree was told last; what was read of it, beside that directory."""
 SETTLED_NS = 2 * 10**9
 """A file that changed its state so shortly ago may change again with the same time."""
+SYNC_SECONDS = 600.0
 DIRECTORY = "0:directory;"
 
 
@@ -61,7 +62,7 @@ def tell(
         only: nothing but these names, and what is above them, has changed since the last time.
 
     Raises:
-        OSError: something cannot be read.
+        OSError: something cannot be read. CommandError: it cannot be written to its disk.
     """
     began = clock.monotonic()
     found = None if only is None else _again(data, _read(told / TREE), only)
@@ -114,6 +115,10 @@ def names_of(former: Iterable[str], present: Iterable[str]) -> list[str]:
 
 def _whole(data: Path, kept: Path, volumes: Sequence[int], *, live: bool) -> dict[str, str]:
     digests = Digests(kept=_kept(kept), began=int(clock.now().timestamp() * 1e9))
+    if live:
+        # What is stored through a mapping changes a file's times once, until its page is written.
+        places = [str(data / str(each)) for each in volumes]
+        command.run(["sync", "--file-system", "--", *places], timeout=SYNC_SECONDS)
     found: dict[str, str] = {}
     for number in volumes:
         parts = manifest_of(data / str(number), live=live, digest=digests).parts

@@ -169,13 +169,15 @@ def test_places_in_the_log_are_ordered() -> None:
         ({"in_recovery": True}, "replica itself"),
         ({"level": "minimal"}, "wal_level is minimal"),
         ({"tablespaces": 1}, "tablespaces"),
+        ({"unlogged": "shop.cache"}, "shop.cache is unlogged"),
+        ({"logical": "to_the_warehouse"}, "logical slot to_the_warehouse"),
         ({"version": 12}, "Postgres 12"),
     ],
 )
 def test_what_no_replica_can_be_made_of(changed: dict[str, Any], words: str) -> None:
     whole = {
         **{"superuser": True, "in_recovery": False, "level": "replica"},
-        **{"tablespaces": 0, "version": 17},
+        **{"tablespaces": 0, "version": 17, "unlogged": "", "logical": ""},
     }
     said = standby.lacks({**whole, **changed})
     assert words in said and bool(said) == bool(changed)
