@@ -24,7 +24,7 @@ __all__ = [
     "replace_ours",
 ]
 
-_OURS = re.compile(rf"node\.(hostname==|labels\.{re.escape(POOL_LABEL)}[0-9a-f]{{8}}==)")
+_OURS = re.compile(rf"node\.(hostname|labels\.{re.escape(POOL_LABEL)}[0-9a-f]{{8}}) *==")
 
 
 def needs_label(servers: Iterable[str], everyone: Iterable[str]) -> bool:

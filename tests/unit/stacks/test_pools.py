@@ -40,6 +40,12 @@ def test_replacing_twice_is_replacing_once(
     assert pools.replace_ours(placed, None) == own
 
 
+def test_quorates_own_is_known_however_it_is_spaced() -> None:
+    assert pools.replace_ours(["node.hostname == a", "node.role == manager"], None) == [
+        "node.role == manager"
+    ]
+
+
 def test_every_server_carries_the_labels_that_constraints_name() -> None:
     rendered = render(*rich())
     constraints = {*rendered.pool_constraints.values(), *rendered.home_constraints.values()}

@@ -122,12 +122,12 @@ def switched(spec: Mapping[str, Any], constraint: str, run: str) -> Spec | None:
 
 def placed(spec: Mapping[str, Any], constraint: str | None) -> Spec:
     """The spec with another constraint of Quorate's own; all others stay."""
-    return _with(spec, replace_ours(constraints(spec), constraint))
+    return _with(spec, replace_ours(_written(spec), constraint))
 
 
 def returned(spec: Mapping[str, Any], former: tuple[str, ...]) -> Spec:
     """The spec with Quorate's constraints of before in place of those it has now."""
-    theirs = [one for one in constraints(spec) if not is_ours(one)]
+    theirs = [one for one in _written(spec) if not is_ours(one)]
     return _with(spec, [*(one for one in former if is_ours(one)), *theirs])
 
 
@@ -139,5 +139,10 @@ def _with(spec: Mapping[str, Any], wanted: list[str]) -> Spec:
 
 def constraints(spec: Mapping[str, Any]) -> list[str]:
     """The constraints of a service, blanks removed so that they compare."""
+    return [one.replace(" ", "") for one in _written(spec)]
+
+
+def _written(spec: Mapping[str, Any]) -> list[str]:
+    """The constraints as they are written: a value may have blanks, and they count."""
     placement = (spec.get("TaskTemplate") or {}).get("Placement") or {}
-    return [str(one).replace(" ", "") for one in placement.get("Constraints") or ()]
+    return [str(one) for one in placement.get("Constraints") or ()]

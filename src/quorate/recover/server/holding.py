@@ -68,7 +68,7 @@ def away_from(server: str) -> str:
 
 def _constraints(spec: Spec) -> list[str]:
     placement = (spec.get("TaskTemplate") or {}).get("Placement") or {}
-    return [str(text).replace(" ", "") for text in placement.get("Constraints") or ()]
+    return [str(text) for text in placement.get("Constraints") or ()]
 
 
 def _with_constraints(spec: Spec, constraints: list[str]) -> dict[str, Any]:

@@ -83,6 +83,15 @@ def test_stopped_compared_switched() -> None:
     assert sorted(spec.constraints(back)) == ["node.hostname==one", "node.role==manager"]
 
 
+def test_constraints_of_its_owner_stay_as_they_are_written() -> None:
+    theirs = "node.labels.room == big room"
+    had = {"TaskTemplate": {"Placement": {"Constraints": ["node.hostname == one", theirs]}}}
+    there = spec.placed(had, "node.hostname==two")
+    assert there["TaskTemplate"]["Placement"]["Constraints"] == ["node.hostname==two", theirs]
+    back = spec.returned(there, tuple(spec.constraints(had)))
+    assert back["TaskTemplate"]["Placement"]["Constraints"] == ["node.hostname==one", theirs]
+
+
 def test_who_starts_or_stops_it_meanwhile_undoes_the_mark() -> None:
     compared = spec.verified(stopped(), "move:db@1")
     assert compared is not None

@@ -47,11 +47,12 @@ def test_a_service_with_replicas_stands_still_a_global_one_keeps_away() -> None:
 
 
 def test_it_starts_at_its_home_whatever_its_pool_was() -> None:
-    now = held(spec(1, "node.hostname == one", "node.labels.gpu==yes"), "op", How.STOP, "two")
+    theirs = "node.labels.room == big room"
+    now = held(spec(1, "node.hostname == one", theirs), "op", How.STOP, "two")
     found = released(now, "two", "two")
     assert found is not None
     constraints = found["TaskTemplate"]["Placement"]["Constraints"]
-    assert constraints == ["node.hostname==two", "node.labels.gpu==yes"]
+    assert constraints == ["node.hostname==two", theirs]
 
 
 def test_whoever_scaled_it_meanwhile_has_decided() -> None:
