@@ -83,7 +83,11 @@ class Moving:
         self.movers.remove()
 
     def copy(self, facts: Facts) -> Facts:
-        """Copy while the services run; a Postgres as a replica, where it can."""
+        """Copy while the services run; a Postgres as a replica, where it can.
+
+        Raises:
+            MachineError: it failed; or a replica that was begun does not end.
+        """
         del facts
         if self.move.replica is not None:
             try:
@@ -277,12 +281,13 @@ class Moving:
                 return replica.at_rest(self.movers, self.place.report, followed)
             except QuorateError as error:
                 self._by_files(error)
-                replica.give_up(self.movers, followed)
         return copying.at_rest(self.movers, self.place.report)
 
     def _by_files(self, error: QuorateError) -> None:
+        """Say why there is no replica, and see that none runs where files are copied to."""
         why = f"{error.what} ({error.cause})" if error.cause else error.what
         self.place.report.note(f"no replica, file by file instead: {why}")
+        replica.give_up(self.movers)
 
     def _switched(self, one: Moved, raw: Mapping[str, Any]) -> dict[str, Any] | None:
         if self._is_placed(one, raw["Spec"]):

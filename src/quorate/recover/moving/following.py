@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,9 @@ from quorate.errors import MachineError
 from quorate.recover.moving import standby
 from quorate.recover.moving.mover import LOCK_SECONDS, Places
 from quorate.tools import filelock
+
+BEGUN = "replica"
+"""Says of which directory a replica was begun in this container."""
 
 
 def cluster(places: Places, told: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +47,9 @@ def follow(places: Places, told: dict[str, Any]) -> dict[str, Any]:
             here.mkdir(exist_ok=True)
             os.chown(here, owner, group)
             here.chmod(mode)
+        (places.state / BEGUN).write_text(
+            json.dumps({name: told[name] for name in ("reach", "below", "chain")})
+        )
         try:
             return standby.begin(replica, told, told["found"])
         except MachineError:
@@ -57,9 +64,13 @@ def rest(places: Places, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def unfollow(places: Places, told: dict[str, Any]) -> dict[str, Any]:
-    """Stop the replica."""
+    """Stop the replica, if one was begun in this container: a former one's ended with it."""
+    del told
     with filelock.hold(places.state / "lock", what="a move", timeout=LOCK_SECONDS):
-        _stop(places, _replica(places, told))
+        begun = places.state / BEGUN
+        if begun.exists():
+            _stop(places, _replica(places, json.loads(begun.read_text())))
+            begun.unlink()
     return {}
 
 

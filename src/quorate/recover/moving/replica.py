@@ -62,14 +62,16 @@ def at_rest(movers: Movers, report: Reporter, followed: dict[str, Any]) -> Facts
     return {"verified": {"log": place, **{name: was[name] for name in SAME}}}
 
 
-def give_up(movers: Movers, followed: dict[str, Any]) -> None:
-    """Stop the replica where it runs, so that its files can be written over.
+def give_up(movers: Movers) -> None:
+    """Stop the replica where it runs, if any does, so that its files can be written over.
+
+    One that is being made is waited for: that goes on when the connection to it breaks.
 
     Raises:
-        MachineError: it does not end.
+        MachineError: it does not end, or cannot be asked to.
     """
     pair, told = _of(movers)
-    movers.ask(pair, WAIT, "unfollow", {**told, **followed})
+    movers.ask(pair, WAIT, "unfollow", told)
 
 
 def dismiss(movers: Movers) -> None:

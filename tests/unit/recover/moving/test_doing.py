@@ -374,7 +374,18 @@ def test_a_replica_takes_the_place_of_copies(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_where_there_is_no_replica_files_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     journal, asked = by_replica(monkeypatch, "made")
-    assert asked == ["made"] and journal.facts["verified"]["digest"] == ["d"]
+    # It may run there all the same, as when only the connection broke, or who asked was killed.
+    assert asked == ["made", "given up"] and journal.facts["verified"]["digest"] == ["d"]
+
+
+def test_nothing_is_copied_over_a_replica_that_cannot_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(copying, "while_running", lambda *rest: asked.append("files"))
+    with pytest.raises(MachineError, match="no given up"):
+        by_replica(monkeypatch, "made", "given up")
+    assert not asked
 
 
 def test_a_replica_that_is_not_there_in_time_is_stopped_and_files_are_copied(
