@@ -145,7 +145,8 @@ def abandon(place: Site, identity: str = "", *, let_go: bool = False) -> Journal
 
     Raises:
         UsageError: there is none, or it is over. LockedError: somebody else is at it; or a job of
-        it still works on what it keeps still: then it is abandoned, and that is kept.
+        it still works on what it keeps still: then it is abandoned, and that is kept. MachineError:
+        what is to be let go has not ended yet; as before.
     """
     with _taken(place, identity, "abandoned") as (journal, store, _):
         if not (let_go and journal.state is State.ABANDONED):

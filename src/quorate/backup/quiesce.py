@@ -168,6 +168,15 @@ def _held(client: DockerClient, name: str, run: str) -> bool:
         return False
 
 
+def kept(client: DockerClient, run: str) -> tuple[str, ...]:
+    """The names of the services that a run keeps still, and nobody has started since.
+
+    Raises:
+        EngineError: the swarm does not answer.
+    """
+    return tuple(_name(one) for one in _marked(client) if policy.held(one["Spec"], run))
+
+
 def end(client: DockerClient, run: str) -> tuple[str, ...]:
     """Let everything go that a run keeps still, the last that was stopped first; its names.
 
@@ -362,7 +371,8 @@ def _wait(
             raise MachineError(
                 f"{name} has not stopped within {patience:.0f} s",
                 cause="its program does not end when it is told to, or its server hangs",
-                todo="give it a shorter `stop_grace_period`, or back it up with `quiesce: none`",
+                todo="wait for its end, or end it on its server (`docker stop`); a shorter "
+                "`stop_grace_period` helps, and for backups `quiesce: none`",
             )
         clock.sleep(POLL_SECONDS)
 

@@ -40,10 +40,12 @@ def let_go(place: Site, journal: Journal) -> tuple[str, ...]:
 
     Raises:
         LockedError: a job of the operation works on the data of one; nothing was changed.
+        MachineError: one has not ended yet since it was stopped; nothing was changed.
         UnreachableError, EngineError: no manager answers, or the swarm refuses one.
     """
     found = _of(place.client(), journal)
     _refuse_worked_on(place, found)
+    _wait_until_ended(place, found)
     names = tuple(str(one["Spec"]["Name"]) for one in found)
     target = str(journal.operation.facts.get("target", ""))
     for name in names:
@@ -80,6 +82,14 @@ def _released(one: Mapping[str, Any], *, target: str) -> dict[str, Any] | None:
     if policy.marked(spec):
         return policy.resumed(spec, one.get("PreviousSpec"))
     return holding.released(spec, target)
+
+
+def _wait_until_ended(place: Site, found: list[Mapping[str, Any]]) -> None:
+    """Nothing is started beside its former self, on the same data."""
+    stopped = [one["Spec"] for one in found if policy.replicas_of(one["Spec"]) == 0]
+    grace = max(map(policy.stopping_seconds, stopped), default=0.0)
+    names = [str(spec["Name"]) for spec in stopped]
+    quiesce.wait_until_still(place.client(), names, grace + quiesce.STOP_SECONDS)
 
 
 def _refuse_worked_on(place: Site, found: list[Mapping[str, Any]]) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from quorate.backup import quiesce
 from quorate.backup.jobs.door import Door
-from quorate.errors import LockedError
+from quorate.errors import LockedError, MachineError
 from quorate.recover import choose_database, keeping
 from quorate.recover.model import Journal, Operation
 from quorate.recover.server.holding import How, held
 from quorate.recover.site import Site
+from quorate.tools import clock
 from tests.fakes.services import FakeServices
 
 DUE = "2026-03-01T03:00:00+00:00"
@@ -75,6 +76,23 @@ def test_what_a_recovery_of_a_database_stopped_runs_again(
         name: raw["Spec"] for name, raw in BEFORE.items()
     }
     assert keeping.let_go(site, DATABASE) == (), "once more: nothing is left to do"
+
+
+def test_nothing_is_started_beside_what_has_not_ended_yet(
+    swarm: FakeServices, jobs: list[_Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(clock, "sleep", passed.append)
+    monkeypatch.setattr(clock, "monotonic", lambda: sum(passed))
+    container = swarm.raw["app"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    container["StopGracePeriod"] = 600 * 10**9
+    _stop(swarm)
+    swarm.stuck = {"app"}
+    with pytest.raises(MachineError, match="has not stopped within 720 s"):
+        keeping.let_go(_site(swarm), DATABASE)
+    assert swarm.replicas("app") == 0
+    swarm.stuck.clear()
+    assert keeping.let_go(_site(swarm), DATABASE) == ("app",)
 
 
 @pytest.mark.parametrize("how", list(How))

@@ -9,6 +9,7 @@ from typing import Any
 from quorate.backup.jobs.ways import Way, into_database
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Kind, Source
+from quorate.backup.policy.quiesce import stopping_seconds
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.model import Engine, Fleet, Mode, Service, State
 from quorate.fleet.observed import ObservedService, Snapshot
@@ -265,6 +266,7 @@ def _moved(
         volumes=tuple(names.index(one.name) for one in own),
         dependents=tuple(sorted(dependents)),
         patience=seen.patience.get(service.swarm_name, 240.0),
+        grace=stopping_seconds(live.spec),
     )
 
 
@@ -374,7 +376,7 @@ def _put_together(
         run=seen.run,
         moved=tuple(moved),
         pairs=pairs,
-        down=DOWN_LEAST + DOWN_FACTOR * (times.final or 60.0),
+        down=DOWN_LEAST + max(one.grace for one in moved) + DOWN_FACTOR * (times.final or 60.0),
         over=seen.over,
         homes={one.service: tuple(seen.homes.get(one.service, (one.source,))) for one in moved},
     )

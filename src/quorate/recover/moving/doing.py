@@ -19,20 +19,28 @@ from quorate.deploy.election import through_election
 from quorate.deploy.images import pull, raise_failed
 from quorate.deploy.registries import credentials
 from quorate.deploy.settle import Expectation, Outcome, Verdict, judge
-from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
+from quorate.errors import (
+    DeployError,
+    EngineError,
+    MachineError,
+    QuorateError,
+    RefusedError,
+    UnreachableError,
+)
 from quorate.recover.carrying import Action
 from quorate.recover.model import Facts, Journal
 from quorate.recover.moving import copying, halting, replica, spec
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Move, Moved, of_facts
 from quorate.recover.moving.movers import Movers
-from quorate.tools import clock
+from quorate.tools import clock, parallel
 
 if TYPE_CHECKING:
     from quorate.recover.site import Site
 
 POLL_SECONDS = 0.3
 STOP_SECONDS = 120.0
+"""How much longer than its own grace period a service may take to end."""
 TRIES = 3
 
 
@@ -108,9 +116,13 @@ class Moving:
         return {"stopped": facts.get("stopped", began)}
 
     def run_again(self, facts: Facts) -> None:
-        """Let the services run where they were, and wait for them; that they do not is said."""
+        """Let the services run where they were, and wait for them; that they do not is said.
+
+        Raises:
+            MachineError: one has not ended yet.
+        """
         del facts
-        quiesce.end(self.place.client(), self.move.run)
+        self._let_go()
         began = self.place.snapshot().taken_at
         expected = [
             Expectation(
@@ -130,15 +142,20 @@ class Moving:
         """Copy what has changed since, and compare.
 
         Raises:
-            MachineError: the copies differ; the services run again where they were.
+            MachineError: the copies differ, or a service does not end; the services run again
+                where they were, once they have ended there.
         """
         if self._placed(self.move.moved):
             return {}  # an `up` after a kill went on by the record, which is only of verified data
         try:
             return self._synced(facts.get("followed"))
         except QuorateError as error:
-            self.place.report.note(f"{error.what}: the services run again where they were")
-            quiesce.end(self.place.client(), self.move.run)
+            try:
+                self._let_go()
+            except QuorateError as left:
+                self.place.report.note(f"{error.what}: the services stay stopped ({left.what})")
+            else:
+                self.place.report.note(f"{error.what}: the services run again where they were")
             raise
 
     def record_new(self, facts: Facts) -> None:
@@ -244,7 +261,27 @@ class Moving:
     def _wait_until_still(self, moved: Sequence[Moved]) -> None:
         ended = halting.ended(self.place, moved)
         names = [one.swarm_name for one in moved]
-        quiesce.wait_until_still(self.place.client(), names, STOP_SECONDS, ended)
+        patience = STOP_SECONDS + max((one.grace for one in moved), default=0.0)
+        quiesce.wait_until_still(self.place.client(), names, patience, ended)
+
+    def _let_go(self) -> None:
+        """Let what is kept still run where it was, never beside what it runs in there already.
+
+        Raises:
+            MachineError: one has not ended yet; nothing is started.
+        """
+        kept = quiesce.kept(self.place.client(), self.move.run)
+        held = [one for one in self.move.moved if one.swarm_name in kept]
+        self._wait_until_still(held)
+        for one in held:
+            try:
+                halting.require_ended(self.place, one)
+            except (UnreachableError, EngineError) as error:
+                # Swarm starts nothing on a server that is gone, too.
+                self.place.report.note(
+                    f"{one.service} counts as ended on {one.source}, by Swarm's word: {error.what}"
+                )
+        quiesce.end(self.place.client(), self.move.run)
 
     def _again(self, left: Sequence[Moved]) -> None:
         """Somebody started services at the old place meanwhile: what was verified is no more.
@@ -264,6 +301,7 @@ class Moving:
         if not self._held(self.move.moved):
             self._stop(self.move.moved)
         self._wait_until_still(self.move.moved)
+        parallel.run(partial(halting.require_ended, self.place), self.move.moved)
         told = self._compared(followed)
         for one in self.move.moved:
             self._change(one, lambda raw: spec.verified(raw["Spec"], self.move.run))

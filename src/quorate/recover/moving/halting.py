@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from quorate.backup import quiesce
 from quorate.backup.policy.quiesce import stopping_seconds
-from quorate.errors import QuorateError
+from quorate.errors import MachineError, QuorateError
 from quorate.recover.moving.model import Moved
 from quorate.tools import clock, docker, parallel
 
@@ -25,7 +25,10 @@ DECIDED_SECONDS = 2.0
 POLL_SECONDS = 0.05
 LONG_SECONDS = 60.0
 """A program that may take longer than this to end is left to Swarm: its wait is nothing there."""
+LAG_SECONDS = 10.0
+"""How much later than Swarm an engine may say that a container has ended."""
 ENDING = ("shutdown", "remove")
+SERVICE_LABEL = "com.docker.swarm.service.name"
 
 
 def ended(place: Site, moved: Sequence[Moved]) -> frozenset[str]:
@@ -37,16 +40,44 @@ def ended(place: Site, moved: Sequence[Moved]) -> frozenset[str]:
     return frozenset(container for each in found for container in each)
 
 
+def require_ended(place: Site, one: Moved) -> None:
+    """Wait until nothing of a service runs where it was, by the word of that server's own engine.
+
+    Swarm's does not count for a server that it has lost touch with: what runs there may go on.
+
+    Raises:
+        MachineError: it runs on. UnreachableError, EngineError: the engine does not answer.
+    """
+    client = place.connections.client(one.source)
+    filters = {"label": f"{SERVICE_LABEL}={one.swarm_name}"}
+    deadline = clock.monotonic() + LAG_SECONDS
+    while True:
+        with docker.translated(f"the engine of {one.source} does not tell what runs there"):
+            found = client.api.containers(filters=filters)
+        if not found:
+            return
+        if clock.monotonic() > deadline:
+            raise MachineError(
+                f"{one.service} runs on {one.source} all the same, by the word of its engine",
+                cause=f"the swarm has lost touch with {one.source}, and ends nothing there",
+                todo=f"once `quorate status` calls {one.source} ready, or after `docker stop "
+                f"{found[0]['Id'][:12]}` there, do this again",
+            )
+        clock.sleep(POLL_SECONDS)
+
+
 def _ended(place: Site, one: Moved) -> Iterator[str]:
     try:
         service = quiesce.service(place.client(), one.swarm_name)
         grace = stopping_seconds(service["Spec"])
         told = _told(place, one.swarm_name) if grace <= LONG_SECONDS else {}
-        for server in dict.fromkeys((one.source, one.target)) if told else ():
+        for server in dict.fromkeys((one.source, one.target)):
+            if not told:
+                return
             client = place.connections.client(server)
             with docker.translated(f"the engine of {server} does not tell its node"):
                 node = str(client.api.info()["Swarm"]["NodeID"])
-            for container in told.get(node, ()):
+            for container in told.pop(node, ()):
                 docker.stop(client, container, grace)
                 yield container
     except QuorateError as error:

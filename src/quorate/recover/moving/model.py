@@ -24,7 +24,7 @@ class Moved(Model):
 
     `constraint`: what is to hold it at its new home; `former`: its own constraints before, as
     they stand in its spec. `image` as deployed. `dependents`: swarm names of those that need it.
-    `patience`: seconds until it has to be healthy.
+    `patience`: seconds until it has to be healthy; `grace`: seconds its program may take to end.
     """
 
     service: str
@@ -37,6 +37,7 @@ class Moved(Model):
     volumes: tuple[int, ...] = ()
     dependents: tuple[str, ...] = ()
     patience: float = 240.0
+    grace: float = 10.0
 
 
 class Pair(Model):

@@ -142,6 +142,16 @@ def test_a_database_goes_with_its_volume_and_all_is_said_beforehand(fleet: Fleet
     assert not any(step.final for step in made.steps) and made.loses == ""
 
 
+def test_what_ends_slowly_counts_as_abandoned_that_much_later(fleet: Fleet) -> None:
+    default, slow = of_facts(moved(fleet, "db").facts), seen()
+    container = slow.snapshot.services[0].spec["TaskTemplate"]["ContainerSpec"]
+    container["StopGracePeriod"] = 3600 * 10**9
+    wish = Wish(service="db", target="two")
+    move = of_facts(choose.operation(fleet, [wish], slow).facts)
+    assert (default.moved[0].grace, move.moved[0].grace) == (10.0, 3600.0)
+    assert move.down - default.down == 3590.0
+
+
 def test_without_sizes_no_time_is_made_up(fleet: Fleet) -> None:
     made = moved(fleet, "db", sizes={}, measured=True)
     assert made.seconds is None and "not known" in made.warnings[0]

@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent, RecordEntry
-from quorate.errors import MachineError, QuorateError, RefusedError
+from quorate.errors import (
+    EngineError,
+    MachineError,
+    QuorateError,
+    RefusedError,
+    UnreachableError,
+)
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.model import Journal, Operation, State, Step
 from quorate.recover.moving import copying, doing, halting, replica
@@ -187,6 +193,12 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "monotonic", lambda: sum(passed))
 
 
+@pytest.fixture(autouse=True)
+def ended_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source's own engine says what Swarm says."""
+    monkeypatch.setattr(halting, "require_ended", lambda place, one: place.world.tick())
+
+
 def world_of(moving: Moving) -> World:
     return cast("World", cast(Any, moving.place).world)
 
@@ -315,6 +327,84 @@ def test_a_copy_that_differs_lets_the_service_run_where_it_was() -> None:
     assert world.where == "one" and only(store).open
     carrier(world, store).forward(only(store))
     require_moved(world)
+
+
+def test_nothing_is_started_beside_what_has_not_ended_yet() -> None:
+    world, store = begun()
+    world.stuck = {"db"}  # scaled to 0, and what it runs in still shuts down
+    for turn in ("forward", "back"):
+        with pytest.raises(MachineError, match="has not stopped within 130 s"):
+            getattr(carrier(world, store), turn)(only(store))
+        assert world.replicas("db") == 0
+    world.stuck.clear()
+    carrier(world, store).back(only(store))
+    require_back(world)
+
+
+def test_a_copy_that_failed_starts_nothing_beside_what_has_not_ended_yet() -> None:
+    world, store = begun()
+    world.rots = 1
+    with pytest.raises(MachineError):
+        carrier(world, store).forward(only(store))
+    world.stuck = {"db"}
+    with pytest.raises(MachineError, match="has not stopped"):
+        carrier(world, store).forward(only(store))
+    assert world.replicas("db") == 0
+    world.stuck.clear()
+    carrier(world, store).forward(only(store))
+    require_moved(world)
+
+
+def test_a_service_is_waited_for_as_long_as_it_may_take_to_end() -> None:
+    world, store = World(), InMemory()
+    move = MOVE.model_copy(update={"moved": (MOVE.moved[0].model_copy(update={"grace": 600.0}),)})
+    facts = {"move": move.model_dump(mode="json")}
+    begin(store, OPERATION.model_copy(update={"facts": facts}))
+    world.stuck = {"db"}
+    with pytest.raises(MachineError, match="within 720 s"):
+        carrier(world, store).forward(only(store))
+
+
+def test_what_runs_on_out_of_swarms_sight_is_neither_copied_nor_started_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def runs_on(place: Any, one: Any) -> None:
+        raise MachineError(f"{one.service} runs on {one.source} all the same")
+
+    world, store = begun()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(halting, "require_ended", runs_on)
+        for turn in ("forward", "back"):
+            with pytest.raises(MachineError, match="runs on one all the same"):
+                getattr(carrier(world, store), turn)(only(store))
+            assert world.replicas("db") == 0 and world.data["two"] != world.data["one"]
+    carrier(world, store).back(only(store))
+    require_back(world)
+
+
+@pytest.mark.parametrize("gone", [UnreachableError, EngineError])
+def test_a_server_that_is_gone_keeps_nobody_from_undoing(
+    monkeypatch: pytest.MonkeyPatch, gone: type[QuorateError]
+) -> None:
+    def silent(place: Any, one: Any) -> None:
+        raise gone(f"{one.source} does not answer")
+
+    world, store = begun()
+    monkeypatch.setattr(halting, "require_ended", silent)
+    with pytest.raises(gone):
+        carrier(world, store).forward(only(store))
+    carrier(world, store).back(only(store))
+    require_back(world)
+
+
+def test_what_somebody_has_started_meanwhile_is_not_waited_for() -> None:
+    world, store = begun()
+    world.stuck = {"db"}
+    with pytest.raises(MachineError, match="has not stopped"):
+        carrier(world, store).forward(only(store))
+    world.scale("db", 1)
+    carrier(world, store).back(only(store))
+    require_back(world)
 
 
 def test_what_is_sealed_cannot_be_undone_and_what_is_undone_is_no_more_to_seal() -> None:

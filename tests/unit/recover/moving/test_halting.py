@@ -10,7 +10,7 @@ import pytest
 
 from quorate.backup import quiesce
 from quorate.deploy.progress import Silent
-from quorate.errors import MachineError, UnreachableError
+from quorate.errors import EngineError, MachineError, UnreachableError
 from quorate.recover.moving import halting
 from quorate.tools import clock
 from tests.fakes.services import FakeServices, refused
@@ -40,13 +40,25 @@ class Engine:
     node: str
     status: int = 0
     stopped: list[tuple[str, int]] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    looks: int = 0
+    infos: int = 0
 
     @property
     def api(self) -> Engine:
         return self
 
     def info(self) -> dict[str, Any]:
+        self.infos += 1
         return {"Swarm": {"NodeID": self.node}}
+
+    def containers(self, filters: dict[str, str]) -> list[dict[str, str]]:
+        assert filters == {"label": "com.docker.swarm.service.name=db"}
+        self.looks += 1
+        if self.status:
+            raise refused("no", self.status)
+        # The first one ends between two looks.
+        return [{"Id": name} for name in self.running[self.looks - 1 :]]
 
     def stop(self, container: str, timeout: int) -> None:
         if self.status:
@@ -117,3 +129,27 @@ def test_an_engine_that_refuses_or_is_out_of_reach_leaves_it_to_swarm() -> None:
     assert halting.ended(place(world), [DB]) == frozenset()
     world.raw.clear()
     assert halting.ended(place(world, one=Engine("n1")), [DB]) == frozenset()
+
+
+def test_no_more_is_asked_than_where_its_containers_are() -> None:
+    one, two = Engine("n1"), Engine("n2")
+    assert halting.ended(place(World(task("c1")), one=one, two=two), [DB]) == {"c1"}
+    assert (one.infos, two.infos) == (1, 0)
+
+
+def test_a_source_that_the_swarm_takes_for_lost_has_its_own_word() -> None:
+    lost = World(task("c1", node="n2"))  # `n2` is down as far as the swarm knows
+    quiesce.wait_until_still(cast(Any, lost), ["db"], 1.0)
+    one = Engine("n2", running=["c1"] * 1000)
+    with pytest.raises(MachineError, match="runs on one all the same"):
+        halting.require_ended(place(lost, one=one), DB)
+    ending = Engine("n2", running=["c1", "c1"])
+    halting.require_ended(place(lost, one=ending), DB)
+    assert ending.looks == 3 and one.stopped == ending.stopped == []
+
+
+def test_a_source_that_does_not_answer_has_not_said_that_it_has_ended() -> None:
+    with pytest.raises(UnreachableError):
+        halting.require_ended(place(World()), DB)
+    with pytest.raises(EngineError, match="the engine of one"):
+        halting.require_ended(place(World(), one=Engine("n1", 500)), DB)
