@@ -352,10 +352,12 @@ def rollback(
 ) -> UpResult:
     """Deploy once more what record `number` deployed (default: the last healthy before now).
 
+    What has data on a server that it was moved to since stays there.
+
     Raises:
         UsageError: there is no such record. Otherwise as `up`.
     """
-    from quorate.deploy.rollback import choose, foreseen_of
+    from quorate.deploy.rollback import foreseen_of
 
     fleet = opened.fleet
     with Connections(fleet) as connections:
@@ -363,8 +365,7 @@ def rollback(
         settings = Settings(say=report.note)
         with hold(manager.client, what="quorate rollback", settings=settings) as lock:
             refuse_unfinished(fleet, opened.lab, manager.client)
-            entry = choose(record.history(manager.client, fleet=fleet.name), number)
-            content = record.read(manager.client, entry)
+            entry, content = going_back(manager.client, fleet, number, report.note)
             plan = Plan.model_validate(content.plan)
             scene = Scene(
                 fleet=fleet,
@@ -381,6 +382,35 @@ def rollback(
             empty = Contents(secrets={}, configs={})
             run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
             return run.deploy(plan, foreseen, empty, seen)
+
+
+def going_back(
+    client: DockerClient, fleet: Fleet, number: int | None, note: Callable[[str], None]
+) -> tuple[record.RecordEntry, record.RecordContent]:
+    """The record to go back to, and what to deploy of it: data stay where they were moved to.
+
+    Raises:
+        UsageError: there is no such record. EngineError: the swarm does not answer.
+        QuorateError: it cannot be read.
+    """
+    from quorate.deploy.rollback import choose
+    from quorate.recover.moving.homes import rehomed, staying
+
+    entries = record.history(client, fleet=fleet.name)
+    entry = choose(entries, number)
+    then, last = record.read(client, entry), record.read(client, entries[-1])
+    local = {
+        service.id
+        for service in fleet.swarm_services()
+        if any(use.local_data for use in service.volumes)
+    }
+    homes = tuple(staying(then, last, local))
+    for home in homes:
+        note(
+            f"{home.service} stays on {home.servers[0]} with its data; deployment {entry.number} "
+            f"had it on {then.homes[home.service][0]}"
+        )
+    return entry, rehomed(then, homes, [server.name for server in fleet.servers])
 
 
 def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:
