@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -123,7 +123,7 @@ def up(
         RefusedError: not confirmed, or a container runs for a service that would be started.
         LockedError: somebody else is at it, or an operation is not over.
         CheckError: a value that was left open still is.
-        StalePlanError: the plan was made from other files.
+        StalePlanError: the plan was made from other files, or something was moved after it.
         UnreachableError, EngineError, CommandError: a server or an engine.
     """
     fleet = opened.fleet
@@ -134,6 +134,7 @@ def up(
         state = _look(opened, connections, report)
         scene = _scene(fleet, connections, state)
         _refuse_unfinished(opened, options, scene.client)
+        before = _recorded(scene)
         report.phase("planning")
         plan = options.plan or make_plan(
             fleet,
@@ -160,6 +161,7 @@ def up(
         with _held(manager, options, report) as lock:
             _refuse_unfinished(opened, options, manager.client)
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
+            require_homes(plan, before, _recorded(scene))
             if seen.stacks_as_wanted:
                 result = result_of("healthy", seen, scene.snapshot, started)
             else:
@@ -273,6 +275,41 @@ def _require_fresh(plan: Plan, scene: Scene) -> None:
             "the plan was made when services had other homes than now",
             cause="somebody deployed after the plan was made",
             todo="run `quorate plan --live` (or `--lab`) again",
+        )
+
+
+def _recorded(scene: Scene) -> dict[str, tuple[str, ...]]:
+    """The homes of the last deployment or move; empty where none is recorded."""
+    if scene.client is None:
+        return {}
+    last = record.last_applied(scene.client, fleet=scene.fleet.name)
+    return dict(last.homes) if last else {}
+
+
+def require_homes(
+    plan: Plan, before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]
+) -> None:
+    """See that a plan takes nothing back that got another home after it was looked for.
+
+    What was moved has its data there; at the home that the plan knows of they are old.
+
+    Args:
+        plan: what is about to be deployed.
+        before: the recorded homes that the plan was made or checked by.
+        after: those of now, under the lock.
+
+    Raises:
+        StalePlanError: it does.
+    """
+    for name, homes in after.items():
+        planned = plan.services.get(name)
+        if homes == before.get(name) or planned is None or planned.homes == homes:
+            continue
+        raise StalePlanError(
+            f"{name} has another home since this was planned",
+            cause=f"it was moved or deployed to {', '.join(homes)}; the plan has it on "
+            f"{', '.join(planned.homes)}",
+            todo="run `quorate up` again; with `--plan`, after `quorate plan --live` (or `--lab`)",
         )
 
 
