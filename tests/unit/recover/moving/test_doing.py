@@ -6,10 +6,9 @@ writes at every call while it runs. Copying copies at once. Real behaviour is tr
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +18,6 @@ from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent, RecordEntry
 from quorate.errors import MachineError, QuorateError, RefusedError
-from quorate.fleet.observed import ObservedNode, ObservedService, ObservedTask, Snapshot
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.model import Journal, Operation, State, Step
 from quorate.recover.moving import copying, doing, halting, replica
@@ -28,7 +26,11 @@ from quorate.recover.moving.ending import SEAL, latest, lost, outcome
 from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
 from quorate.tools import clock
 from tests.fakes.services import FakeServices, Killed
+from tests.unit.recover.moving.made import seen
 from tests.unit.recover.test_carrying import InMemory
+
+if TYPE_CHECKING:
+    from quorate.fleet.observed import Snapshot
 
 STEPS = ("image", "movers", "copy", "stop", "sync", "home", "switch", "check", "clear")
 
@@ -91,18 +93,8 @@ class Place:
 
     def snapshot(self) -> Snapshot:
         """What the swarm says; looking costs no call."""
-        names = ("one", "two", "three")
         at = self.world.where
-        spec = copy.deepcopy(self.world.raw["db"]["Spec"])
-        running = ObservedTask(
-            id="t", service_id="s", node_id=at, state="running", desired_state="running"
-        )
-        return Snapshot(
-            taken_at=clock.now(),
-            nodes=tuple(ObservedNode(id=name, hostname=name, state="ready") for name in names),
-            services=(ObservedService(id="s", name="db", spec=spec),),
-            tasks=(running,) if at else (),
-        )
+        return seen(self.world.raw["db"]["Spec"], *([at] if at else []))
 
 
 MOVE = Move(
@@ -290,6 +282,7 @@ def test_undone_after_the_end_and_killed_at_every_call_of_that() -> None:
         world.killed_at = call
         with pytest.raises(Killed):
             carrier(world, store).back(only(store))
+        doing.may_undo(cast(Any, Place(world)), only(store))
         carrier(world, store).back(only(store))
         require_back(world)
 
@@ -344,73 +337,6 @@ def test_what_is_sealed_cannot_be_undone_and_what_is_undone_is_no_more_to_seal()
     with pytest.raises(QuorateError, match="no move of db"):
         latest([sealed], "db")
     require_moved(world)
-
-
-def moved_on(world: World) -> None:
-    """Another move, of which this one knows nothing, takes it to a third server."""
-    world.data["three"] = list(world.data[world.where])
-    world.constrain("three")
-    world.homes["db"] = ("three",)
-    world.tick()
-
-
-def test_what_another_move_took_elsewhere_meanwhile_is_not_stopped() -> None:
-    world, store = begun()
-    moved_on(world)
-    with pytest.raises(RefusedError, match="db is not where it was"):
-        carrier(world, store).forward(only(store))
-    assert world.where == "three" and world.homes["db"] == ("three",)
-
-
-def test_a_move_that_was_chosen_before_another_one_does_not_begin() -> None:
-    world = World()
-    place: Any = Place(world)
-    doing.may_begin(place, OPERATION)
-    moved_on(world)
-    with pytest.raises(RefusedError, match="db is not where it was") as refused:
-        doing.may_begin(place, OPERATION)
-    assert refused.value.cause == (
-        "it is held by node.hostname==three and runs on three; the move takes it from one"
-    )
-
-
-def test_a_move_is_not_undone_where_a_later_one_took_it_on() -> None:
-    world, store = begun()
-    place: Any = Place(world)
-    done = carrier(world, store).forward(only(store))
-    doing.may_undo(place, done)
-    moved_on(world)
-    with pytest.raises(RefusedError, match="db was moved on since") as refused:
-        doing.may_undo(place, done)
-    assert "`quorate move --undo db`" in (refused.value.todo or "")
-    world.constrain("two")  # the later one was undone
-    doing.may_undo(place, done)
-
-
-def test_an_undo_that_was_killed_anywhere_may_go_on() -> None:
-    world, store = begun()
-    place: Any = Place(world)
-    carrier(world, store).forward(only(store))
-    done = world.calls
-    carrier(world, store).back(only(store))
-    for call in range(done + 1, world.calls + 1):
-        world, store = begun()
-        place = Place(world)
-        carrier(world, store).forward(only(store))
-        world.killed_at = call
-        with pytest.raises(Killed):
-            carrier(world, store).back(only(store))
-        doing.may_undo(place, only(store))
-
-
-def test_what_did_not_come_to_its_new_home_may_be_undone_wherever_it_is() -> None:
-    """Nothing of that undoing says where it is at home, and what copies has to go."""
-    world, store = begun()
-    place: Any = Place(world)
-    moved_on(world)
-    with pytest.raises(RefusedError):
-        carrier(world, store).forward(only(store))
-    doing.may_undo(place, only(store))
 
 
 def test_before_it_ran_there_nothing_is_lost_by_undoing() -> None:
