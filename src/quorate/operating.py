@@ -48,7 +48,11 @@ ACTIONS: dict[str, str] = {
     "adopt": "quorate.recover.adopt.run",
     "move": "quorate.recover.moving.doing",
 }
-"""Kind of an operation → the module whose `actions(site, journal)` does its steps."""
+"""Kind of an operation → the module whose `actions(site, journal)` does its steps.
+
+Where it has `may_begin(site, operation)` or `may_undo(site, journal)`, these are asked under the
+lock before anything is begun or undone: what it was chosen by may have changed meanwhile.
+"""
 
 WITHOUT_SWARM = frozenset({"recover quorum", "recover fleet"})
 """Kinds whose journals are files on this machine, since there may be no swarm to keep them."""
@@ -75,14 +79,16 @@ def carry_out(place: Site, operation: Operation, *, confirm: Confirm) -> Journal
     """Begin an operation and do all of it.
 
     Raises:
-        RefusedError: not confirmed. LockedError: somebody else is at it, or another operation of
-        this fleet is not over. Otherwise as its actions do; then it can be resumed or undone.
+        RefusedError: not confirmed, or what it was chosen by is no more.
+        LockedError: somebody else is at it, or another operation of this fleet is not over.
+        Otherwise as its actions do; then it can be resumed or undone.
     """
     if not confirm(operation):
         raise RefusedError("not confirmed; nothing was changed")
     with _locked(place, operation.kind) as lock:
         store = _store(place, operation.kind)
         _alone(place, store)
+        _ask(place, operation.kind, "may_begin", operation)
         journal = begin(store, operation)
         return _carrier(place, journal, store, lock).forward(journal)
 
@@ -123,13 +129,15 @@ def undo(place: Site, identity: str = "") -> Journal:
     """Undo an operation: one that is not over, or that is done and can still be undone.
 
     Raises:
-        RefusedError: it has come to a step after which there is no undoing.
+        RefusedError: it has come to a step after which there is no undoing, or what it has made
+        was changed since by another one.
         UsageError: there is none. LockedError: somebody else is at it, or another operation is not
         over. Otherwise as its actions do.
     """
     with _taken(place, identity, "undone") as (journal, store, lock):
         if not journal.open:
             _alone(place, store)
+        _ask(place, journal.operation.kind, "may_undo", journal)
         return _carrier(place, journal, store, lock).back(journal)
 
 
@@ -207,6 +215,12 @@ def actions_of(place: Site, journal: Journal) -> Mapping[str, Action]:
         )
     made: Mapping[str, Action] = import_module(module).actions(place, journal)
     return made
+
+
+def _ask(place: Site, kind: str, whether: str, what: Operation | Journal) -> None:
+    """Raises RefusedError where the kind of an operation knows a reason against it."""
+    if kind in ACTIONS and (asked := getattr(import_module(ACTIONS[kind]), whether, None)):
+        asked(place, what)
 
 
 def _found(place: Site, identity: str) -> tuple[Journal, Store]:

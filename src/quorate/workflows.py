@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -123,7 +123,7 @@ def up(
         RefusedError: not confirmed, or a container runs for a service that would be started.
         LockedError: somebody else is at it, or an operation is not over.
         CheckError: a value that was left open still is.
-        StalePlanError: the plan was made from other files.
+        StalePlanError: the plan was made from other files, or something was moved after it.
         UnreachableError, EngineError, CommandError: a server or an engine.
     """
     fleet = opened.fleet
@@ -134,6 +134,7 @@ def up(
         state = _look(opened, connections, report)
         scene = _scene(fleet, connections, state)
         _refuse_unfinished(opened, options, scene.client)
+        before = _recorded(scene)
         report.phase("planning")
         plan = options.plan or make_plan(
             fleet,
@@ -160,6 +161,7 @@ def up(
         with _held(manager, options, report) as lock:
             _refuse_unfinished(opened, options, manager.client)
             scene = replace(scene, client=manager.client, snapshot=observe(manager.client))
+            require_homes(plan, before, _recorded(scene))
             if seen.stacks_as_wanted:
                 result = result_of("healthy", seen, scene.snapshot, started)
             else:
@@ -276,6 +278,41 @@ def _require_fresh(plan: Plan, scene: Scene) -> None:
         )
 
 
+def _recorded(scene: Scene) -> dict[str, tuple[str, ...]]:
+    """The homes of the last deployment or move; empty where none is recorded."""
+    if scene.client is None:
+        return {}
+    last = record.last_applied(scene.client, fleet=scene.fleet.name)
+    return dict(last.homes) if last else {}
+
+
+def require_homes(
+    plan: Plan, before: Mapping[str, tuple[str, ...]], after: Mapping[str, tuple[str, ...]]
+) -> None:
+    """See that a plan takes nothing back that got another home after it was looked for.
+
+    What was moved has its data there; at the home that the plan knows of they are old.
+
+    Args:
+        plan: what is about to be deployed.
+        before: the recorded homes that the plan was made or checked by.
+        after: those of now, under the lock.
+
+    Raises:
+        StalePlanError: it does.
+    """
+    for name, homes in after.items():
+        planned = plan.services.get(name)
+        if homes == before.get(name) or planned is None or planned.homes == homes:
+            continue
+        raise StalePlanError(
+            f"{name} has another home since this was planned",
+            cause=f"it was moved or deployed to {', '.join(homes)}; the plan has it on "
+            f"{', '.join(planned.homes)}",
+            todo="run `quorate up` again; with `--plan`, after `quorate plan --live` (or `--lab`)",
+        )
+
+
 def homes_live(opened: Opened) -> dict[str, tuple[str, ...]]:
     """Where services are at home now: what `up` plans from, as moves cost.
 
@@ -352,10 +389,12 @@ def rollback(
 ) -> UpResult:
     """Deploy once more what record `number` deployed (default: the last healthy before now).
 
+    What has data on a server that it was moved to since stays there.
+
     Raises:
         UsageError: there is no such record. Otherwise as `up`.
     """
-    from quorate.deploy.rollback import choose, foreseen_of
+    from quorate.deploy.rollback import foreseen_of
 
     fleet = opened.fleet
     with Connections(fleet) as connections:
@@ -363,8 +402,7 @@ def rollback(
         settings = Settings(say=report.note)
         with hold(manager.client, what="quorate rollback", settings=settings) as lock:
             refuse_unfinished(fleet, opened.lab, manager.client)
-            entry = choose(record.history(manager.client, fleet=fleet.name), number)
-            content = record.read(manager.client, entry)
+            entry, content = going_back(manager.client, fleet, number, report.note)
             plan = Plan.model_validate(content.plan)
             scene = Scene(
                 fleet=fleet,
@@ -381,6 +419,35 @@ def rollback(
             empty = Contents(secrets={}, configs={})
             run = Run(scene=scene, manager=manager, lock=lock, report=report, started=started)
             return run.deploy(plan, foreseen, empty, seen)
+
+
+def going_back(
+    client: DockerClient, fleet: Fleet, number: int | None, note: Callable[[str], None]
+) -> tuple[record.RecordEntry, record.RecordContent]:
+    """The record to go back to, and what to deploy of it: data stay where they were moved to.
+
+    Raises:
+        UsageError: there is no such record. EngineError: the swarm does not answer.
+        QuorateError: it cannot be read.
+    """
+    from quorate.deploy.rollback import choose
+    from quorate.recover.moving.homes import rehomed, staying
+
+    entries = record.history(client, fleet=fleet.name)
+    entry = choose(entries, number)
+    then, last = record.read(client, entry), record.read(client, entries[-1])
+    local = {
+        service.id
+        for service in fleet.swarm_services()
+        if any(use.local_data for use in service.volumes)
+    }
+    homes = tuple(staying(then, last, local))
+    for home in homes:
+        note(
+            f"{home.service} stays on {home.servers[0]} with its data; deployment {entry.number} "
+            f"had it on {then.homes[home.service][0]}"
+        )
+    return entry, rehomed(then, homes, [server.name for server in fleet.servers])
 
 
 def down(opened: Opened, *, report: Reporter) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class FakeConfigs:
             if name in specs[key]["Name"] and (label is None or label in specs[key]["Labels"])
         ]
 
-    def create_config(self, name: str, data: bytes, labels: Mapping[str, str]) -> None:
+    def create_config(self, name: str, data: bytes, labels: Mapping[str, str]) -> dict[str, str]:
         if any(one["Spec"]["Name"] == name for one in self.kept.values()):
             raise refusal(409)
         self.number += 1
@@ -65,6 +65,7 @@ class FakeConfigs:
                 "Data": base64.b64encode(data).decode(),
             },
         }
+        return {"ID": f"id-{self.number}"}
 
     def inspect_config(self, identity: str) -> dict[str, Any]:
         if identity not in self.kept:

@@ -10,13 +10,14 @@ import pytest
 
 from quorate import operating
 from quorate.deploy.progress import Silent
-from quorate.errors import LockedError, UsageError
+from quorate.errors import LockedError, RefusedError, UsageError
 from quorate.fleet.model import Fleet
 from quorate.observe.connect import Connections
 from quorate.recover import keeping
 from quorate.recover.carrying import Action, begin
 from quorate.recover.journal import FileStore
 from quorate.recover.model import Facts, Journal, Operation, State, Step
+from quorate.recover.moving import doing
 from quorate.recover.site import Site
 from tests.fakes.fleets import make_fleet, make_server
 from tests.unit.recover.test_carrying import InMemory
@@ -42,6 +43,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
         return {step.id: Action(do=do) for step in journal.operation.steps}
 
+    def whatever(place: Site, what: object) -> None:
+        del place, what
+
+    monkeypatch.setattr(doing, "may_begin", whatever)
+    monkeypatch.setattr(doing, "may_undo", whatever)
     monkeypatch.setattr(operating, "_locked", free)
     monkeypatch.setattr(operating, "actions_of", acts)
     monkeypatch.setattr(Site, "in_swarm", Site.in_files)
@@ -121,6 +127,37 @@ def test_a_journal_is_read_again_under_the_lock(
     monkeypatch.setattr(operating, "_locked", after_another)
     with pytest.raises(UsageError, match="is over: done"):
         operating.resume(place, begun.id)
+
+
+def test_what_others_changed_before_the_lock_was_had_is_seen_before_anything_begins(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[str] = []
+
+    @contextmanager
+    def taken(place: Site, what: str) -> Iterator[None]:
+        del place
+        held.append(what)
+        yield
+        held.clear()
+
+    def refuse(place: Site, what: object) -> None:
+        del place, what
+        assert held
+        raise RefusedError("it is elsewhere by now")
+
+    done = operating.carry_out(place, operation("db"), confirm=lambda _: True)
+    monkeypatch.setattr(operating, "_locked", taken)
+    monkeypatch.setattr(doing, "may_begin", refuse)
+    monkeypatch.setattr(doing, "may_undo", refuse)
+    with pytest.raises(RefusedError, match="elsewhere"):
+        operating.carry_out(place, operation("web"), confirm=lambda _: True)
+    held.clear()
+    with pytest.raises(RefusedError, match="elsewhere"):
+        operating.undo(place, done.id)
+    assert place.in_files().all() == (done,)
+    other = operation("db").model_copy(update={"kind": "drain"})
+    assert operating.carry_out(place, other, confirm=lambda _: True).state is State.DONE
 
 
 @pytest.fixture

@@ -38,7 +38,10 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Carrier:
-    """What carrying out needs. `check` raises when the fleet's lock was lost."""
+    """What carrying out needs. `check` raises when the fleet's lock was lost.
+
+    Then nothing more is kept either: whoever has the lock now keeps the journal.
+    """
 
     store: Store
     actions: Mapping[str, Action]
@@ -49,6 +52,7 @@ class Carrier:
         """Do every step that is not done; returns the journal of a finished operation.
 
         Raises:
+            LockedError: the lock was lost, or somebody else has gone on with it.
             QuorateError: an action's own, after the journal has noted it.
         """
         total = len(journal.operation.steps)
@@ -68,6 +72,7 @@ class Carrier:
 
         Raises:
             RefusedError: a final step was begun.
+            LockedError: the lock was lost, or somebody else has gone on with it.
             QuorateError: an action's own, after the journal has noted it.
         """
         if sealed := journal.sealed():
@@ -78,7 +83,7 @@ class Carrier:
             )
         if not journal.back:
             journal = journal.turned()
-            self.store.save(journal)
+            self._keep(journal)
         while (step := journal.next_back()) is not None:
             if step.back:
                 self.report.phase(f"undoing: {step.back}")
@@ -90,7 +95,7 @@ class Carrier:
         self.check()
         if to is State.DONE:
             journal = journal.marked(step.id, State.BEGUN, at=_now())
-            self.store.save(journal)
+            self._keep(journal)
         began = clock.monotonic()
         try:
             if to is State.DONE:
@@ -100,11 +105,11 @@ class Carrier:
                 if action.undo is not None:
                     action.undo(journal.facts)
         except QuorateError as error:
-            self.store.save(journal.troubled(error.what))
+            self._keep(journal.troubled(error.what))
             raise
         took = clock.monotonic() - began
         journal = journal.marked(step.id, to, at=_now(), seconds=round(took, 3), facts=told)
-        self.store.save(journal)
+        self._keep(journal)
         return journal
 
     def _together(
@@ -118,20 +123,20 @@ class Carrier:
         for step in steps:
             self.report.note(step.says)
             journal = journal.marked(step.id, State.BEGUN, at=_now())
-        self.store.save(journal)
+        self._keep(journal)
         began, left = clock.monotonic(), [step.id for step in steps]
 
         def done(step: str, told: Facts) -> None:
             nonlocal journal
             took = round(clock.monotonic() - began, 3)
             journal = journal.marked(step, State.DONE, at=_now(), seconds=took, facts=told)
-            self.store.save(journal)
+            self._keep(journal)
             left.remove(step)
 
         try:
             do(tuple(left), journal.facts, done)
         except QuorateError as error:
-            self.store.save(journal.troubled(error.what))
+            self._keep(journal.troubled(error.what))
             raise
         for name in tuple(left):
             done(name, {})
@@ -139,8 +144,12 @@ class Carrier:
 
     def _end(self, journal: Journal, state: State) -> Journal:
         ended = journal.ended(state)
-        self.store.save(ended)
+        self._keep(ended)
         return ended
+
+    def _keep(self, journal: Journal) -> None:
+        self.check()
+        self.store.save(journal)
 
 
 def actions_of(steps: Sequence[Step], work: object) -> dict[str, Action]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import os
+import uuid
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
-from quorate.errors import MachineError, QuorateError
+from quorate.errors import EngineError, LockedError, MachineError, QuorateError
 from quorate.recover.model import Journal, State
 from quorate.tools import docker
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "quorate-operation-"
 OPERATION = "quorate.operation"
 TURN = "quorate.operation.turn"
+WRITER = "quorate.operation.writer"
 FLEET = "quorate.operation.fleet"
 KEPT = 20
 """Journals of operations that are over; beside those that may still be gone on with or back."""
@@ -46,25 +48,35 @@ class Store(Protocol):
 
 
 class SwarmStore:
-    """Journals as configs of the swarm. `client` gives a manager that answers now."""
+    """Journals as configs of the swarm. `client` gives a manager that answers now.
+
+    It writes only on top of what it has read or written itself: who slept until somebody else had
+    gone on with the operation has an old state, which must not become the newest.
+    """
 
     def __init__(self, client: Callable[[], DockerClient], fleet: str) -> None:
         self._client = client
         self._fleet = fleet
+        self._writer = uuid.uuid4().hex
+        self._known: dict[str, int] = {}
 
     def save(self, journal: Journal) -> None:
         """Keep this state of a journal; then drop older states, and the oldest journals.
 
         Raises:
-            EngineError: the swarm does not answer, or somebody else goes on with it too.
+            LockedError: somebody else has gone on with it; nothing was written.
+            EngineError: the swarm does not answer.
         """
         client = self._client()
         own = [raw for raw in self._listed(client) if _label(raw, OPERATION) == journal.id]
-        turn = max((_turn(raw) for raw in own), default=0) + 1
-        data = zlib.compress(journal.model_dump_json().encode(), level=9)
-        labels = {OPERATION: journal.id, TURN: str(turn), FLEET: self._fleet}
-        with docker.translated(f"the journal of {journal.id} could not be kept in the swarm"):
-            client.api.create_config(f"{PREFIX}{journal.id}.{turn}", data, labels=labels)
+        known = self._known.get(journal.id, 0)
+        newest = max((_turn(raw) for raw in own), default=0)
+        # A state of its own may be there though the engine's answer was lost on the way.
+        if newest < known or any(_turn(raw) > known and not self._wrote(raw) for raw in own):
+            raise _gone_on(journal)
+        self._create(client, journal, newest + 1)
+        self._known[journal.id] = newest + 1
+        with docker.translated(f"older states of the journal of {journal.id} could not be removed"):
             for raw in own:
                 client.api.remove_config(raw["ID"])
         self._drop_old(client)
@@ -76,18 +88,37 @@ class SwarmStore:
             EngineError: the swarm does not answer.
             QuorateError: one was written by a version of Quorate that this one cannot read.
         """
+        newest = self._newest()
+        self._known |= {identity: _turn(raw) for identity, raw in newest.items()}
+        return _journals(newest)
+
+    def _create(self, client: DockerClient, journal: Journal, turn: int) -> None:
+        data = zlib.compress(journal.model_dump_json().encode(), level=9)
+        labels = {
+            OPERATION: journal.id,
+            TURN: str(turn),
+            FLEET: self._fleet,
+            WRITER: self._writer,
+        }
+        try:
+            client.api.create_config(f"{PREFIX}{journal.id}.{turn}", data, labels=labels)
+        except docker.engine_errors() as error:
+            if docker.status_of(error) == CONFLICT:
+                raise _gone_on(journal) from error
+            raise EngineError(
+                f"the journal of {journal.id} could not be kept in the swarm",
+                cause=docker.words(error),
+            ) from error
+
+    def _wrote(self, raw: Mapping[str, Any]) -> bool:
+        return _label(raw, WRITER) == self._writer
+
+    def _newest(self) -> dict[str, Mapping[str, Any]]:
+        """The newest state of each journal, by its id."""
         newest: dict[str, Mapping[str, Any]] = {}
         for raw in sorted(self._listed(self._client()), key=_turn):
             newest[_label(raw, OPERATION)] = raw
-        found = (
-            _read(
-                base64.b64decode(raw["Spec"]["Data"]),
-                identity,
-                f"on a manager `docker config rm {raw['Spec']['Name']}`",
-            )
-            for identity, raw in newest.items()
-        )
-        return tuple(sorted(found, key=lambda one: one.started))
+        return newest
 
     def _listed(self, client: DockerClient) -> list[Mapping[str, Any]]:
         with docker.translated("the journals of operations cannot be listed"):
@@ -96,7 +127,8 @@ class SwarmStore:
 
     def _drop_old(self, client: DockerClient) -> None:
         """Keep the newest, and each that its owner may still need."""
-        closed = [one.id for one in self.all() if not _needed(one)][:-KEPT]
+        # What is read here is no ground to write on: somebody else may have written it just now.
+        closed = [one.id for one in _journals(self._newest()) if not _needed(one)][:-KEPT]
         for raw in self._listed(client):
             if _label(raw, OPERATION) in closed:
                 with docker.translated("an old journal could not be removed"):
@@ -138,6 +170,26 @@ class FileStore:
         files = sorted(self._directory.glob("*.journal"))
         found = (_read(file.read_bytes(), file.stem, f"`rm {file}`") for file in files)
         return tuple(sorted(found, key=lambda one: one.started))
+
+
+def _journals(newest: Mapping[str, Mapping[str, Any]]) -> tuple[Journal, ...]:
+    found = (
+        _read(
+            base64.b64decode(raw["Spec"]["Data"]),
+            identity,
+            f"on a manager `docker config rm {raw['Spec']['Name']}`",
+        )
+        for identity, raw in newest.items()
+    )
+    return tuple(sorted(found, key=lambda one: one.started))
+
+
+def _gone_on(journal: Journal) -> LockedError:
+    return LockedError(
+        f"somebody else has gone on with operation {journal.id} meanwhile",
+        cause="its journal in the swarm is newer than what is known here",
+        todo=f"see how it stands with it: `quorate operations show {journal.id}`",
+    )
 
 
 def _needed(journal: Journal) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quorate import operating, workflows
+from quorate.entry.cli import confirm
 from quorate.entry.cli.main import build
 from quorate.errors import EngineError
 from quorate.recover import keeping
@@ -17,6 +18,7 @@ from quorate.recover.carrying import begin
 from quorate.recover.model import Journal, Operation, State, Step
 from quorate.recover.quorum.verify import Verified
 from quorate.recover.site import Site
+from tests.unit.recover.moving.test_doing import MOVE
 from tests.unit.test_operating import place
 
 if TYPE_CHECKING:
@@ -119,3 +121,29 @@ def test_a_recovered_quorum_is_judged_when_it_is_gone_on_with_too(
     assert ("shop_db does not run: no server fits" in done.stdout) is bool(waiting)
     spoken = CliRunner().invoke(build(), ["operations", "resume", begun.id, "--yes", "--json"])
     assert spoken.exit_code == code and json.loads(spoken.stdout)["facts"]["verified"]
+
+
+def test_what_an_undo_of_a_move_loses_is_said_before_it_is_agreed_to(
+    place: Site, begun: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def agreed(question: str, *, yes: bool) -> bool:
+        asked.append(question)
+        return yes
+
+    monkeypatch.setattr(confirm, "agreed", agreed)
+    place.in_files().save(begun.ended(State.ABANDONED))
+    steps = tuple(Step(id=name, says=name) for name in ("copy", "switch"))
+    facts = {"move": MOVE.model_dump(mode="json")}
+    moved = Operation(kind="move", subject="db", fleet="office", steps=steps, facts=facts)
+    done = operating.carry_out(place, moved, confirm=lambda _: True)
+    refused = CliRunner().invoke(build(), ["operations", "undo", done.id])
+    assert getattr(refused.exception, "exit_code", None) == 8
+    made = CliRunner().invoke(build(), ["operations", "undo", done.id, "--yes"])
+    assert made.exit_code == 0, made.output
+    assert all(
+        one.startswith("What was written on two since ") and one.endswith(f"({done.id})?")
+        for one in asked
+    )
+    assert len(asked) == 2 and "it stays in rows on two, unused" in " ".join(made.stderr.split())

@@ -134,18 +134,46 @@ def test_an_error_is_kept_in_the_journal_and_the_next_operation_waits_for_it() -
     assert error.value.cause == "no room is left"
 
 
-def test_a_lost_lock_stops_before_the_next_step() -> None:
-    store, world, what = InMemory(), World(), operation("a", "b")
-    checks = iter([None, LockedError("taken over")])
+@dataclass
+class Lock:
+    """A fleet's lock that is lost during a step."""
 
-    def check() -> None:
-        if (error := next(checks)) is not None:
+    lost: bool = False
+
+    def check(self) -> None:
+        if self.lost:
+            raise LockedError("taken over")
+
+
+@pytest.mark.parametrize("error", [None, EngineError("the connection broke")])
+def test_who_lost_the_lock_during_a_step_keeps_nothing_more_and_does_no_other(
+    error: EngineError | None,
+) -> None:
+    store, lock, what = InMemory(), Lock(), operation("a", "b")
+    done: list[str] = []
+
+    def slept(facts: Facts) -> None:
+        done.append("a")
+        lock.lost = True
+        if error is not None:
             raise error
 
-    worker = Carrier(store=store, actions=world.actions(what), report=Silent(), check=check)
+    actions = {"a": Action(do=slept), "b": Action(do=lambda facts: done.append("b"))}
+    worker = Carrier(store=store, actions=actions, report=Silent(), check=lock.check)
     with pytest.raises(LockedError, match="taken over"):
         worker.forward(begin(store, what))
-    assert world.done == {"a"}
+    (journal,) = store.all()
+    assert done == ["a"] and journal.of("a") is State.BEGUN and journal.trouble == ""
+
+
+def test_who_lost_the_lock_before_the_end_or_an_undoing_leaves_both_to_others() -> None:
+    store, lock, what = InMemory(), Lock(lost=True), operation("a")
+    journal = begin(store, what).marked("a", State.DONE, at="now")
+    worker = Carrier(store=store, actions={}, report=Silent(), check=lock.check)
+    for go in (worker.forward, worker.back):
+        with pytest.raises(LockedError, match="taken over"):
+            go(journal)
+    assert store.all()[0].open and not store.all()[0].back
 
 
 def test_two_steps_of_one_name_and_an_operation_that_is_not_there() -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from quorate.errors import MachineError, QuorateError
+from quorate.errors import EngineError, LockedError, MachineError, QuorateError
 from quorate.recover.adopt import choose as adopt
 from quorate.recover.carrying import begin
 from quorate.recover.journal import KEPT, UNTIL_SEALED, FileStore, SwarmStore
 from quorate.recover.model import Journal, Operation, State, Step
 from quorate.recover.moving import ending
 from quorate.recover.moving import model as moving
-from tests.fakes.configs import FakeConfigs
+from tests.fakes.configs import FakeConfigs, refusal
 
 
 def operation(subject: str = "quorum", kind: str = "recover quorum") -> Operation:
@@ -104,3 +105,86 @@ def test_what_was_finished_or_undone_goes_as_any_other(store: SwarmStore, kind: 
 
 def test_the_kinds_that_are_finished_later_are_those_that_have_a_final_step_to_come() -> None:
     assert {moving.KIND, adopt.KIND} == UNTIL_SEALED
+
+
+@dataclass
+class Two:
+    """Two machines with one swarm, and the journal that both of them know."""
+
+    swarm: Any
+    one: SwarmStore
+    other: SwarmStore
+    journal: Journal
+
+
+@pytest.fixture
+def two() -> Two:
+    swarm: Any = FakeConfigs()
+    one, other = (SwarmStore(lambda: swarm, "office") for _ in range(2))
+    journal = begin(one, operation("db", "move")).marked("a", State.BEGUN, at="now")
+    one.save(journal)
+    return Two(swarm=swarm, one=one, other=other, journal=journal)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_who_slept_writes_nothing_over_what_somebody_else_went_on_with(
+    two: Two, turns: int
+) -> None:
+    (theirs,) = two.other.all()
+    theirs = theirs.marked("a", State.DONE, at="later").ended(State.DONE)
+    for _ in range(turns):
+        two.other.save(theirs)
+    for _ in range(2):  # nor when it is tried once more
+        with pytest.raises(LockedError, match="somebody else has gone on"):
+            two.one.save(two.journal.troubled("the connection broke"))
+    assert two.other.all() == (theirs,)
+
+
+def test_who_reads_it_again_goes_on_from_there(two: Two) -> None:
+    (theirs,) = two.other.all()
+    two.other.save(theirs.troubled("no room"))
+    (mine,) = two.one.all()
+    two.one.save(mine.marked("a", State.DONE, at="later"))
+    assert two.other.all()[0].of("a") is State.DONE
+
+
+def test_two_at_the_same_moment_are_told_apart_by_the_swarm(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (theirs,) = two.other.all()
+    create = two.swarm.create_config
+
+    def later(*given: Any, **more: Any) -> None:
+        monkeypatch.setattr(two.swarm, "create_config", create)
+        two.other.save(theirs.troubled("first"))
+        create(*given, **more)
+
+    monkeypatch.setattr(two.swarm, "create_config", later)
+    with pytest.raises(LockedError, match="somebody else has gone on"):
+        two.one.save(two.journal.troubled("second"))
+    assert two.other.all()[0].trouble == "first"
+
+
+def test_a_state_whose_answer_was_lost_is_known_as_ones_own(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = two.swarm.create_config
+
+    def unanswered(*given: Any, **more: Any) -> None:
+        monkeypatch.setattr(two.swarm, "create_config", create)
+        create(*given, **more)
+        raise refusal(500)
+
+    monkeypatch.setattr(two.swarm, "create_config", unanswered)
+    with pytest.raises(EngineError, match="could not be kept"):
+        two.one.save(two.journal)
+    two.one.save(two.journal.troubled("the answer was lost"))
+    assert two.other.all()[0].trouble == "the answer was lost"
+
+
+def test_a_journal_that_somebody_dropped_is_not_written_anew(two: Two) -> None:
+    for identity in tuple(two.swarm.kept):
+        two.swarm.remove_config(identity)
+    with pytest.raises(LockedError):
+        two.one.save(two.journal.ended(State.DONE))
+    assert two.other.all() == ()

@@ -131,7 +131,9 @@ def test_up_is_refused_by_what_the_swarm_keeps_before_it_plans(
 
     monkeypatch.setattr(workflows, "Connections", lambda fleet: nullcontext())
     monkeypatch.setattr(workflows, "_look", lambda *given: None)
-    monkeypatch.setattr(workflows, "_scene", lambda *given: SimpleNamespace(client=swarm))
+    monkeypatch.setattr(
+        workflows, "_scene", lambda *given: SimpleNamespace(client=swarm, fleet=FLEET)
+    )
     monkeypatch.setattr(workflows, "homes_now", lambda scene: {})
     monkeypatch.setattr(workflows, "make_plan", plans)
     with pytest.raises(LockedError if refused else PlanningError):

@@ -150,12 +150,24 @@ def _go_on(
     with reporter() as report, operating.site(opened, report) as place:
         journal = operating.found(place, identity)
         report.pause()
-        if not agreed(f"{verb} {title(journal.operation)} ({journal.id})?", yes=yes):
+        loses = _lost(journal) if act is operating.undo else ""
+        question = f"{loses} {verb} {title(journal.operation)} ({journal.id})?".strip()
+        if not agreed(question, yes=yes):
             raise RefusedError("not confirmed; nothing was changed")
+        if loses:
+            report.note(loses)
         journal = act(place, journal.id)
     _print(journal, as_json=as_json)
     if journal.operation.kind == QUORUM and journal.state is State.DONE:
         judge(journal, as_json=as_json)
+
+
+def _lost(journal: Journal) -> str:
+    """What undoing it loses, in words; empty for nothing."""
+    from quorate.recover.moving.ending import lost
+    from quorate.recover.moving.model import KIND
+
+    return lost(journal) if journal.operation.kind == KIND else ""
 
 
 def _print(journal: Journal, *, as_json: bool) -> None:

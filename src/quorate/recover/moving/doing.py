@@ -28,8 +28,8 @@ from quorate.errors import (
     UnreachableError,
 )
 from quorate.recover.carrying import Action
-from quorate.recover.model import Facts, Journal
-from quorate.recover.moving import copying, halting, replica, spec
+from quorate.recover.model import Facts, Journal, Operation
+from quorate.recover.moving import copying, halting, replica, spec, standing
 from quorate.recover.moving.homes import Home, rehomed
 from quorate.recover.moving.model import Move, Moved, of_facts
 from quorate.recover.moving.movers import Movers
@@ -62,6 +62,24 @@ def actions(place: Site, journal: Journal) -> Mapping[str, Action]:
     }
 
 
+def may_begin(place: Site, operation: Operation) -> None:
+    """See, under the lock, that all is where it was when the move was chosen.
+
+    Raises:
+        RefusedError: something is not.
+    """
+    standing.require_as_chosen(place, of_facts(operation.facts))
+
+
+def may_undo(place: Site, journal: Journal) -> None:
+    """See, under the lock, that no later move took anything on.
+
+    Raises:
+        RefusedError: one did.
+    """
+    standing.require_not_moved_on(place, journal)
+
+
 class Moving:
     """A move under way."""
 
@@ -81,7 +99,12 @@ class Moving:
         raise_failed(pulled.failed)
 
     def start_movers(self, facts: Facts) -> Facts:
-        """Start what copies, and see that there is room and nothing else where the data go."""
+        """Start what copies, and see that there is room and nothing else where the data go.
+
+        Raises:
+            RefusedError: a service is not where the move takes it from.
+        """
+        standing.require_as_chosen(self.place, self.move)
         self.movers.start()
         return copying.require_room(self.movers, facts)
 
@@ -110,7 +133,12 @@ class Moving:
             replica.dismiss(self.movers)
 
     def stop(self, facts: Facts) -> Facts:
-        """Scale the services to 0, with the record of who did, and wait for their ends."""
+        """Scale the services to 0, with the record of who did, and wait for their ends.
+
+        Raises:
+            RefusedError: one is not where the move takes it from.
+        """
+        standing.require_as_chosen(self.place, self.move)
         began = self._now().isoformat()
         self._stop(self.move.moved)
         return {"stopped": facts.get("stopped", began)}

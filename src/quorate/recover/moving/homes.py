@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -47,6 +47,23 @@ def rehomed(
             "pool_constraints": pool_constraints,
         }
     )
+
+
+def staying(content: RecordContent, last: RecordContent, local: Collection[str]) -> Iterator[Home]:
+    """Homes that an older record has to be given, since data went elsewhere after it.
+
+    Args:
+        content: the older record.
+        last: what was deployed, or moved, last.
+        local: the services, by their ids, that have data on their server.
+    """
+    for service, placement in (content.plan.get("services") or {}).items():
+        then, now = content.homes.get(service, ()), last.homes.get(service, ())
+        # Only what has one place for its data can be moved.
+        if service in local and len(then) == len(now) == 1 and then != now:
+            yield Home(
+                service=service, stack=placement["stack"], name=placement["name"], servers=now
+            )
 
 
 def _constrain(document: Mapping[str, object], name: str, wanted: str | None) -> None:

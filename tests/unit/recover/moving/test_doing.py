@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +32,11 @@ from quorate.recover.moving.ending import SEAL, latest, lost, outcome
 from quorate.recover.moving.model import KIND, Carried, Move, Moved, Pair, Replica
 from quorate.tools import clock
 from tests.fakes.services import FakeServices, Killed
+from tests.unit.recover.moving.made import seen
 from tests.unit.recover.test_carrying import InMemory
+
+if TYPE_CHECKING:
+    from quorate.fleet.observed import Snapshot
 
 STEPS = ("image", "movers", "copy", "stop", "sync", "home", "switch", "check", "clear")
 
@@ -92,6 +96,11 @@ class Place:
 
     def client(self) -> World:
         return self.world
+
+    def snapshot(self) -> Snapshot:
+        """What the swarm says; looking costs no call."""
+        at = self.world.where
+        return seen(self.world.raw["db"]["Spec"], *([at] if at else []))
 
 
 MOVE = Move(
@@ -205,8 +214,6 @@ def world_of(moving: Moving) -> World:
 
 def carrier(world: World, store: InMemory) -> Carrier:
     place: Any = Place(world)
-    snapshot = SimpleNamespace(taken_at=clock.now(), services=())
-    place.snapshot = lambda: snapshot
     return Carrier(
         store=store,
         actions={key: value for key, value in doing.actions(place, only(store)).items()},
@@ -287,6 +294,7 @@ def test_undone_after_the_end_and_killed_at_every_call_of_that() -> None:
         world.killed_at = call
         with pytest.raises(Killed):
             carrier(world, store).back(only(store))
+        doing.may_undo(cast(Any, Place(world)), only(store))
         carrier(world, store).back(only(store))
         require_back(world)
 
