@@ -21,7 +21,7 @@ from quorate.recover.quorum.model import ERROR, INACTIVE, LOCKED, Listed, Seen, 
 from quorate.recover.quorum.raftlog import Reach
 
 KIND = "recover quorum"
-START_SECONDS, ELECT_SECONDS, FORCE_SECONDS, JOIN_SECONDS = 8.0, 25.0, 20.0, 8.0
+START_SECONDS, ELECT_SECONDS, FORCE_SECONDS, JOIN_SECONDS = 8.0, 25.0, 40.0, 8.0
 CHECK_SECONDS = 40.0
 
 
@@ -237,6 +237,9 @@ def _force(
             "forced": now,
             "lost": list(plan.lost),
             "halted": list(plan.halted),
+            "halted_at": [sight.of(name).address for name in plan.halted],
+            "without": list(without),
+            "needed": majority(managers),
             "instead": list(plan.instead),
         },
     )

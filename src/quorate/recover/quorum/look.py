@@ -71,16 +71,19 @@ class Files:
     segment: str | None = None
 
 
-def look(connections: Connections) -> Sight:
+def look(connections: Connections, *, logs: bool = True) -> Sight:
     """Ask every server of the fleet, over ssh and its engine, and what they reach of each other.
 
     Takes about 20 s where an engine finds no leader. Raises nothing for a server's sake.
+
+    Args:
+        logs: read how far the logs reach, where one has to be chosen.
     """
     fleet = connections.fleet
     servers = parallel.run(lambda server: _seen(server, connections), fleet.servers)
     seen = [one for one, _ in servers]
     rivals = [one.server for one in seen if one.manager and one.answers and not one.works]
-    if len(rivals) > 1:
+    if logs and len(rivals) > 1:
         seen = _with_logs(fleet, servers, rivals)
     alive = {} if any(one.works for one in seen) else _alive(fleet, seen)
     return Sight(fleet=fleet.name, servers=tuple(seen), alive=alive)
