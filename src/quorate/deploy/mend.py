@@ -11,6 +11,7 @@ from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Tune
 from quorate.errors import UsageError
 from quorate.fleet.model import Fleet
+from quorate.fleet.observed import Snapshot
 from quorate.observe.connect import Connections, Manager
 from quorate.observe.deep_model import Action, Kind
 from quorate.observe.deep_tasks import on_dead_nodes
@@ -48,7 +49,7 @@ def mend(action: Action, scene: Scene) -> None:
     elif action.kind is Kind.REMOVE:
         _remove(scene.connections.client(action.server), action)
     elif action.kind is Kind.REPLACE:
-        _replace(scene.manager.client, action)
+        _replace(scene.manager.client, action, scene.say)
     elif action.kind is Kind.TUNE:
         _tune(scene)
     elif action.kind is Kind.PRUNE:
@@ -68,20 +69,32 @@ def _remove(client: DockerClient, action: Action) -> None:
                 raise
 
 
-def _replace(client: DockerClient, action: Action) -> None:
-    """Drain a dead node until Swarm counts on none of its tasks, and set it back."""
-    found = observe(client).node(action.target)
+def _replace(client: DockerClient, action: Action, say: Say) -> None:
+    """Drain a dead node until Swarm counts on none of its tasks, and set it back.
+
+    It may be back since it was found: drained, it would end all that runs there.
+    """
+    seen = observe(client)
+    found = seen.node(action.target)
     if found is None:
+        return
+    if not _counts_on(seen, action.target):
+        say(f"{found.hostname} is not drained: Swarm counts no task of a dead node there any more")
         return
     update_node(client, action.target, lambda spec: spec | {"Availability": "drain"})
     try:
         deadline = clock.monotonic() + REPLACE_SECONDS
         while clock.monotonic() < deadline:
             clock.sleep(POLL_SECONDS)
-            if action.target not in {f.subject for f in on_dead_nodes(observe(client))}:
+            if not _counts_on(observe(client), action.target):
                 return
     finally:
         update_node(client, action.target, lambda spec: spec | {"Availability": found.availability})
+
+
+def _counts_on(seen: Snapshot, node: str) -> bool:
+    """Whether Swarm counts on tasks of a node that is dead."""
+    return any(finding.subject == node for finding in on_dead_nodes(seen))
 
 
 def _tune(scene: Scene) -> None:

@@ -90,7 +90,11 @@ def named(fleet: Fleet, name: str) -> Service:
 
 
 def actions(place: Site, journal: Journal) -> Mapping[str, Action]:
-    """What the steps do. Each may be done twice: restarting or removing once more hurts nobody."""
+    """What the steps do.
+
+    Each may be done twice: restarting or removing once more hurts nobody, and a node is drained
+    only while it is dead.
+    """
     facts = journal.facts
     made = {str(one["step"]): Action(do=_told(_mend, place, one)) for one in facts["mends"]}
     made |= {str(one["step"]): Action(do=_told(_let_go, place, one)) for one in facts["let_go"]}

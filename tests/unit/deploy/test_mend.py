@@ -126,6 +126,20 @@ def test_a_dead_node_is_drained_and_always_set_back(
     assert set_to == ["drain", "pause"]
 
 
+@pytest.mark.parametrize("state", ["ready", "down"])
+def test_a_node_that_is_back_or_that_nothing_is_counted_on_is_not_drained(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Drained, it would end all that runs there."""
+    back = (*SNAPSHOT.nodes[:2], node("c", state=state))
+    snapshot = seen(nodes=back, **({"tasks": ()} if state == "down" else {})).snapshot
+    monkeypatch.setattr(module, "observe", lambda client: snapshot)
+    monkeypatch.setattr(module, "update_node", lambda *_: pytest.fail("it is drained"))
+    said: list[str] = []
+    mend(Action(kind=Kind.REPLACE, target="id-c", server="c"), scene(Engines(), said))
+    assert said == ["c is not drained: Swarm counts no task of a dead node there any more"]
+
+
 def test_up_is_no_single_mend() -> None:
     with pytest.raises(UsageError):
         mend(Action(kind=Kind.UP), scene(Engines()))

@@ -7,6 +7,7 @@ from typing import Any
 
 from quorate.deploy import record
 from quorate.errors import CommandError, MachineError, UnreachableError
+from quorate.fleet.model import Server
 from quorate.observe.targets import target_of
 from quorate.recover.carrying import Action
 from quorate.recover.maintenance import chosen, drain, homeward, moving, nodes, upgrade
@@ -14,7 +15,7 @@ from quorate.recover.maintenance.scene import Scene
 from quorate.recover.maintenance.shift import Shift
 from quorate.recover.model import Facts, Journal, Operation
 from quorate.recover.site import Site
-from quorate.tools import clock, ssh
+from quorate.tools import clock, command, ssh
 
 Details = Mapping[str, Any]
 Do = Callable[[Site, Details, Facts], "Facts | None"]
@@ -24,6 +25,10 @@ AS_ROOT = (
     'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n sh -s; '
     "else exec sh -s; fi"
 )
+STARTED = "cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat\n"
+"""When a machine was started; in a lab, which has its host's kernel, its first process."""
+
+TRIES = 3
 ENGINE_SECONDS = 1800.0
 GATE_SECONDS = 120.0
 POLL_SECONDS = 1.0
@@ -180,31 +185,48 @@ def _all(site: Site, operation: Operation, facts: Facts) -> Facts:
 
 
 def _engine(site: Site, details: Details, facts: Facts) -> Facts:
-    """Run what upgrades the engine; that the connection breaks under it is no failure by itself."""
+    """Run what upgrades the engine, to its end."""
     server = next(one for one in site.fleet.servers if one.name == details["server"])
     before = nodes.wait_back(site, server.name)
-    target = target_of(server)
-    try:
-        result = ssh.run(
-            target,
-            ["sh", "-c", AS_ROOT],
-            input=details["script"],
-            timeout=ENGINE_SECONDS,
-            check=False,
-        )
-    except UnreachableError as error:
-        site.report.note(f"{server.name}: {error.what}; waiting for it to be back")
-    else:
-        if not result.ok:
-            said = (result.stderr or result.stdout).strip().splitlines()[-3:]
-            raise CommandError(
-                f"on {server.name}: the upgrade ended with exit code {result.code}",
-                cause="; ".join(said) or None,
-                todo="look at it; then `quorate operations resume`, or `undo`",
-            )
+    _run_through(site, server, details["script"])
     after = nodes.wait_back(site, server.name)
     site.report.note(f"{server.name}: engine {before}, now {after}")
     return {"engines": {**(facts.get("engines") or {}), server.name: [before, after]}}
+
+
+def _run_through(site: Site, server: Server, script: str) -> None:
+    """Run it once more where the connection failed: whether it ran is not known then.
+
+    A machine that was started anew has run it: it may end with that.
+
+    Raises:
+        UnreachableError: the connection failed each time. CommandError: the script did.
+    """
+    target, started = target_of(server), ""
+    for left in reversed(range(TRIES)):
+        try:
+            now = _as_root(target, STARTED, GATE_SECONDS).stdout
+            if started and now != started:
+                return
+            started = now
+            result = _as_root(target, script, ENGINE_SECONDS)
+            break
+        except UnreachableError as error:
+            if not left:
+                raise
+            site.report.note(f"{server.name}: {error.what}; waiting for it to be back")
+            nodes.wait_back(site, server.name)
+    if not result.ok:
+        said = (result.stderr or result.stdout).strip().splitlines()[-3:]
+        raise CommandError(
+            f"on {server.name}: the upgrade ended with exit code {result.code}",
+            cause="; ".join(said) or None,
+            todo="look at it; then `quorate operations resume`, or `undo`",
+        )
+
+
+def _as_root(target: ssh.Target, script: str, seconds: float) -> command.Result:
+    return ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=seconds, check=False)
 
 
 WORK: dict[str, tuple[Do, Undo | None]] = {

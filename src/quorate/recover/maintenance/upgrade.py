@@ -27,7 +27,7 @@ else
     packages="docker.io"
 fi
 apt-get update -q
-apt-get install -q -y --only-upgrade $packages
+apt-get -o DPkg::Lock::Timeout=600 install -q -y --only-upgrade $packages
 """
 """A script of POSIX sh: the distribution's engine, or Docker's own, in its newest version."""
 

@@ -21,7 +21,8 @@ from quorate.recover.quorum.model import ERROR, INACTIVE, LOCKED, Listed, Seen, 
 from quorate.recover.quorum.raftlog import Reach
 
 KIND = "recover quorum"
-START_SECONDS, ELECT_SECONDS, FORCE_SECONDS, JOIN_SECONDS = 8.0, 25.0, 20.0, 8.0
+UNREAD = Reach(least=True)
+START_SECONDS, ELECT_SECONDS, FORCE_SECONDS, JOIN_SECONDS = 8.0, 25.0, 40.0, 8.0
 CHECK_SECONDS = 40.0
 
 
@@ -201,9 +202,13 @@ def _restart(sight: Sight, usable: Sequence[Seen]) -> Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class _Forcing:
-    """A new cluster on `best`; `halted` have their engines stopped before, `back` join after."""
+    """A new cluster on `best`; `halted` have their engines stopped before, `back` join after.
+
+    `unsure`: of those that join, who may know more than `best`.
+    """
 
     best: Seen
+    unsure: tuple[str, ...]
     halted: tuple[str, ...]
     back: tuple[str, ...]
     lost: tuple[str, ...]
@@ -218,6 +223,7 @@ def _force(
     lost = (one.server for one in sight.servers if one.leads and not one.answers)
     plan = _Forcing(
         best=best,
+        unsure=tuple(n.server for n in usable if n is not best and (n.log or UNREAD).least),
         halted=tuple(one.server for one in managers if one is not best and one.engine),
         back=back,
         lost=tuple(dict.fromkeys([*lost, *(n for n in without if n not in sight.alive)])),
@@ -237,6 +243,9 @@ def _force(
             "forced": now,
             "lost": list(plan.lost),
             "halted": list(plan.halted),
+            "halted_at": [sight.of(name).address for name in plan.halted],
+            "without": list(without),
+            "needed": majority(managers),
             "instead": list(plan.instead),
         },
     )
@@ -244,7 +253,7 @@ def _force(
 
 def _fitness(one: Seen) -> tuple[tuple[int, int], bool, bool]:
     """The most advanced log; then what runs already; then who is to be a manager."""
-    return ((one.log or Reach()).order, one.runs, one.leads)
+    return ((one.log or UNREAD).order, one.runs, one.leads)
 
 
 def _forcing_steps(plan: _Forcing) -> tuple[Step, ...]:
@@ -277,7 +286,8 @@ def _forcing_steps(plan: _Forcing) -> tuple[Step, ...]:
 
 def _loses(plan: _Forcing) -> str:
     reach = plan.best.log
-    until = f" (its log ends at entry {reach.index})" if reach else ""
+    later = " or later" if reach and reach.least else ""
+    until = f" (its log ends at entry {reach.index}{later})" if reach else ""
     said = (
         "what was changed in the swarm in its last moments and had not reached "
         f"{plan.best.server}{until}"
@@ -294,9 +304,19 @@ def _warnings(plan: _Forcing) -> tuple[str, ...]:
             f"{_names_of(plan.lost)} must be off, or out of reach for good: where they run unseen, "
             "there are two swarms. When they are back, run this again at once: they join anew"
         )
-    managers = 1 + len(plan.instead) + len(plan.back)
-    if managers == 1:
+    if plan.unsure:
+        found.append(
+            f"how far the log of {_names_of(plan.unsure)} reaches is not known: it may have what "
+            f"{plan.best.server} lacks. Look again before you agree: it may be read then"
+        )
+    managers = (plan.best.server, *plan.back, *plan.instead)
+    if len(managers) == 1:
         found.append(f"{plan.best.server} is then the only manager: its loss stops the swarm again")
+    elif len(managers) % 2 == 0:
+        found.append(
+            f"{_names_of(managers)} are then the managers, an even number: the loss of "
+            f"{len(managers) // 2} of them stops the swarm again"
+        )
     return tuple(found)
 
 

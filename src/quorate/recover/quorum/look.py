@@ -68,19 +68,22 @@ class Files:
     address: str = ""
     peers: tuple[str, ...] = ()
     log: Reach | None = None
-    segment: str | None = None
+    segments: tuple[str, ...] = ()
 
 
-def look(connections: Connections) -> Sight:
+def look(connections: Connections, *, logs: bool = True) -> Sight:
     """Ask every server of the fleet, over ssh and its engine, and what they reach of each other.
 
     Takes about 20 s where an engine finds no leader. Raises nothing for a server's sake.
+
+    Args:
+        logs: read how far the logs reach, where one has to be chosen.
     """
     fleet = connections.fleet
     servers = parallel.run(lambda server: _seen(server, connections), fleet.servers)
     seen = [one for one, _ in servers]
     rivals = [one.server for one in seen if one.manager and one.answers and not one.works]
-    if len(rivals) > 1:
+    if logs and len(rivals) > 1:
         seen = _with_logs(fleet, servers, rivals)
     alive = {} if any(one.works for one in seen) else _alive(fleet, seen)
     return Sight(fleet=fleet.name, servers=tuple(seen), alive=alive)
@@ -199,7 +202,7 @@ def read_files(text: str) -> Files:
         address=_host(advertised),
         peers=tuple(_host(str(one.get("addr") or "")) for one in listed if isinstance(one, dict)),
         log=by_names(files),
-        segment=newest(files),
+        segments=newest(files),
     )
 
 
@@ -230,19 +233,30 @@ def _host(address: str) -> str:
 def _with_logs(
     fleet: Fleet, servers: Sequence[tuple[Seen, Files]], rivals: Sequence[str]
 ) -> list[Seen]:
-    """The exact ends of the logs of those among whom one is chosen."""
-    segments = {one.server: files.segment for one, files in servers if files.segment}
+    """The ends of the logs of those among whom one is chosen, exact where they can be read."""
+    segments = {one.server: files.segments for one, files in servers if files.segments}
 
     def one(server: Server) -> Reach | None:
-        return segment_end(
-            _run(server, SEGMENT.replace("NAME", segments[server.name]), LOG_SECONDS)
-        )
+        for number, name in enumerate(segments[server.name]):
+            end = segment_end(_run(server, SEGMENT.replace("NAME", name), LOG_SECONDS))
+            if end is not None:
+                # One that was begun a moment ago has no entry yet; or it is damaged.
+                return end.model_copy(update={"least": number > 0})
+        return None
 
     asked = [s for s in fleet.servers if s.name in rivals and s.name in segments]
     ends = in_parallel(one, asked).results
     return [
-        seen.model_copy(update={"log": ends.get(seen.server) or seen.log}) for seen, _ in servers
+        seen.model_copy(update={"log": _further(ends.get(seen.server), seen.log)})
+        for seen, _ in servers
     ]
+
+
+def _further(end: Reach | None, names: Reach | None) -> Reach | None:
+    """What was read, unless the names of the files tell of more."""
+    if end is None or names is None or not end.least:
+        return end or names
+    return max(end, names, key=lambda one: one.order)
 
 
 def segment_end(text: str) -> Reach | None:

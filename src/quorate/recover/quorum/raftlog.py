@@ -18,24 +18,31 @@ PADDED = 1 << 63
 
 
 class Reach(Model):
-    """The last entry of a log. The higher one is the more advanced: term first, then index."""
+    """The last entry of a log. The higher one is the more advanced: term first, then index.
+
+    `least`: the log was not read to its end, and may reach further.
+    """
 
     term: int = 0
     index: int = 0
+    least: bool = False
 
     @property
     def order(self) -> tuple[int, int]:
         return self.term, self.index
 
 
-def newest(names: Iterable[str]) -> str | None:
-    """The segment that is written to, among the files of a log's directory."""
+def newest(names: Iterable[str]) -> tuple[str, ...]:
+    """The segment that is written to, among the files of a log's directory, and the one before."""
     segments = [name for name in names if name.endswith(".wal") and "-" in name]
-    return max(segments, default=None)
+    return tuple(sorted(segments, reverse=True)[:2])
 
 
 def by_names(names: Iterable[str]) -> Reach | None:
-    """What the names of segments and snapshots tell: the log reaches at least so far."""
+    """What the names of segments and snapshots tell: the log reaches at least so far.
+
+    The term is a snapshot's: that of what follows it is the same or a higher one.
+    """
     found = []
     for name in names:
         stem, _, kind = name.rpartition(".")
@@ -49,7 +56,10 @@ def by_names(names: Iterable[str]) -> Reach | None:
         elif kind == "wal":
             # A segment is named by the entry it begins with: what is before it is there.
             found.append(Reach(index=max(0, numbers[1] - 1)))
-    return max(found, key=lambda one: (one.index, one.term), default=None)
+    if not found:
+        return None
+    term, index = max(one.term for one in found), max(one.index for one in found)
+    return Reach(term=term, index=index, least=True)
 
 
 def last_entry(segment: bytes) -> Reach | None:

@@ -22,6 +22,7 @@ from quorate.observe.snapshot import observe
 from quorate.recover.carrying import Action
 from quorate.recover.model import Facts, Journal, State
 from quorate.recover.quorum import engines
+from quorate.recover.quorum.again import to_force
 from quorate.recover.quorum.choose import KIND, no_leader
 from quorate.recover.quorum.look import FORCED, look
 from quorate.recover.quorum.model import ACTIVE, ERROR, PENDING
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 ELECT_SECONDS = 240.0
 FORCED_SECONDS = 120.0
+SETTLE_SECONDS = 15.0
+"""Without a leader an engine takes 18 s to answer: that is waited for once."""
 READY_SECONDS = 90.0
 MANAGER_SECONDS = 60.0
 POLL_SECONDS = 1.0
@@ -106,12 +109,28 @@ class _Work:
             clock.sleep(POLL_SECONDS)
 
     def force(self, facts: Facts) -> None:
-        """Force a new cluster; done already where it works and has this one's mark."""
-        server = facts["survivor"]
-        client = engines.wait(self.place, server)
-        if self.resumed and _mark(client) == facts["forced"]:
-            return
-        settings = self.place.fleet.swarm
+        """Force a new cluster; done already where it works and has this one's mark.
+
+        Raises:
+            RefusedError: the swarm works again, or may, with what has come back meanwhile.
+        """
+        client = engines.wait(self.place, facts["survivor"])
+        if self.resumed:
+            self._settle(client)
+        self.place.connections.renew()
+        if to_force(look(self.place.connections, logs=False), facts):
+            self._init(client, facts)
+        if _mark(client) != facts["forced"]:
+            _put_mark(client, facts["forced"])
+
+    def _settle(self, client: DockerClient) -> None:
+        """Let an engine finish what it was at when the last try was killed, if it was."""
+        deadline = clock.monotonic() + SETTLE_SECONDS
+        while not _works(_swarm_of(client)) and clock.monotonic() < deadline:
+            clock.sleep(POLL_SECONDS)
+
+    def _init(self, client: DockerClient, facts: Facts) -> None:
+        server, settings = facts["survivor"], self.place.fleet.swarm
         spec = settings_of({}, settings.heartbeat, settings.task_history)
         try:
             client.api.init_swarm(
@@ -133,8 +152,6 @@ class _Work:
                     "then `quorate operations resume`",
                 )
             clock.sleep(POLL_SECONDS)
-        if _mark(client) != facts["forced"]:
-            _put_mark(client, facts["forced"])
 
     def rejoin(self, server: str) -> None:
         """Have a server leave what it was in, and join."""

@@ -18,6 +18,8 @@ from quorate.deploy.swarm_steps import Join, Leave, SetRole, Step
 from quorate.errors import EngineError
 from quorate.fleet.model import Fleet, Role
 from quorate.fleet.observed import ObservedNode
+from quorate.recover.quorum.look import FORCED
+from quorate.recover.quorum.model import Listed, Seen, Sight
 from quorate.tools import clock
 from tests.fakes.services import Killed
 
@@ -40,6 +42,7 @@ class Engine:
     world: World
     server: str
     up: bool = True
+    ssh: bool = True
     state: str = "active"
     node: str = ""
     cluster: str = ""
@@ -52,7 +55,7 @@ class Engine:
     def info(self) -> dict[str, Any]:
         if not self.up:
             raise EngineError(f"{self.server} does not answer")
-        works = bool(self.cluster) and self.server in self.world.members
+        works = bool(self.cluster) and self.server in self.world.members and self.world.leads()
         return {
             "Swarm": {
                 "LocalNodeState": self.state,
@@ -88,6 +91,7 @@ class World:
     nodes: list[ObservedNode] = field(default_factory=list)
     members: set[str] = field(default_factory=set)
     labels: dict[str, str] = field(default_factory=dict)
+    alive: dict[str, str] = field(default_factory=dict)
     spec_counts: bool = True
     pending: dict[str, int] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -133,11 +137,19 @@ class World:
     def put(self, new: ObservedNode) -> None:
         self.nodes = [new if one.id == new.id else one for one in self.nodes]
 
+    def leads(self) -> bool:
+        """Whether enough members of raft are up."""
+        up = [n for n in self.members if self.engines[n].up and self.engines[n].node]
+        return 2 * len(up) > len(self.members)
+
     def decide(self) -> None:
         """Raises where raft has too few members that are up."""
-        up = [n for n in self.members if self.engines[n].up and self.engines[n].node]
-        if 2 * len(up) <= len(self.members):
-            raise NoLeader(f"{up} of {self.members}")
+        if not self.leads():
+            raise NoLeader(f"not most of {self.members} are up")
+
+    def power_off(self, *servers: str) -> None:
+        for name in servers:
+            self.engines[name].up = self.engines[name].ssh = False
 
     # What the steps ask for.
 
@@ -162,6 +174,28 @@ class World:
     def observe(self, client: Any) -> Any:
         self.decide()
         return SimpleNamespace(nodes=tuple(self.nodes))
+
+    def look(self, connections: Any, *, logs: bool) -> Sight:
+        return Sight(fleet="test", servers=tuple(map(self.seen, NAMES)), alive=self.alive)
+
+    def seen(self, server: str) -> Seen:
+        one, manages = self.engines[server], server in MANAGERS
+        works = one.up and server in self.members and bool(one.cluster) and self.leads()
+        listed = [Listed(id=n.id, hostname=n.hostname, member=n.hostname in self.members)
+                  for n in self.nodes]  # fmt: skip
+        return Seen(
+            server=server,
+            leads=manages,
+            manager=manages,
+            ssh=one.ssh,
+            engine=one.up,
+            state=one.state,
+            node=one.node,
+            peers=tuple(self.engines[n].node for n in MANAGERS) if manages else (),
+            works=works,
+            listed=tuple(listed) if works else (),
+            forced=self.labels.get(FORCED, "") if works else "",
+        )
 
     def observe_swarm(self, connections: Any) -> SwarmState:
         return SwarmState(

@@ -184,6 +184,48 @@ def test_the_most_advanced_log_is_forced_on_and_the_other_survivor_joins_it() ->
     assert "entry 80" in operation.loses
 
 
+def two_of_five(*logs: Reach | None, workers: str = "d") -> Sight:
+    peers = tuple(f"192.0.2.{n}" for n in range(1, 6))
+    five = [
+        *(server(n, peers=peers, log=log) for n, log in zip("ab", logs, strict=True)),
+        *(server(name, "gone", leads=True) for name in ("c", "e", "f")),
+        *(server(name) for name in workers),
+    ]
+    return Sight(fleet="office", servers=tuple(five))
+
+
+EXACT, LEAST = Reach(term=2, index=61000), Reach(term=2, index=70000, least=True)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "survivor", "unsure"),
+    [
+        (LEAST, EXACT, "a", ""),
+        (Reach(term=1, index=80000, least=True), EXACT, "b", "a reaches is not known"),
+        (None, EXACT, "b", "a reaches is not known"),
+        (EXACT, Reach(term=2, index=60000), "a", ""),
+    ],
+)
+def test_a_log_that_was_not_read_is_not_taken_for_the_shorter_one(
+    a: Reach | None, b: Reach, survivor: str, unsure: str
+) -> None:
+    """What its files' names tell is the least that it has; where it may have more, that is told."""
+    operation = chosen(two_of_five(a, b))
+    assert operation.facts["survivor"] == survivor
+    told = [said for said in operation.warnings if "is not known" in said]
+    assert len(told) == bool(unsure) and all(unsure in said for said in told)
+
+
+def test_an_even_number_of_managers_is_told() -> None:
+    logs = Reach(term=3, index=90), Reach(term=3, index=80)
+    even = chosen(two_of_five(*logs, workers=""))
+    assert even.facts["instead"] == []
+    assert even.warnings[-1] == (
+        "a, b are then the managers, an even number: the loss of 1 of them stops the swarm again"
+    )
+    assert "even" not in " ".join(chosen(two_of_five(*logs)).warnings)
+
+
 def test_a_manager_that_lives_unseen_forbids_a_new_cluster() -> None:
     living = sight("leaderless", "gone", "gone", alive={"192.0.2.3": "d on port 2377"})
     with pytest.raises(RefusedError, match="is alive") as error:

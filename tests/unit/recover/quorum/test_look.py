@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from quorate.recover.quorum import look
+from quorate.recover.quorum.model import Seen
+from quorate.recover.quorum.raftlog import Reach
 from quorate.tools import clock
-from tests.fakes.fleets import make_server
+from tests.fakes.fleets import make_fleet, make_server
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -90,3 +92,29 @@ def test_one_that_never_steps_down_does_not_work_either(now: list[float]) -> Non
     found = asked(Engine())
     assert "works" not in found and "too few" in found["error"]
     assert now == [look.STEP_DOWN_SECONDS + look.STEP_DOWN_POLL_SECONDS]
+
+
+OLD, NEW = "0000000000000006-0000000000000100.wal", "0000000000000007-0000000000000200.wal"
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        ({NEW: Reach(term=3, index=600), OLD: Reach(term=3, index=511)}, 600),
+        ({NEW: None, OLD: Reach(term=3, index=511)}, 511),
+        ({NEW: None, OLD: None}, 400),
+    ],
+)
+def test_a_segment_that_has_no_entry_yet_is_read_with_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, read: dict[str, Reach | None], expected: int
+) -> None:
+    """Begun a moment ago, it tells nothing; the names of files are what is left."""
+    fleet = make_fleet({"web": {"services": {"x": {}}}}, servers=[make_server("two")])
+    seen = Seen(server="two", log=Reach(index=400, least=True))
+    files = look.Files(segments=(NEW, OLD))
+    monkeypatch.setattr(look, "_run", lambda server, script, timeout: script)
+    monkeypatch.setattr(
+        look, "segment_end", lambda script: read[next(n for n in read if n in script)]
+    )
+    (found,) = look._with_logs(fleet, [(seen, files)], ["two"])
+    assert found.log is not None and found.log.index == expected

@@ -68,10 +68,13 @@ def test_what_is_no_log_gives_nothing_and_never_fails(junk: bytes) -> None:
 
 def test_names_tell_how_far_it_reaches_at_least() -> None:
     names = ["0000000000000000-0000000000000000.wal", "0000000000000003-000000000000ee01.wal"]
-    assert newest([*names, "0.tmp"]) == names[1]
+    assert newest([*names, "0.tmp"]) == (names[1], names[0])
     snapshot = "0000000000000002-000000000000f000.snap"
-    assert by_names([*names, snapshot]) == Reach(term=2, index=0xF000)
-    assert by_names(names) == Reach(index=0xEE00)
+    assert by_names([*names, snapshot]) == Reach(term=2, index=0xF000, least=True)
+    assert by_names(names) == Reach(index=0xEE00, least=True)
+    # What a later segment begins after has the snapshot's term, or a higher one.
+    later = "0000000000000007-0000000000011171.wal"
+    assert by_names([snapshot, later]) == Reach(term=2, index=0x11170, least=True)
     assert by_names(["raft/wal-v3-encrypted:", ""]) is None
 
 
@@ -104,4 +107,5 @@ raft/wal-v3-encrypted:
 def test_the_files_of_a_manager() -> None:
     found = read_files(FILES)
     assert found.peers == ("192.0.2.1", "2001:db8::1") and found.address == "192.0.2.1"
-    assert found.segment == "0000000000000000-0000000000000000.wal" and found.log == Reach()
+    assert found.segments == ("0000000000000000-0000000000000000.wal",)
+    assert found.log == Reach(least=True)

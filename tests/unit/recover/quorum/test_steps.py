@@ -11,7 +11,7 @@ import pytest
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.swarm_state import SwarmState
-from quorate.errors import EngineError, NoQuorumError
+from quorate.errors import EngineError, NoQuorumError, RefusedError
 from quorate.fleet.model import Role
 from quorate.recover import model
 from quorate.recover.model import Journal, Operation, State
@@ -44,7 +44,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     for name in ("start", "stop", "answering"):
         monkeypatch.setattr(engines, name, getattr(made, name))
     monkeypatch.setattr(engines, "wait", lambda place, server: made.engines[server])
-    for name in ("observe", "observe_swarm", "execute", "remove_entry", "hold"):
+    for name in ("look", "observe", "observe_swarm", "execute", "remove_entry", "hold"):
         monkeypatch.setattr(steps, name, getattr(made, name))
     monkeypatch.setattr(record, "last_applied", lambda client, fleet: made.last)
     return made
@@ -141,6 +141,7 @@ def test_managers_that_elect_nobody_end_it_with_what_to_do(
 def test_a_new_cluster_has_its_mark_whether_the_engine_puts_it_on_or_not(
     world: World, spec_counts: bool
 ) -> None:
+    world.power_off("one", "three")
     world.spec_counts = spec_counts
     done(world, "force")
     assert world.members == {"two"} and world.labels == {FORCED: NOW}
@@ -149,18 +150,51 @@ def test_a_new_cluster_has_its_mark_whether_the_engine_puts_it_on_or_not(
 
 
 def test_one_that_was_forced_and_not_marked_when_it_was_killed_is_marked(world: World) -> None:
+    world.power_off("one", "three")
     world.spec_counts, world.killed_after = False, 2
     with pytest.raises(Killed):
         done(world, "force")
     world.killed_after, world.labels = 0, {}
     done(world, "force", begun=True)
+    assert world.calls == ["force two", "mark", "mark"], "it is forced once"
     assert world.members == {"two"} and world.labels == {FORCED: NOW}
 
 
 def test_another_ones_mark_does_not_pass_for_this_one(world: World) -> None:
+    forced(world)
     world.labels = {FORCED: "2026-01-01T00:00:00+00:00"}
     done(world, "force", begun=True)
-    assert world.calls == ["force two"] and world.labels == {FORCED: NOW}
+    assert world.calls == ["mark"] and world.labels == {FORCED: NOW}
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_quorum_that_is_back_is_not_forced_away(world: World, begun: bool) -> None:
+    with pytest.raises(RefusedError, match="is forced on two") as error:
+        done(world, "force", begun=begun)
+    assert "the swarm works on one, three" in str(error.value.cause)
+    assert world.calls == [] and world.members == set(MANAGERS)
+
+
+def test_a_quorum_that_is_back_is_not_forced_away_while_the_survivor_does_not_reach_it(
+    world: World,
+) -> None:
+    world.engines["two"].cluster = ""
+    with pytest.raises(RefusedError, match="is forced on two"):
+        done(world, "force", begun=True)
+    assert world.calls == []
+
+
+def test_a_forced_cluster_that_others_are_in_by_now_is_not_forced_again(world: World) -> None:
+    world.labels = {FORCED: NOW}
+    done(world, "force", begun=True)
+    assert world.calls == []
+
+
+def test_an_engine_that_is_still_at_it_after_a_kill_is_waited_for(world: World) -> None:
+    forced(world)
+    world.engines["two"].cluster, world.pending = "", {"two": 2}
+    done(world, "force", begun=True)
+    assert world.calls == [] and world.members == {"two"}
 
 
 def test_what_was_in_the_old_swarm_leaves_it_and_joins_anew(world: World) -> None:
