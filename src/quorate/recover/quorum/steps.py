@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quorate.deploy import record
@@ -25,7 +26,7 @@ from quorate.recover.quorum import engines
 from quorate.recover.quorum.again import to_force
 from quorate.recover.quorum.choose import KIND, no_leader
 from quorate.recover.quorum.look import FORCED, look
-from quorate.recover.quorum.model import ACTIVE, ERROR, PENDING
+from quorate.recover.quorum.model import ACTIVE, ERROR, PENDING, Sight
 from quorate.recover.quorum.verify import verify
 from quorate.tools import clock, docker
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 ELECT_SECONDS = 240.0
 FORCED_SECONDS = 120.0
+FRESH_SECONDS = 120.0
+"""What was seen no longer ago than this holds: another look takes 20 s, while nothing works."""
 SETTLE_SECONDS = 15.0
 """Without a leader an engine takes 18 s to answer: that is waited for once."""
 READY_SECONDS = 90.0
@@ -115,13 +118,18 @@ class _Work:
             RefusedError: the swarm works again, or may, with what has come back meanwhile.
         """
         client = engines.wait(self.place, facts["survivor"])
+        age = clock.now() - datetime.fromisoformat(facts["forced"])
+        fresh = not self.resumed and age.total_seconds() <= FRESH_SECONDS
         if self.resumed:
             self._settle(client)
-        self.place.connections.renew()
-        if to_force(look(self.place.connections, logs=False), facts):
+        if fresh or to_force(self._sight(), facts):
             self._init(client, facts)
         if _mark(client) != facts["forced"]:
             _put_mark(client, facts["forced"])
+
+    def _sight(self) -> Sight:
+        self.place.connections.renew()
+        return look(self.place.connections, logs=False)
 
     def _settle(self, client: DockerClient) -> None:
         """Let an engine finish what it was at when the last try was killed, if it was."""

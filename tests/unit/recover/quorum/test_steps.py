@@ -167,6 +167,16 @@ def test_another_ones_mark_does_not_pass_for_this_one(world: World) -> None:
     assert world.calls == ["mark"] and world.labels == {FORCED: NOW}
 
 
+def test_what_was_just_seen_is_not_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.power_off("one", "three")
+    monkeypatch.setattr(steps, "look", lambda *_, **__: pytest.fail("it was looked at again"))
+    just_now = clock.now().isoformat()
+    done(world, "force", forced=just_now)
+    assert world.members == {"two"} and world.labels == {FORCED: just_now}
+
+
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_quorum_that_is_back_is_not_forced_away(world: World, begun: bool) -> None:
     with pytest.raises(RefusedError, match="is forced on two") as error:
