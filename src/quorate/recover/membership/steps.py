@@ -31,7 +31,7 @@ from quorate.recover.model import Facts, Journal
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
 from quorate.recover.site import Site
-from quorate.tools import clock, docker, ssh
+from quorate.tools import clock, docker, ssh, wholefile
 
 DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
 INSTALL_SECONDS, WALL_SECONDS = 900.0, 60.0
@@ -134,7 +134,7 @@ class _Work:
                 problems=problems,
             )
         try:
-            path.write_text(after, encoding="utf-8")
+            wholefile.replace_text(path, after)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
         self._tell_lab()
