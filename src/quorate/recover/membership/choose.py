@@ -135,6 +135,33 @@ def remove(
     )
 
 
+def check_back(members: Sequence[Member], leaving: Leaving, *, manager: bool) -> None:
+    """See that a server that was added may go again, as if it had never come.
+
+    Args:
+        manager: it came as one: then the number of managers is the former one without it.
+
+    Raises:
+        RefusedError: something uses it by now; every reason at once.
+    """
+    server = next(one for one in members if one.name == leaving.server)
+    if not server.node:
+        # It has not come: what is on its disk was there before.
+        leaving = Leaving(server=server.name, problems=leaving.problems)
+    elif not leaving.tasks:
+        # Whether the others have room was no question before it came either.
+        leaving = leaving.model_copy(update={"homeless": ()})
+    reasons = list(_why_not(server, leaving, (), gone=True))
+    if not manager:
+        reasons = [*_too_few(members, (), server), *reasons]
+    if reasons:
+        raise RefusedError(
+            f"{server.name} is in use: its addition cannot be undone; nothing was changed",
+            cause="\n".join(reasons),
+            todo=f"mend each of them, then again; or `quorate server remove {server.name}`",
+        )
+
+
 def add(
     fleet: str,
     members: Sequence[Member],

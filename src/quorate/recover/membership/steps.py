@@ -26,7 +26,8 @@ from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.targets import target_of
 from quorate.recover.carrying import Action
-from quorate.recover.membership.choose import ADD, REMOVE
+from quorate.recover.membership import look
+from quorate.recover.membership.choose import ADD, REMOVE, check_back
 from quorate.recover.model import Facts, Journal
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
@@ -103,7 +104,7 @@ class _Work:
             "machine": (self.machine, None),
             "engine": (self.engine, None),
             "firewall": (self.firewall, None),
-            "join": (self.join, self.leave),
+            "join": (self.join, self.unjoin),
             "labels": (self.labels, None),
         }
         do, undo = known[verb]
@@ -111,7 +112,8 @@ class _Work:
         def done(facts: Facts) -> None:
             do(facts)
 
-        return Action(do=done, undo=undo)
+        check_back = self.check_unjoin if verb == "join" else None
+        return Action(do=done, undo=undo, check_back=check_back)
 
     def file(self, facts: Facts) -> None:
         """Change the fleet file; refused where it could not be read any more."""
@@ -218,6 +220,32 @@ class _Work:
                 if node.hostname == name:
                     remove_entry(manager, node.id, name)
 
+    def check_unjoin(self, facts: Facts) -> None:
+        """See that nothing uses the server that was added.
+
+        Raises:
+            RefusedError: something does.
+        """
+        name = str(facts["server"])
+        with self._server(facts) as (connections, role):
+            server = next((s for s in connections.fleet.servers if s.name == name), None)
+            if server is None:
+                return
+            members, _ = look.members(connections)
+            seen = observe(connections.manager().client)
+            leaving = look.leaving(connections, server, seen)
+            check_back(members, leaving, manager=role is Role.MANAGER)
+
+    def unjoin(self, facts: Facts) -> None:
+        """Leave again, once nothing runs there, and no majority counts on it."""
+        name = str(facts["server"])
+        listed = [node for node in self._seen().nodes if node.hostname == name]
+        if any(node.ready for node in listed):
+            self.drain(facts)
+        if any(node.reachability is not None for node in listed):
+            self._role(name, Role.WORKER)
+        self.leave(facts)
+
     def drain(self, facts: Facts) -> None:
         """Drain, and wait until nothing runs there and everything runs elsewhere."""
         name = str(facts["server"])
@@ -236,8 +264,9 @@ class _Work:
                 raise EngineError(
                     f"{name} was not empty after {DRAIN_SECONDS:.0f} s",
                     cause=said or f"{len(here)} tasks are still there",
-                    todo="`quorate operations resume` waits on, `quorate operations undo` lets it "
-                    "have its tasks again",
+                    todo="`quorate operations resume` waits on"
+                    + (", `quorate operations undo` lets it have its tasks again")
+                    * (self.kind == REMOVE),
                 )
             clock.sleep(POLL_SECONDS)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.imports.hardware import Hardware
 from quorate.recover.membership.adding import Wanted, entry_text
-from quorate.recover.membership.choose import DEMOTE, PROMOTE, add, remove, roles
+from quorate.recover.membership.choose import DEMOTE, PROMOTE, add, check_back, remove, roles
 from quorate.recover.membership.look import read_machine
 from quorate.recover.membership.model import Holding, Leaving, Machine, Member
 from quorate.recover.model import Operation
@@ -278,3 +278,18 @@ def test_the_entry_of_a_new_server() -> None:
     text = entry_text(wanted, found)
     for line in ("  f:", "address: 192.0.2.6", "role: worker", "user: ops", "rack: 'b'"):
         assert line in text
+
+
+def test_an_addition_may_be_undone_while_nothing_uses_it() -> None:
+    idle = leaving("d", tasks=0, homeless=("memory of a",))
+    check_back(FLEET, idle, manager=False)
+    with pytest.raises(RefusedError) as error:
+        check_back(FLEET, leaving("d", homeless=("memory of a",)), manager=False)
+    assert "no place for all" in str(error.value.cause)
+    rows = (Holding(volume="rows", services=("db",)),)
+    with pytest.raises(RefusedError, match="d is in use"):
+        check_back(FLEET, leaving("d", tasks=0, holdings=rows), manager=False)
+    never = (*THREE, member("d", node="", ready=False))
+    check_back(never, leaving("d", tasks=0, holdings=rows), manager=False)
+    # It came as the third manager: without it there are two, as before.
+    check_back(THREE, leaving("c"), manager=True)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from quorate.errors import EngineError, UnreachableError, UsageError
+from quorate.errors import EngineError, RefusedError, UnreachableError, UsageError
 from quorate.fleet.model import Fleet
 from quorate.fleet.read import read_fleet
 from quorate.observe.connect import Connections
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.journal import SwarmStore
 from quorate.recover.membership import choose, look, steps
-from quorate.recover.membership.model import Leaving, Member
+from quorate.recover.membership.model import Leaving, Machine, Member
 from quorate.recover.model import Journal, Operation, State
 from quorate.recover.site import Site
 from quorate.tools import clock
@@ -201,3 +201,67 @@ def test_a_removed_manager_is_one_again_although_the_file_was_opened_without_it(
     assert undo is not None
     undo({"server": "a"})
     assert "a" in swarm.members
+
+
+PINNED = """services:
+  db:
+    image: 'postgres:15'
+    volumes: ['rows:/var/lib/postgresql/data']
+    x-quorate: {state: postgres, pin: d}
+volumes: {rows: {}}
+"""
+
+
+def added(place: Site) -> Journal:
+    """The journal of an addition of d that is done."""
+    before = tuple(one for one in members(place) if one.name != "d")
+    machine = Machine(name="d", address="192.0.2.4", root=True, engine=True, version="26")
+    operation = choose.add("office", before, machine)
+    facts = {
+        **operation.facts,
+        "entry": "servers:\n  d: {address: 192.0.2.4, cpus: 2, memory: 4G}\n",
+    }
+    store = SwarmStore(place.client, "office")
+    journal = begin(store, operation.model_copy(update={"facts": facts}))
+    for step in operation.steps:
+        journal = journal.marked(step.id, State.DONE, at="2026-01-01")
+    store.save(journal.ended(State.DONE))
+    return kept(place)
+
+
+def test_an_addition_that_is_in_use_is_not_undone_and_blocks_nothing(
+    tmp_path: Path, opened: list[SmallSwarm]
+) -> None:
+    fleet = written(tmp_path, "abc", "abcd", PINNED)
+    swarm = SmallSwarm(roles_of("abc", workers="d"), "abc")
+    opened.append(swarm)
+    place = site(fleet, swarm)
+    before = added(place)
+    with pytest.raises(RefusedError, match="d is in use") as error:
+        undone(place)
+    assert "pinned to the unknown server" in str(error.value.cause)
+    assert not swarm.calls and kept(place) == before
+
+
+def test_an_addition_that_became_a_manager_is_not_undone(
+    tmp_path: Path, opened: list[SmallSwarm]
+) -> None:
+    fleet = written(tmp_path, "bcd", "abcd")
+    swarm = SmallSwarm(roles_of("bcd", workers="a"), "bcd")
+    opened.append(swarm)
+    place = site(fleet, swarm)
+    added(place)
+    with pytest.raises(RefusedError, match="d is in use") as error:
+        undone(place)
+    assert "2 managers in place of 3" in str(error.value.cause)
+
+
+def test_an_addition_that_nothing_uses_is_undone(tmp_path: Path, opened: list[SmallSwarm]) -> None:
+    fleet = written(tmp_path, "abc", "abcd")
+    swarm = SmallSwarm(roles_of("abc", workers="d"), "abc")
+    opened.append(swarm)
+    place = site(fleet, swarm)
+    added(place)
+    assert undone(place).state is State.UNDONE
+    assert set(swarm.roles) == set("abc")
+    assert "d" not in {server.name for server in read_fleet(fleet.path).servers}
