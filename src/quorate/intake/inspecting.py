@@ -22,7 +22,7 @@ from quorate.observe.hardware import inspect
 from quorate.observe.inventory import Progress
 from quorate.observe.sources import parse_source
 from quorate.observe.targets import target_of
-from quorate.tools import ssh
+from quorate.tools import ssh, wholefile
 
 
 class InspectedServer(Model):
@@ -105,7 +105,7 @@ def write_fleet(report: InspectReport, confirm: Callable[[str], bool]) -> Inspec
     if not confirm(diff):
         raise RefusedError("not confirmed; the fleet file is as it was")
     try:
-        path.write_text(after, encoding="utf-8")
+        wholefile.replace_text(path, after)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     return report.model_copy(update={"diff": diff, "written": True})

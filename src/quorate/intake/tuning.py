@@ -10,6 +10,7 @@ from quorate.fleet.check import check
 from quorate.fleet.settings_text import NotSafeError, with_swarm
 from quorate.intake.write import unified
 from quorate.predict.tune_model import Tuning
+from quorate.tools import wholefile
 
 
 def proposed(found: Tuning, path: Path) -> tuple[Tuning, str]:
@@ -47,7 +48,7 @@ def write(found: Tuning, path: Path, confirm: Callable[[str], bool]) -> Tuning:
     if not confirm(told.diff):
         raise RefusedError("not confirmed; the fleet file is as it was")
     try:
-        path.write_text(after, encoding="utf-8")
+        wholefile.replace_text(path, after)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     return told.model_copy(update={"written": True})

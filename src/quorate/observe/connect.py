@@ -168,20 +168,35 @@ class Connections:
     def manager(self) -> Manager:
         """A manager whose swarm works: of those connected by now, the fleet file's first.
 
+        Where none of those works the other servers are asked: one may have become a manager
+        before the file says so, or for a lost one.
+
         Raises:
             UnreachableError: no manager answers; every reason is given.
             NoQuorumError: one answers, and its swarm has no quorum.
             EngineError: one answers, but is not in a swarm.
         """
+        managers = self.fleet.managers
         reasons: dict[str, QuorateError] = {}
-        for server in self._settled_first(self.fleet.managers):
+        if found := self._first_working(managers, reasons):
+            return found
+        others = [server for server in self.fleet.servers if server not in managers]
+        if found := self._first_working(others, {}):
+            return found
+        raise no_manager(reasons)
+
+    def _first_working(
+        self, servers: Iterable[Server], reasons: dict[str, QuorateError]
+    ) -> Manager | None:
+        """The first manager that works among these; why each of the others does not, noted."""
+        for server in self._settled_first(servers):
             try:
                 client = self.client(server.name)
                 require_working(server.name, client)
                 return Manager(server=server, client=client)
             except QuorateError as error:
                 reasons[server.name] = error
-        raise no_manager(reasons)
+        return None
 
     def _settled_first(self, servers: Iterable[Server]) -> Iterator[Server]:
         """The servers as their connections settle, so that a dead manager delays nobody."""

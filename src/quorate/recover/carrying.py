@@ -28,12 +28,14 @@ class Action:
 
     `do` returns what later steps have to know. `undo` is None where there is nothing to undo.
     `together` does steps of one group, by their ids, side by side, and tells of each that is done;
-    None: one after the other.
+    None: one after the other. `check_back` raises where it must not be undone now: it is asked
+    before anything is undone, so that an operation that is done stays so.
     """
 
     do: Callable[[Facts], Facts | None]
     undo: Callable[[Facts], None] | None = None
     together: Callable[[Sequence[str], Facts, Done], None] | None = None
+    check_back: Callable[[Facts], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,8 @@ class Carrier:
         Raises:
             RefusedError: a final step was begun.
             LockedError: the lock was lost, or somebody else has gone on with it.
-            QuorateError: an action's own, after the journal has noted it.
+            QuorateError: an action's own, after the journal has noted it; or what its `check_back`
+            says, and nothing is changed.
         """
         if sealed := journal.sealed():
             raise RefusedError(
@@ -82,6 +85,7 @@ class Carrier:
                 todo="resume it instead",
             )
         if not journal.back:
+            self._check_back(journal)
             journal = journal.turned()
             self._keep(journal)
         while (step := journal.next_back()) is not None:
@@ -89,6 +93,11 @@ class Carrier:
                 self.report.phase(f"undoing: {step.back}")
             journal = self._one(journal, step, State.UNDONE)
         return self._end(journal, State.UNDONE)
+
+    def _check_back(self, journal: Journal) -> None:
+        for step in journal.left():
+            if check := self.actions[step.id].check_back:
+                check(journal.facts)
 
     def _one(self, journal: Journal, step: Step, to: State) -> Journal:
         action = self.actions[step.id]

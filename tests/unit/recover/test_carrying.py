@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -181,6 +181,21 @@ def test_two_steps_of_one_name_and_an_operation_that_is_not_there() -> None:
         begin(InMemory(), operation("a", "a"))
     with pytest.raises(UsageError, match="no operation is unfinished"):
         find(InMemory())
+
+
+def test_what_must_not_be_undone_stays_done() -> None:
+    def in_use(facts: Facts) -> None:
+        raise RefusedError("it is in use")
+
+    store, world, what = InMemory(), World(), operation("a", "b")
+    actions = world.actions(what)
+    actions["a"] = replace(actions["a"], check_back=in_use)
+    worker = Carrier(store=store, actions=actions, report=Silent())
+    done = worker.forward(begin(store, what))
+    with pytest.raises(RefusedError, match="in use"):
+        worker.back(done)
+    assert store.all() == (done,) and done.state is State.DONE
+    assert world.done == {"a", "b"}
 
 
 def test_an_operation_that_is_done_can_have_a_last_step_and_then_no_way_back() -> None:

@@ -1,12 +1,13 @@
 """How a server comes, goes, or changes its role: refused, or chosen as steps. Pure.
 
-Invariant: after all steps the number of managers is odd; and at each step more than half of the
-managers there are then are reached.
+Invariant: after all steps that change managers their number is odd; and at each step more than
+half of the managers there are then are reached. What is so in the swarm already gets no step: its
+undoing would change what was so before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from quorate.errors import RefusedError, UsageError
 from quorate.recover.membership.model import Holding, Leaving, Machine, Member
@@ -42,18 +43,25 @@ def roles(
         if not known[name].manager and not known[name].leads:
             raise UsageError(f"{name} is a worker already")
     _check_managers(members, up, down)
-    steps = [*map(_promote, up), *map(_demote, down), _file(
+    lost = [name for name in down if known[name].lost]
+    steps = [*_promotions(known, up), *_demotions(known, down), _file(
         f"write the {'role' if len(up) + len(down) == 1 else 'roles'} into the fleet file",
         "write the former roles into the fleet file",
     )]  # fmt: skip
     after = _managers(members, up, down)
-    alone = ("one manager only: its loss stops the swarm",) if len(after) == 1 else ()
+    warnings = ["one manager only: its loss stops the swarm"] if len(after) == 1 else []
+    if lost:
+        warnings.append(
+            f"{', '.join(lost)} are lost to the swarm, and it lists them as managers on: one that "
+            "comes back is a manager until the next `quorate up`; those that will not: `quorate "
+            "server remove SERVER --gone`"
+        )
     return Operation(
         kind=kind,
         subject=" ".join(up if kind == PROMOTE else down),
         fleet=fleet,
         steps=tuple(steps),
-        warnings=alone,
+        warnings=(*warnings, *_stand_ins(members, up)),
         facts={"up": list(up), "down": list(down)},
     )
 
@@ -81,12 +89,7 @@ def remove(
     known = {one.name: one for one in members}
     _check_names(known, [leaving.server, *instead])
     server = known[leaving.server]
-    down = [server.name] if server.manager else []
-    reasons = list(_why_not(server, leaving, left, gone))
-    try:
-        _check_managers(members, instead, down)
-    except RefusedError as error:
-        reasons.insert(0, error.what)
+    reasons = [*_too_few(members, instead, server), *_why_not(server, leaving, left, gone)]
     if reasons:
         raise RefusedError(
             f"{server.name} cannot be removed; nothing was changed",
@@ -94,7 +97,7 @@ def remove(
             todo="mend each of them; `--instead SERVER` has another one become a manager, "
             "`--leave-volume NAME` leaves data behind on its disk",
         )
-    steps = [*map(_promote, instead)]
+    steps = [*_promotions(known, instead)]
     if server.ready:
         steps.append(Step(
             id="drain",
@@ -102,7 +105,8 @@ def remove(
             seconds=DRAIN_SECONDS,
             back=f"let {server.name} have tasks again",
         ))  # fmt: skip
-    steps += [_demote(name) for name in down]
+    # Who is no member of raft cannot be demoted, and need not be.
+    steps += _demotions(known, [server.name] if server.raft else [])
     steps.append(Step(
         id="leave",
         says=f"{server.name} leaves the swarm, and its entry is removed",
@@ -112,15 +116,50 @@ def remove(
     ))  # fmt: skip
     steps.append(_file(f"take {server.name} out of the fleet file", "put its entry back"))
     stays = [one.volume for one in leaving.holdings]
+    warnings = [f"on its disk stay {len(stays)} volumes: {', '.join(stays)}"] if stays else []
+    if server.lost:
+        warnings += _stand_ins(members, instead)
     return Operation(
         kind=REMOVE,
         subject=server.name,
         fleet=fleet,
         steps=tuple(steps),
         loses=f"what is in {', '.join(left)} stays on its disk only" if left else "",
-        warnings=(f"on its disk stay {len(stays)} volumes: {', '.join(stays)}",) if stays else (),
-        facts={"server": server.name, "node": server.node, "up": list(instead), "down": down},
+        warnings=tuple(warnings),
+        facts={
+            "server": server.name,
+            "node": server.node,
+            "up": list(instead),
+            "down": [server.name] if server.manager else [],
+        },
     )
+
+
+def check_back(members: Sequence[Member], leaving: Leaving, *, manager: bool) -> None:
+    """See that a server that was added may go again, as if it had never come.
+
+    Args:
+        manager: it came as one: then the number of managers is the former one without it.
+
+    Raises:
+        RefusedError: something uses it by now; every reason at once.
+    """
+    server = next(one for one in members if one.name == leaving.server)
+    if not server.node:
+        # It has not come: what is on its disk was there before.
+        leaving = Leaving(server=server.name, problems=leaving.problems)
+    elif not leaving.tasks:
+        # Whether the others have room was no question before it came either.
+        leaving = leaving.model_copy(update={"homeless": ()})
+    reasons = list(_why_not(server, leaving, (), gone=True))
+    if not manager:
+        reasons = [*_too_few(members, (), server), *reasons]
+    if reasons:
+        raise RefusedError(
+            f"{server.name} is in use: its addition cannot be undone; nothing was changed",
+            cause="\n".join(reasons),
+            todo=f"mend each of them, then again; or `quorate server remove {server.name}`",
+        )
 
 
 def add(
@@ -261,11 +300,33 @@ def _check_names(known: dict[str, Member], names: Sequence[str]) -> None:
 def _managers(
     members: Sequence[Member], up: Sequence[str], down: Sequence[str]
 ) -> tuple[Member, ...]:
-    """The managers after a change. What the fleet file makes one and Swarm does not counts too."""
+    """The managers after a change. What the fleet file makes one and Swarm does not counts too;
+    one that is lost to the swarm does not."""
     return tuple(
-        one for one in members
-        if one.name in up or ((one.manager or one.leads) and one.name not in down)
+        one for one in members if one.name in up or (one.counts and one.name not in down)
     )  # fmt: skip
+
+
+def _too_few(members: Sequence[Member], instead: Sequence[str], server: Member) -> list[str]:
+    """Why the managers would not do without a server; nothing where they are the same."""
+    if not instead and not server.counts:
+        return []
+    try:
+        _check_managers(members, instead, [server.name])
+    except RefusedError as error:
+        return [error.what]
+    return []
+
+
+def _stand_ins(members: Sequence[Member], up: Sequence[str]) -> list[str]:
+    """A warning of managers that the fleet file does not know of, nor will."""
+    found = [one.name for one in members if one.raft and not one.leads and one.name not in up]
+    if not found:
+        return []
+    return [
+        f"{', '.join(found)} are managers, and workers by the fleet file: `quorate up` makes them "
+        f"workers; `quorate server promote {' '.join(found)}` writes them into it"
+    ]
 
 
 def _check_managers(members: Sequence[Member], up: Sequence[str], down: Sequence[str]) -> None:
@@ -293,6 +354,15 @@ def _check_managers(members: Sequence[Member], up: Sequence[str], down: Sequence
             "reached",
             todo="bring them back first (`quorate status`, `quorate recover quorum`)",
         )
+
+
+def _promotions(known: Mapping[str, Member], up: Sequence[str]) -> list[Step]:
+    return [_promote(name) for name in up if not (known[name].manager and known[name].reached)]
+
+
+def _demotions(known: Mapping[str, Member], down: Sequence[str]) -> list[Step]:
+    of_swarm = [known[name] for name in down if known[name].manager or known[name].raft]
+    return [_demote(one.name) for one in of_swarm if not one.lost]
 
 
 def _promote(name: str) -> Step:

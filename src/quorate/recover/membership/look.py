@@ -59,7 +59,9 @@ def members(connections: Connections) -> tuple[tuple[Member, ...], SwarmState]:
     for server in connections.fleet.servers:
         listed = [n for n in state.nodes if n.hostname == server.name]
         node = next((n for n in listed if n.id == own.get(server.name)), None)
-        node = node or next(iter(listed), None)
+        node = node or max(
+            listed, key=lambda n: (n.ready, n.reachability is not None), default=None
+        )
         found.append(
             Member(
                 name=server.name,
@@ -67,6 +69,7 @@ def members(connections: Connections) -> tuple[tuple[Member, ...], SwarmState]:
                 node=node.id if node else "",
                 manager=node is not None and node.role == Role.MANAGER.value,
                 ready=node is not None and node.ready,
+                raft=node is not None and node.reachability is not None,
                 reached=node is not None and node.reachability == "reachable",
                 answers=server.name in state.members,
             )

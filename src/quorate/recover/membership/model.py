@@ -11,7 +11,8 @@ class Member(Model):
     """A server of the fleet file, and its node.
 
     `leads`: the fleet file makes it a manager; `manager`: Swarm does. `ready`: its node is;
-    `reached`: it is a manager that the leader reaches. `answers`: its engine does.
+    `raft`: it is one of those of whom a majority decides; `reached`: and the leader reaches it.
+    `answers`: its engine does.
     """
 
     name: str
@@ -19,8 +20,23 @@ class Member(Model):
     node: str = ""
     manager: bool = False
     ready: bool = False
+    raft: bool = False
     reached: bool = False
     answers: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is a manager in name only: of a cluster that was forced without it, or gone.
+
+        One that was made a worker to be drained is none of these: it will be a manager again.
+        """
+        named = self.manager or not (self.node or self.answers)
+        return named and not (self.raft or self.ready)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of the managers of whom most must live, or is about to be."""
+        return self.raft or ((self.manager or self.leads) and not self.lost)
 
 
 class Holding(Model):

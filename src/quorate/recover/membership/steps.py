@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_joined
-from quorate.deploy.swarm_setup import execute, remove_entry, update_node
+from quorate.deploy.swarm_setup import SWARM_PORT, execute, remove_entry, update_node
 from quorate.deploy.swarm_state import advertise_addresses, observe_swarm
 from quorate.deploy.swarm_steps import Join, SetRole, Step
 from quorate.errors import CheckError, EngineError, UsageError
@@ -26,14 +26,16 @@ from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
 from quorate.observe.targets import target_of
 from quorate.recover.carrying import Action
-from quorate.recover.membership.choose import ADD, REMOVE
+from quorate.recover.membership import look
+from quorate.recover.membership.choose import ADD, REMOVE, check_back
 from quorate.recover.model import Facts, Journal
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
 from quorate.recover.site import Site
-from quorate.tools import clock, docker, ssh
+from quorate.tools import clock, docker, ssh, wholefile
 
 DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
+UNCOUNTED_SECONDS = 60.0
 INSTALL_SECONDS, WALL_SECONDS = 900.0, 60.0
 
 INSTALL = """
@@ -93,7 +95,7 @@ class _Work:
         if verb == "demote":
             return Action(
                 do=lambda facts: self._role(server, Role.WORKER),
-                undo=lambda facts: self._role(server, Role.MANAGER),
+                undo=lambda facts: self._role(server, Role.MANAGER, back=True),
             )
         known: Mapping[str, tuple[Callable[[Facts], None], Callable[[Facts], None] | None]] = {
             "file": (self.file, self.file_back),
@@ -102,7 +104,7 @@ class _Work:
             "machine": (self.machine, None),
             "engine": (self.engine, None),
             "firewall": (self.firewall, None),
-            "join": (self.join, self.leave),
+            "join": (self.join, self.unjoin),
             "labels": (self.labels, None),
         }
         do, undo = known[verb]
@@ -110,7 +112,8 @@ class _Work:
         def done(facts: Facts) -> None:
             do(facts)
 
-        return Action(do=done, undo=undo)
+        check_back = self.check_unjoin if verb == "join" else None
+        return Action(do=done, undo=undo, check_back=check_back)
 
     def file(self, facts: Facts) -> None:
         """Change the fleet file; refused where it could not be read any more."""
@@ -134,7 +137,7 @@ class _Work:
                 problems=problems,
             )
         try:
-            path.write_text(after, encoding="utf-8")
+            wholefile.replace_text(path, after)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
         self._tell_lab()
@@ -217,6 +220,32 @@ class _Work:
                 if node.hostname == name:
                     remove_entry(manager, node.id, name)
 
+    def check_unjoin(self, facts: Facts) -> None:
+        """See that nothing uses the server that was added.
+
+        Raises:
+            RefusedError: something does.
+        """
+        name = str(facts["server"])
+        with self._server(facts) as (connections, role):
+            server = next((s for s in connections.fleet.servers if s.name == name), None)
+            if server is None:
+                return
+            members, _ = look.members(connections)
+            seen = observe(connections.manager().client)
+            leaving = look.leaving(connections, server, seen)
+            check_back(members, leaving, manager=role is Role.MANAGER)
+
+    def unjoin(self, facts: Facts) -> None:
+        """Leave again, once nothing runs there, and no majority counts on it."""
+        name = str(facts["server"])
+        listed = [node for node in self._seen().nodes if node.hostname == name]
+        if any(node.ready for node in listed):
+            self.drain(facts)
+        if any(node.reachability is not None for node in listed):
+            self._role(name, Role.WORKER)
+        self.leave(facts)
+
     def drain(self, facts: Facts) -> None:
         """Drain, and wait until nothing runs there and everything runs elsewhere."""
         name = str(facts["server"])
@@ -235,8 +264,9 @@ class _Work:
                 raise EngineError(
                     f"{name} was not empty after {DRAIN_SECONDS:.0f} s",
                     cause=said or f"{len(here)} tasks are still there",
-                    todo="`quorate operations resume` waits on, `quorate operations undo` lets it "
-                    "have its tasks again",
+                    todo="`quorate operations resume` waits on"
+                    + (", `quorate operations undo` lets it have its tasks again")
+                    * (self.kind == REMOVE),
                 )
             clock.sleep(POLL_SECONDS)
 
@@ -270,24 +300,84 @@ class _Work:
             return read_fleet(self.place.fleet.path, override=lab.override)
         return fleet  # the lab is about to make the new one
 
-    def _role(self, server: str, role: Role) -> None:
+    def _role(self, server: str, role: Role, *, back: bool = False) -> None:
+        """Give a server a role, and see that it has it: a kill may have come in between.
+
+        One that does not answer has its role taken; `back`: or is to have it, once it answers.
+        """
         node = self._node(server)
-        if node.role != role.value:
-            step: Step = SetRole(server=server, node_id=node.id, role=role)
-            self.place.manager()
-            connections = self.place.connections
+        if _has(node, role) or (role is Role.WORKER and self._in_name_only(node)):
+            return
+        with self._with(server) as connections:
             state = observe_swarm(connections)
-            execute(self.place.fleet, connections, (step,), state, self.place.report.note)
+            if server in state.members:
+                step: Step = SetRole(server=server, node_id=node.id, role=role)
+                execute(connections.fleet, connections, (step,), state, self.place.report.note)
+                return
+            if role is Role.MANAGER and not back:
+                raise state.unreachable.get(server) or EngineError(
+                    f"{server} is not in {self.place.fleet.path}"
+                )
+        update_node(self.place.client(), node.id, lambda spec: spec | {"Role": role.value})
+        if role is Role.WORKER:
+            self._wait_uncounted(node)
+
+    def _in_name_only(self, node: ObservedNode) -> bool:
+        """Whether a node is to be a manager and raft does not count it: nothing is taken from it.
+
+        Raises:
+            EngineError: it is up, and would be one later: Swarm refuses to take that back.
+        """
+        if node.role != Role.MANAGER.value or node.reachability is not None:
+            return False
+        if node.ready:
+            raise EngineError(
+                f"{node.hostname} is to be a manager, and has not become one: until then Swarm "
+                "does not make it a worker again",
+                todo=f"let it reach port {SWARM_PORT}/tcp of the managers, and them its own; then "
+                "`quorate operations resume`",
+            )
+        self.place.report.note(f"{node.hostname} is lost to the swarm: it has no role to lose")
+        return True
+
+    def _wait_uncounted(self, node: ObservedNode) -> None:
+        """Until a node whose engine cannot be asked is no manager, by those that are."""
+        deadline = clock.monotonic() + UNCOUNTED_SECONDS
+        while any(n.id == node.id and n.reachability is not None for n in self._seen().nodes):
+            if clock.monotonic() > deadline:
+                raise EngineError(
+                    f"{node.hostname} still counts as a manager after {UNCOUNTED_SECONDS:.0f} s",
+                    todo="see `quorate status`; then `quorate operations resume`",
+                )
+            clock.sleep(POLL_SECONDS)
+
+    @contextmanager
+    def _with(self, server: str) -> Iterator[Connections]:
+        """Connections with a server among them, which the file may have had not when opened."""
+        if server in {one.name for one in self.place.fleet.servers}:
+            self.place.manager()
+            yield self.place.connections
+            return
+        with Connections(self._read()) as connections:
+            yield connections
 
     def _seen(self) -> Snapshot:
         return through_election(lambda: observe(self.place.client()), self.place.report.note)
 
     def _node(self, server: str) -> ObservedNode:
         found = [node for node in self._seen().nodes if node.hostname == server]
-        ready = [node for node in found if node.ready]
         if not found:
             raise EngineError(f"the swarm does not list {server}", todo="see `quorate status`")
-        return (ready or found)[0]
+        return max(found, key=lambda node: (node.ready, node.reachability is not None))
 
     def _availability(self, node: ObservedNode, value: str) -> None:
         update_node(self.place.client(), node.id, lambda spec: spec | {"Availability": value})
+
+
+def _has(node: ObservedNode, role: Role) -> bool:
+    """Whether a node has a role: raft reaches it, or counts it no more."""
+    if node.role != role.value:
+        return False
+    if role is Role.WORKER:
+        return node.reachability is None
+    return node.ready and node.reachability == "reachable"

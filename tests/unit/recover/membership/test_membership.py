@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quorate.errors import QuorateError, RefusedError, UsageError
 from quorate.fleet.imports.hardware import Hardware
 from quorate.recover.membership.adding import Wanted, entry_text
-from quorate.recover.membership.choose import DEMOTE, PROMOTE, add, remove, roles
+from quorate.recover.membership.choose import DEMOTE, PROMOTE, add, check_back, remove, roles
 from quorate.recover.membership.look import read_machine
 from quorate.recover.membership.model import Holding, Leaving, Machine, Member
 from quorate.recover.model import Operation
@@ -20,7 +20,7 @@ from quorate.recover.model import Operation
 def member(name: str, *, manager: bool = False, **changes: Any) -> Member:
     values: dict[str, Any] = {
         "name": name, "leads": manager, "node": f"id-{name}", "manager": manager, "ready": True,
-        "reached": manager, "answers": True,
+        "raft": manager, "reached": manager, "answers": True,
     }  # fmt: skip
     return Member(**{**values, **changes})
 
@@ -63,6 +63,57 @@ def test_the_quorum_is_not_risked() -> None:
     down = (*THREE, member("d", ready=False), member("e"))
     with pytest.raises(RefusedError, match="d is not ready"):
         promote("de", members=down)
+
+
+def lost(name: str) -> Member:
+    """A manager that a forced cluster does not count; the swarm lists it on."""
+    return member(name, manager=True, ready=False, raft=False, reached=False, answers=False)
+
+
+def stand_in(name: str) -> Member:
+    return member(name, raft=True, manager=True, reached=True, leads=False)
+
+
+FORCED = (THREE[0], lost("b"), lost("c"), stand_in("d"), stand_in("e"))
+
+
+def test_a_lost_manager_is_removed_without_a_demotion() -> None:
+    operation = remove("office", FORCED, leaving("b"), instead=("d",), gone=True)
+    assert ids(operation) == ["leave", "file"] and operation.facts["up"] == ["d"]
+    assert operation.warnings[-1].startswith("e are managers, and workers by the fleet file")
+    plain = remove("office", FORCED, leaving("b"), gone=True)
+    assert plain.warnings[-1].startswith("d, e are managers")
+    with pytest.raises(RefusedError) as error:
+        remove("office", (*FORCED, member("f")), leaving("b"), instead=("f",), gone=True)
+    assert "4 managers in place of 3" in str(error.value.cause)
+
+
+def test_a_lost_manager_is_removed_where_an_even_number_is_left() -> None:
+    """Forced with two left of five; and one whose entry was removed by hand is lost as well."""
+    two = (*THREE[:2], lost("c"), member("f", leads=True, node="", ready=False, answers=False))
+    for name in "cf":
+        assert remove("office", two, leaving(name), gone=True).steps
+    assert remove("office", (*two, member("d")), leaving("d")).steps
+    with pytest.raises(RefusedError, match="2 managers in place of 2"):
+        promote("d", "a", (*two, member("d")))
+
+
+def test_a_drained_manager_counts_and_is_not_demoted_again() -> None:
+    """`quorate drain` made it a worker: its undoing must not make it a manager."""
+    off = member("c", leads=True, ready=False, answers=False)
+    fleet = (*THREE[:2], off, member("d"))
+    assert ids(promote("d", "c", fleet)) == ["promote-d", "file"]
+    with pytest.raises(RefusedError) as error:
+        remove("office", fleet, leaving("c"), gone=True)
+    assert "2 managers in place of 3" in str(error.value.cause)
+
+
+def test_stand_ins_are_written_into_the_file_and_nothing_else() -> None:
+    operation = roles("office", FORCED, up=("d", "e"), down=("b", "c"), kind=DEMOTE)
+    assert ids(operation) == ["file"] and operation.facts["up"] == ["d", "e"]
+    # One that is to be a manager and is none yet has its step: it is waited for.
+    coming = (*THREE, member("d", manager=True, leads=False, raft=False, reached=False))
+    assert ids(promote("d", "a", coming)) == ["promote-d", "demote-a", "file"]
 
 
 @pytest.mark.parametrize(
@@ -227,3 +278,18 @@ def test_the_entry_of_a_new_server() -> None:
     text = entry_text(wanted, found)
     for line in ("  f:", "address: 192.0.2.6", "role: worker", "user: ops", "rack: 'b'"):
         assert line in text
+
+
+def test_an_addition_may_be_undone_while_nothing_uses_it() -> None:
+    idle = leaving("d", tasks=0, homeless=("memory of a",))
+    check_back(FLEET, idle, manager=False)
+    with pytest.raises(RefusedError) as error:
+        check_back(FLEET, leaving("d", homeless=("memory of a",)), manager=False)
+    assert "no place for all" in str(error.value.cause)
+    rows = (Holding(volume="rows", services=("db",)),)
+    with pytest.raises(RefusedError, match="d is in use"):
+        check_back(FLEET, leaving("d", tasks=0, holdings=rows), manager=False)
+    never = (*THREE, member("d", node="", ready=False))
+    check_back(never, leaving("d", tasks=0, holdings=rows), manager=False)
+    # It came as the third manager: without it there are two, as before.
+    check_back(THREE, leaving("c"), manager=True)
