@@ -85,6 +85,7 @@ class Carrier:
                 todo="resume it instead",
             )
         if not journal.back:
+            self.check()
             self._check_back(journal)
             journal = journal.turned()
             self._keep(journal)

@@ -49,6 +49,7 @@ def members(place: Site) -> tuple[Member, ...]:
 
 def carrier(place: Site, journal: Journal) -> Carrier:
     store = SwarmStore(place.client, "office")
+    store.all()  # as whoever goes on with one has read it
     return Carrier(store=store, actions=steps.actions(place, journal), report=place.report)
 
 
