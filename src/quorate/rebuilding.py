@@ -32,12 +32,12 @@ from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.fitting import with_plan
 from quorate.recover.server.holding import How, held, released
-from quorate.recover.server.lost import Log, Lost, chosen, lived_there
+from quorate.recover.server.lost import Log, Lost, binds, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
 from quorate.recover.unfinished import refuse_unfinished
-from quorate.restoring import Restorer, directory, have_image, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of, occupied
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -102,13 +102,14 @@ def sight(site: Site, name: str, target: str) -> Sight:
 
     Raises:
         UnreachableError, EngineError: no manager answers.
+        MachineError: the replacement does not tell what is in its directories.
     """
     client = site.client()
     snapshot = site.snapshot()
     homes = record.known_homes(client, fleet=site.fleet.name)
     wanted = {server for server in (name, target) if _has(site, server)}
     answers = site.connections.each(machine_of, wanted)
-    return Sight(
+    seen = Sight(
         fleet=site.fleet,
         name=name,
         target=target,
@@ -120,6 +121,10 @@ def sight(site: Site, name: str, target: str) -> Sight:
         ssh=name in wanted and name not in answers.results and _ssh(site.fleet.server(name)),
         memory_scale=site.lab.memory_factor if site.lab else 1.0,
     )
+    if seen.new is None:
+        return seen
+    paths = [path for one in lived_there(seen) for path in binds(one.source.volumes)]
+    return replace(seen, occupied=occupied(site.fleet.server(target), paths))
 
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:

@@ -47,7 +47,7 @@ from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
 from quorate.recover.server.steps import RESTORE
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory, have_image, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of, occupied
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -96,8 +96,11 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
     found = in_parallel(lambda server: look.machine(target_of(server), {}), fleet.servers)
     with_engine = {name for name, host in found.results.items() if host.engine}
     engines = site.connections.each(machine_of, with_engine)
-    silent = {name: "; ".join(error.lines()) for name, error in found.errors.items()}
-    silent |= {name: "; ".join(error.lines()) for name, error in engines.errors.items()}
+    paths = choosing.directories(fleet, homes_of(plan))
+    there = [server for server in fleet.servers if paths and server.name in found.results]
+    full = in_parallel(lambda server: occupied(server, paths), there)
+    errors = {**full.errors, **engines.errors, **found.errors}
+    silent = {name: "; ".join(error.lines()) for name, error in errors.items()}
     return Sight(
         fleet=fleet,
         plan=plan,
@@ -106,6 +109,7 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
         hosts=found.results,
         engines=engines.results,
         silent=silent,
+        occupied=full.results,
         in_lab=site.lab is not None,
         least_memory=MEMORY_ERROR_SHARE,
     )

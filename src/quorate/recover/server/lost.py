@@ -77,6 +77,11 @@ class Lost(Model):
         return self.kind in DATABASES
 
     @property
+    def binds(self) -> tuple[str, ...]:
+        """Directories of its server that it lies in: no engine lists them."""
+        return binds(self.volumes)
+
+    @property
     def copy_of_it(self) -> Snapshot | None:
         """The copy as the catalogue has it."""
         return snapshot_of(self.copy_used) if self.copy_used else None
@@ -207,6 +212,11 @@ def chosen_for(
     warnings += _composed(fleet, found)
     warnings += [f"{one.what} could not be read: {one.error.what}" for one in known.unread]
     return Choice(lost=tuple(found), problems=tuple(problems), warnings=tuple(warnings))
+
+
+def binds(volumes: Iterable[str]) -> tuple[str, ...]:
+    """Those that are directories of a server, which no engine lists."""
+    return tuple(name for name in volumes if name.startswith("/"))
 
 
 def lived_there(sight: Sight) -> tuple[Planned, ...]:

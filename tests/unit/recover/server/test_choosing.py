@@ -308,6 +308,29 @@ def test_a_machine_by_another_host_name_is_refused_before_the_old_entry_goes(
     assert steps(sight(office, new=named, old=named), *ALL).facts["target"] == "one"
 
 
+BIND = """\
+services:
+  media: {image: x, volumes: ["/data/media:/m"], x-quorate: {state: volume, pin: one}}
+"""
+HOME = {"homes": {"media": ("one",)}, "running": {}, "occupied": frozenset(("/data/media",))}
+
+
+@pytest.mark.parametrize("target", ["one", "two"])
+def test_a_directory_with_files_in_it_is_not_restored_into(tmp_path: Path, target: str) -> None:
+    office = fleet(tmp_path, SECTION.replace("  exclude: [out]\n", ""), BIND)
+    seen = sight(office, "one", "" if target == "one" else target, **HOME)
+    media = copy("bind/data/media", Kind.VOLUME)
+    with pytest.raises(RefusedError, match=f"{target} has files in /data/media") as raised:
+        steps(seen, media)
+    assert "--without bind/data/media" in (raised.value.todo or "")
+    made = steps(seen, media, without=("bind/data/media",))
+    assert not [step.id for step in made.steps if step.id.startswith("restore:")]
+    assert any("starts with what is in it" in text for text in made.warnings)
+    assert "restore:bind/data/media" in [
+        step.id for step in steps(replace(seen, occupied=frozenset()), media).steps
+    ]
+
+
 def test_a_replacement_that_is_too_small_is_refused(office: Fleet) -> None:
     small = Machine(memory=GIB, disk=100 * GIB)
     with pytest.raises(RefusedError, match="too small: it has 1 GiB of memory"):
