@@ -12,7 +12,7 @@ from quorate.backup.jobs.copies import Known
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.sources import Planned, homes_of, planned
 from quorate.errors import RefusedError
-from quorate.fleet.datasets import Homes, data_sets
+from quorate.fleet.datasets import Homes, data_sets, served
 from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import show_size
 from quorate.recover.fleet.sight import Sight
@@ -66,13 +66,7 @@ def choice(sight: Sight, known: Known, asked: Asked) -> Choice:
 
 def kept(fleet: Fleet, homes: Homes) -> tuple[Planned, ...]:
     """The sets of data that are restored: databases, GitLab, volumes; what others serve is not."""
-    shared = {
-        name
-        for service in fleet.services
-        for use in service.volumes
-        if use.kind == "shared" and use.source
-        for name in (use.source, f"{service.stack}_{use.source}")
-    }
+    shared = served(fleet)
     return tuple(
         one
         for one in planned(fleet, homes)

@@ -13,7 +13,7 @@ from quorate.backup.model import Kind, Snapshot
 from quorate.backup.policy import choices
 from quorate.backup.policy.sources import Planned, planned
 from quorate.backup.runner.answers import copied
-from quorate.fleet.datasets import data_sets
+from quorate.fleet.datasets import data_sets, served
 from quorate.fleet.model import Engine, Fleet, Model
 from quorate.recover.server.sight import Sight
 
@@ -241,12 +241,7 @@ def own_there(sight: Sight) -> tuple[Planned, ...]:
 
 
 def _lay_there(sight: Sight) -> tuple[Planned, ...]:
-    shared = {
-        use.source
-        for service in sight.fleet.services
-        for use in service.volumes
-        if use.kind == "shared"
-    }
+    shared = served(sight.fleet)
     found = []
     for one in planned(sight.fleet, sight.homes):
         source = one.source
@@ -254,13 +249,9 @@ def _lay_there(sight: Sight) -> tuple[Planned, ...]:
             continue
         elsewhere = set(sight.running.get(source.service or "", ())) - {sight.name}
         alone = "@" in source.id or not elsewhere
-        if alone and not any(_short(name) in shared for name in source.volumes):
+        if alone and not shared & set(source.volumes):
             found.append(one)
     return tuple(found)
-
-
-def _short(volume: str) -> str:
-    return volume.partition("_")[2] or volume
 
 
 def needs_disk(lost: Iterable[Lost], planned_sizes: Iterable[int] = ()) -> int:

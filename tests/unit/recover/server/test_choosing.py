@@ -308,6 +308,44 @@ def test_a_machine_by_another_host_name_is_refused_before_the_old_entry_goes(
     assert steps(sight(office, new=named, old=named), *ALL).facts["target"] == "one"
 
 
+STACKS = FLEET.replace(
+    "  app: {files: [compose.yaml]}\n",
+    "  media: {files: [media.yaml]}\n  wiki: {files: [wiki.yaml]}\n"
+    "  my_docs: {files: [docs.yaml]}\n",
+)
+NFS = """\
+services:
+  %s: {image: x, volumes: ["data:/d"], x-quorate: {state: volume, pin: %s}}
+volumes:
+  data: {driver_opts: {type: nfs, o: "addr=198.51.100.7,rw", device: ":/x"}}
+"""
+WIKI = """\
+services:
+  wiki: {image: x, volumes: ["data:/d"], x-quorate: {state: volume, pin: one}}
+volumes: {data: }
+"""
+
+
+def stacks_that_share_names(path: Path) -> Fleet:
+    """Two volumes that others serve, and a local one; all are `data` in their stacks."""
+    files = {
+        "fleet.yaml": STACKS + SECTION.replace("  exclude: [out]\n", ""),
+        "media.yaml": NFS % ("media", "two"),
+        "wiki.yaml": WIKI,
+        "docs.yaml": NFS % ("docs", "one"),
+    }
+    return fleet_of(path, files, P="p")
+
+
+def test_what_others_serve_is_known_by_its_name_and_not_by_that_of_another_stack(
+    tmp_path: Path,
+) -> None:
+    homes = {"media": ("two",), "wiki": ("one",), "docs": ("one",)}
+    seen = sight(stacks_that_share_names(tmp_path), homes=homes, running={"media": ("two",)})
+    names = [one.source.id for one in lived_there(seen)]
+    assert "volume/wiki_data" in names and "volume/my_docs_data" not in names
+
+
 BIND = """\
 services:
   media: {image: x, volumes: ["/data/media:/m"], x-quorate: {state: volume, pin: one}}
