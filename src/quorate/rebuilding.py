@@ -27,6 +27,7 @@ from quorate.fleet.model import Server
 from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
+from quorate.recover import keeping
 from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
@@ -138,7 +139,7 @@ class _Work:
     def __init__(self, site: Site, journal: Journal) -> None:
         facts = journal.operation.facts
         self.site = site
-        self.id = journal.id
+        self.journal, self.id = journal, journal.id
         self.name, self.target = str(facts["name"]), str(facts["target"])
         self.holding = {name: How(how) for name, how in facts["hold"].items()}
         self.lost = {one["source"]: Lost.model_validate(one) for one in facts["lost"]}
@@ -168,8 +169,15 @@ class _Work:
             through_election(partial(quiesce.change, client, name, change), self.site.report.note)
 
     def undo_hold(self, facts: Facts) -> None:
-        """What was held goes on."""
+        """What was held goes on, once no restore is at its data: that outlives who began it."""
         del facts
+        said: set[str] = set()
+        while going := keeping.restores(self.site, self.journal):
+            for job in going:
+                if job.name not in said:
+                    self.site.report.note(f"waiting for the {job.what} to end")
+                said.add(job.name)
+            clock.sleep(POLL_SECONDS)
         self._let_go(self.holding)
 
     def forget(self, facts: Facts) -> None:

@@ -10,6 +10,10 @@ from typing import Any, cast
 import pytest
 
 from quorate import rebuilding
+from quorate.backup.jobs import leftovers
+from quorate.backup.jobs.leftovers import Found
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.standing import Begun
 from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
@@ -18,12 +22,15 @@ from quorate.errors import EngineError, LockedError, RefusedError
 from quorate.fleet.model import Fleet
 from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
-from quorate.recover.carrying import begin
-from quorate.recover.model import Journal, Operation
+from quorate.recover.carrying import Carrier, begin
+from quorate.recover.model import Journal, Operation, State
+from quorate.recover.server.holding import How, held
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
+from quorate.tools import clock
 from tests.fakes.configs import FakeConfigs, refusal
-from tests.unit.backup.jobs.made import NOW, SECTION, fleet
+from tests.fakes.services import FakeServices
+from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job
 from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, node, sight
 
 NAMES = ("one", "two", "three")
@@ -201,3 +208,34 @@ def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
     swarm.with_image.add("one")
     swarm.with_image.discard("three")  # no job of it runs there
     image.do({})
+
+
+def test_undoing_lets_nothing_go_before_its_restore_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who followed the job is gone, and it goes on."""
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    seen = sight(office, "three")
+    copies = (copy("volume/app_v", Kind.VOLUME), copy("many@three", Kind.REDIS))
+    journal = journal_of(operation(seen, choice(seen, *copies), now=NOW))
+    for step in ("hold", "join", "restore:volume/app_v"):
+        state = State.BEGUN if step.startswith("restore:") else State.DONE
+        journal = journal.marked(step, state, at=NOW.isoformat())
+    swarm = FakeServices(app_files=1, app_many=1)
+    swarm.raw["app_files"]["Spec"] = held(swarm.raw["app_files"]["Spec"], "x", How.STOP, "three")
+    told = job(work=Work.RESTORE, source="volume/app_v", server="three", kind="volume")
+    looks = [(Begun.of(told, "r", NOW),), (Begun.of(told, "r", NOW),), ()]
+    while_held: list[int] = []
+
+    def sweep(door: Any, name: str) -> Found:
+        while_held.append(swarm.replicas("app_files"))
+        return Found(going=looks.pop(0))
+
+    monkeypatch.setattr(leftovers, "sweep", sweep)
+    monkeypatch.setattr(clock, "sleep", lambda seconds: None)
+    lines = SimpleNamespace(renew=lambda: None, manager=lambda: SimpleNamespace(client=swarm))
+    place = Site(fleet=office, connections=cast(Any, lines), report=Silent())
+    store = cast(Any, SimpleNamespace(save=lambda journal: None))
+    actions = rebuilding.actions(place, journal)
+    Carrier(store=store, actions=actions, report=Silent()).back(journal)
+    assert while_held == [0, 0, 0] and not looks and swarm.replicas("app_files") == 1

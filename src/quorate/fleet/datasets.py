@@ -132,7 +132,7 @@ def mounted(use: VolumeUse, files: StackFiles) -> str | None:
 
 
 def served(fleet: Fleet) -> frozenset[str]:
-    """What the engine calls the volumes that others serve to servers: none of those has the data."""
+    """What the engine calls the volumes that others serve: no server that mounts them has them."""
     files = files_of(fleet)
     named = (
         mounted(use, files[service.stack])
