@@ -18,6 +18,7 @@ from quorate.backup.wal import asking
 from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_joined
+from quorate.deploy.settle import resting
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
@@ -253,11 +254,13 @@ class _Work:
         return {"home": clock.now().isoformat()}
 
     def verify(self, facts: Facts) -> Facts:
-        """Whoever uses the data runs, on the replacement."""
+        """Whoever uses the data runs, on the replacement, but for services that rest."""
         del facts
-        running = where_now(self.fleet, self.site.snapshot())
+        snapshot = self.site.snapshot()
+        running = where_now(self.fleet, snapshot)
         users = {name for one in self.lost.values() for name in one.services}
         users &= {service.id for service in self.fleet.swarm_services()}
+        users -= resting(self.fleet, snapshot)
         missing = sorted(name for name in users if self.target not in running.get(name, ()))
         if missing:
             raise DeployError(

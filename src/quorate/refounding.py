@@ -24,6 +24,7 @@ from quorate.deploy.goal import make_goal
 from quorate.deploy.preflight import preflight
 from quorate.deploy.preview import changes_of
 from quorate.deploy.registries import client_config, credentials
+from quorate.deploy.settle import resting
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import advertise_addresses
 from quorate.deploy.swarm_steps import steps as setup_steps
@@ -290,11 +291,16 @@ class _Work:
         return {"services": clock.now().isoformat()}
 
     def verify(self, facts: Facts) -> Facts:
-        """Every service has a task that runs; whoever uses restored data runs where it is."""
+        """Every service has a task that runs, but for those that rest; whoever uses restored data
+        runs where it is."""
         del facts
-        running = where_now(self.fleet, self.site.snapshot())
-        wanted = {service.id: () for service in self.fleet.swarm_services() if service.replicas}
-        wrong = [f"{name} does not run" for name in sorted(wanted) if not running.get(name)]
+        snapshot = self.site.snapshot()
+        running = where_now(self.fleet, snapshot)
+        still = resting(self.fleet, snapshot)
+        wanted = sorted(service.id for service in self.fleet.swarm_services() if service.replicas)
+        wrong = [
+            f"{name} does not run" for name in wanted if name not in still and not running.get(name)
+        ]
         for one in self.lost.values():
             for name in one.services if one.restored else ():
                 if server_of(one) not in running.get(name, (server_of(one),)):

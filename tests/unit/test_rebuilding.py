@@ -18,8 +18,9 @@ from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
-from quorate.errors import EngineError, LockedError, RefusedError
+from quorate.errors import DeployError, EngineError, LockedError, RefusedError
 from quorate.fleet.model import Fleet
+from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
 from quorate.recover.carrying import Carrier, begin
@@ -239,3 +240,55 @@ def test_undoing_lets_nothing_go_before_its_restore_has_ended(
     actions = rebuilding.actions(place, journal)
     Carrier(store=store, actions=actions, report=Silent()).back(journal)
     assert while_held == [0, 0, 0] and not looks and swarm.replicas("app_files") == 1
+
+
+@pytest.mark.parametrize("state", ["complete", "failed"])
+def test_a_job_that_has_used_what_was_lost_and_ended_is_as_it_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """`off` has none that runs, as its file says."""
+    compose = COMPOSE.replace(
+        "  web:",
+        "  index: {image: x, volumes: ['v:/v'], deploy: {mode: replicated-job}}\n"
+        "  off: {image: x, volumes: ['v:/v'], deploy: {replicas: 0}}\n"
+        "  web:",
+    ).replace("'v:/v']", "'v:/v'], x-quorate: {state: volume, pin: three}")
+    office = fleet(tmp_path, SECTION, compose)
+    seen = sight(office, "three")
+    copies = (copy("volume/app_v", Kind.VOLUME), copy("many@three", Kind.REDIS))
+    journal = journal_of(operation(seen, choice(seen, *copies), now=NOW))
+    (volume,) = [one for one in journal.facts["lost"] if one["source"] == "volume/app_v"]
+    assert {"index", "off"} <= set(volume["services"])
+
+    def looked(site: Site) -> Snapshot:
+        services, tasks = [], []
+        for service in office.swarm_services():
+            name = service.swarm_name
+            services.append(
+                ObservedService(
+                    id=name, name=name, mode=service.mode.value, replicas=service.replicas
+                )
+            )
+            if service.replicas:
+                how = state if service.id == "index" else "running"
+                tasks.append(
+                    ObservedTask(
+                        id=name,
+                        service_id=name,
+                        node_id="id-three",
+                        state=how,
+                        desired_state=how,
+                        timestamp=NOW,
+                    )
+                )
+        nodes = tuple(node(name) for name in NAMES)
+        return Snapshot(taken_at=NOW, nodes=nodes, services=tuple(services), tasks=tuple(tasks))
+
+    monkeypatch.setattr(Site, "snapshot", looked)
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    verify = rebuilding.actions(place, journal)["verify"]
+    if state == "complete":
+        assert (verify.do({}) or {}).keys() == {"verified"}
+        return
+    with pytest.raises(DeployError, match="index does not run on three"):
+        verify.do({})
