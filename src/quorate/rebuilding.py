@@ -34,7 +34,7 @@ from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.fitting import with_plan
 from quorate.recover.server.holding import How, held, released
-from quorate.recover.server.lost import Log, Lost, binds, chosen, lived_there
+from quorate.recover.server.lost import WITHOUT_LOG, Log, Lost, binds, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
@@ -221,10 +221,14 @@ class _Work:
     def restore(self, source: str, facts: Facts) -> Facts:
         """One copy goes to where it lived; the job compares it with its manifest."""
         del facts
+        one = self.lost[source]
         with self._ground() as ground:
             began = clock.monotonic()
-            self.restorer.restore(ground, self.lost[source], self.target)
-            return {f"restored {source}": round(clock.monotonic() - began, 1)}
+            came = self.restorer.restore(ground, one, self.target)
+            told: Facts = {f"restored {source}": round(clock.monotonic() - began, 1)}
+        if one.log is not None:
+            told[f"{WITHOUT_LOG}{source}"] = came.log is None
+        return told
 
     def start(self, facts: Facts) -> None:
         """The databases start on the replacement, empty, and nothing else that is held."""

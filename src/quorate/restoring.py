@@ -68,13 +68,18 @@ class Restorer:
     begun: datetime
     note: Callable[[str], None]
 
-    def restore(self, ground: Ground, lost: Lost, server: str) -> None:
+    def restore(self, ground: Ground, lost: Lost, server: str) -> Lost:
         """One copy goes to where it lived, on this server; the job compares it with its manifest.
+
+        Returns:
+            What was brought back: without its log, where only its copy could be had.
 
         Raises:
             QuorateError: what stood in the way of the job, or what it ended with.
         """
-        self.restore_all(ground, {server: (lost,)}, lambda one: None)
+        came = [lost]
+        self.restore_all(ground, {server: (lost,)}, came.append)
+        return came[-1]
 
     def restore_all(
         self,

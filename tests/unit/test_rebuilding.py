@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from quorate import rebuilding
+from quorate import rebuilding, restoring
 from quorate.backup.jobs import leftovers
+from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.leftovers import Found
 from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.running import Ground, Round
 from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Outcome as JobOutcome
+from quorate.backup.jobs.watching import Silent as Unwatched
 from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
-from quorate.errors import DeployError, EngineError, LockedError, RefusedError
+from quorate.errors import DeployError, EngineError, LockedError, MachineError, RefusedError
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.image.recipe import image_name
@@ -26,12 +32,14 @@ from quorate.observe.connect import Answers, Connections
 from quorate.recover.carrying import Carrier, begin
 from quorate.recover.model import Journal, Operation, State
 from quorate.recover.server.holding import How, held
+from quorate.recover.server.lost import Log
+from quorate.recover.server.report import recovered
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
 from quorate.tools import clock
 from tests.fakes.configs import FakeConfigs, refusal
 from tests.fakes.services import FakeServices
-from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job
+from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job, scene
 from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, node, sight
 
 NAMES = ("one", "two", "three")
@@ -292,3 +300,28 @@ def test_a_job_that_has_used_what_was_lost_and_ended_is_as_it_should_be(
         return
     with pytest.raises(DeployError, match="index does not run on three"):
         verify.do({})
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_how_old_the_data_is_goes_by_what_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed: bool
+) -> None:
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    seen = sight(office)
+    logs = {"db": Log(server="two", path="/wal", until=NOW - timedelta(seconds=30))}
+    journal = journal_of(operation(seen, choice(seen, *ALL, logs=logs), now=NOW))
+
+    def run(ground: Ground, decision: Decision) -> Round:
+        (start,) = decision.starts
+        error = MachineError("it has a hole") if failed and start.job.given else None
+        outcome = JobOutcome(job=Begun.of(start.job, "j", NOW), error=error)
+        ground.watcher.ended(outcome)
+        return Round(outcomes=(outcome,))
+
+    monkeypatch.setattr(restoring, "run", run)
+    ground = Ground(scene=scene(office), door=cast(Any, None), watcher=Unwatched())
+    monkeypatch.setattr(rebuilding._Work, "_ground", lambda work: nullcontext(ground))
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    told = rebuilding.actions(place, journal)["restore:db"].do(journal.facts)
+    journal = journal.marked("restore:db", State.DONE, at=NOW.isoformat(), facts=told)
+    assert recovered(journal).rpo["db"] == (5 * 3600 if failed else 30)

@@ -20,6 +20,8 @@ from quorate.recover.server.sight import Sight
 DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
 """Restored into their running service; volumes are filled before any service starts."""
 KEPT = (Kind.IMAGES, *DATABASES, Kind.VOLUME)
+WITHOUT_LOG = "without its log: "
+"""A fact, the source after it: what its write-ahead log should have given came from its copy."""
 UNKNOWN_IMAGES = (
     "a service whose image no registry has does not start before that is built on its server"
 )

@@ -128,9 +128,18 @@ def losses(lost: Iterable[Lost], now: datetime) -> str:
             parts.append(f"{one.source}: everything")
             continue
         span = age(max(0.0, (now - one.until).total_seconds()))
-        log = " and is not in its log" if one.log is not None else ""
-        parts.append(f"{one.source}: what was written in the last {span}{log}")
+        parts.append(f"{one.source}: what was written in the last {span}{_beside(one, now)}")
     return "; ".join(parts)
+
+
+def _beside(one: Lost, now: datetime) -> str:
+    """What more is lost of something that should come out of its log."""
+    if one.log is None:
+        return ""
+    if one.copy_used is None:
+        return " and is not in its log"
+    old = age(max(0.0, (now - one.copy_used.taken).total_seconds()))
+    return f" and is not in its log (the last {old}, should that fail and its copy be taken)"
 
 
 def restore_step(one: Lost, server: str, group: str = "") -> Step:
