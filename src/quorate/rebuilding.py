@@ -18,6 +18,7 @@ from quorate.backup.wal import asking
 from quorate.deploy import record
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_joined
+from quorate.deploy.settle import resting
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
@@ -27,17 +28,18 @@ from quorate.fleet.model import Server
 from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
+from quorate.recover import keeping
 from quorate.recover.carrying import Action, actions_of
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.fitting import with_plan
 from quorate.recover.server.holding import How, held, released
-from quorate.recover.server.lost import Log, Lost, chosen, lived_there
+from quorate.recover.server.lost import WITHOUT_LOG, Log, Lost, binds, chosen, lived_there
 from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
 from quorate.recover.unfinished import refuse_unfinished
-from quorate.restoring import Restorer, directory, have_image, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of, occupied
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -102,13 +104,14 @@ def sight(site: Site, name: str, target: str) -> Sight:
 
     Raises:
         UnreachableError, EngineError: no manager answers.
+        MachineError: the replacement does not tell what is in its directories.
     """
     client = site.client()
     snapshot = site.snapshot()
     homes = record.known_homes(client, fleet=site.fleet.name)
     wanted = {server for server in (name, target) if _has(site, server)}
     answers = site.connections.each(machine_of, wanted)
-    return Sight(
+    seen = Sight(
         fleet=site.fleet,
         name=name,
         target=target,
@@ -120,6 +123,10 @@ def sight(site: Site, name: str, target: str) -> Sight:
         ssh=name in wanted and name not in answers.results and _ssh(site.fleet.server(name)),
         memory_scale=site.lab.memory_factor if site.lab else 1.0,
     )
+    if seen.new is None:
+        return seen
+    paths = [path for one in lived_there(seen) for path in binds(one.source.volumes)]
+    return replace(seen, occupied=occupied(site.fleet.server(target), paths))
 
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
@@ -133,7 +140,7 @@ class _Work:
     def __init__(self, site: Site, journal: Journal) -> None:
         facts = journal.operation.facts
         self.site = site
-        self.id = journal.id
+        self.journal, self.id = journal, journal.id
         self.name, self.target = str(facts["name"]), str(facts["target"])
         self.holding = {name: How(how) for name, how in facts["hold"].items()}
         self.lost = {one["source"]: Lost.model_validate(one) for one in facts["lost"]}
@@ -163,8 +170,15 @@ class _Work:
             through_election(partial(quiesce.change, client, name, change), self.site.report.note)
 
     def undo_hold(self, facts: Facts) -> None:
-        """What was held goes on."""
+        """What was held goes on, once no restore is at its data: that outlives who began it."""
         del facts
+        said: set[str] = set()
+        while going := keeping.restores(self.site, self.journal):
+            for job in going:
+                if job.name not in said:
+                    self.site.report.note(f"waiting for the {job.what} to end")
+                said.add(job.name)
+            clock.sleep(POLL_SECONDS)
         self._let_go(self.holding)
 
     def forget(self, facts: Facts) -> None:
@@ -207,10 +221,14 @@ class _Work:
     def restore(self, source: str, facts: Facts) -> Facts:
         """One copy goes to where it lived; the job compares it with its manifest."""
         del facts
+        one = self.lost[source]
         with self._ground() as ground:
             began = clock.monotonic()
-            self.restorer.restore(ground, self.lost[source], self.target)
-            return {f"restored {source}": round(clock.monotonic() - began, 1)}
+            came = self.restorer.restore(ground, one, self.target)
+            told: Facts = {f"restored {source}": round(clock.monotonic() - began, 1)}
+        if one.log is not None:
+            told[f"{WITHOUT_LOG}{source}"] = came.log is None
+        return told
 
     def start(self, facts: Facts) -> None:
         """The databases start on the replacement, empty, and nothing else that is held."""
@@ -240,11 +258,13 @@ class _Work:
         return {"home": clock.now().isoformat()}
 
     def verify(self, facts: Facts) -> Facts:
-        """Whoever uses the data runs, on the replacement."""
+        """Whoever uses the data runs, on the replacement, but for services that rest."""
         del facts
-        running = where_now(self.fleet, self.site.snapshot())
+        snapshot = self.site.snapshot()
+        running = where_now(self.fleet, snapshot)
         users = {name for one in self.lost.values() for name in one.services}
         users &= {service.id for service in self.fleet.swarm_services()}
+        users -= resting(self.fleet, snapshot)
         missing = sorted(name for name in users if self.target not in running.get(name, ()))
         if missing:
             raise DeployError(

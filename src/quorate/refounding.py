@@ -24,6 +24,7 @@ from quorate.deploy.goal import make_goal
 from quorate.deploy.preflight import preflight
 from quorate.deploy.preview import changes_of
 from quorate.deploy.registries import client_config, credentials
+from quorate.deploy.settle import resting
 from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import advertise_addresses
 from quorate.deploy.swarm_steps import steps as setup_steps
@@ -47,7 +48,7 @@ from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
 from quorate.recover.server.steps import RESTORE
 from quorate.recover.telling import Telling
-from quorate.restoring import Restorer, directory, have_image, machine_of
+from quorate.restoring import Restorer, directory, have_image, machine_of, occupied
 from quorate.tools import clock, ssh
 
 if TYPE_CHECKING:
@@ -96,8 +97,11 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
     found = in_parallel(lambda server: look.machine(target_of(server), {}), fleet.servers)
     with_engine = {name for name, host in found.results.items() if host.engine}
     engines = site.connections.each(machine_of, with_engine)
-    silent = {name: "; ".join(error.lines()) for name, error in found.errors.items()}
-    silent |= {name: "; ".join(error.lines()) for name, error in engines.errors.items()}
+    paths = choosing.directories(fleet, homes_of(plan))
+    there = [server for server in fleet.servers if paths and server.name in found.results]
+    full = in_parallel(lambda server: occupied(server, paths), there)
+    errors = {**full.errors, **engines.errors, **found.errors}
+    silent = {name: "; ".join(error.lines()) for name, error in errors.items()}
     return Sight(
         fleet=fleet,
         plan=plan,
@@ -106,6 +110,7 @@ def _sight(site: Site, plan: Plan, left: Left) -> Sight:
         hosts=found.results,
         engines=engines.results,
         silent=silent,
+        occupied=full.results,
         in_lab=site.lab is not None,
         least_memory=MEMORY_ERROR_SHARE,
     )
@@ -286,11 +291,16 @@ class _Work:
         return {"services": clock.now().isoformat()}
 
     def verify(self, facts: Facts) -> Facts:
-        """Every service has a task that runs; whoever uses restored data runs where it is."""
+        """Every service has a task that runs, but for those that rest; whoever uses restored data
+        runs where it is."""
         del facts
-        running = where_now(self.fleet, self.site.snapshot())
-        wanted = {service.id: () for service in self.fleet.swarm_services() if service.replicas}
-        wrong = [f"{name} does not run" for name in sorted(wanted) if not running.get(name)]
+        snapshot = self.site.snapshot()
+        running = where_now(self.fleet, snapshot)
+        still = resting(self.fleet, snapshot)
+        wanted = sorted(service.id for service in self.fleet.swarm_services() if service.replicas)
+        wrong = [
+            f"{name} does not run" for name in wanted if name not in still and not running.get(name)
+        ]
         for one in self.lost.values():
             for name in one.services if one.restored else ():
                 if server_of(one) not in running.get(name, (server_of(one),)):

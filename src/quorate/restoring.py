@@ -6,7 +6,8 @@ run twice after a kill.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from quorate.backup.jobs import decide, orders, ways
 from quorate.backup.jobs.decide import Decision
 from quorate.backup.jobs.decide_restore import LOG
 from quorate.backup.jobs.making import forget_note
-from quorate.backup.jobs.model import HOST, Work
+from quorate.backup.jobs.model import HOST, Mounted, Work
 from quorate.backup.jobs.names import run_key
 from quorate.backup.jobs.needs import Mount, Start
 from quorate.backup.jobs.running import Ground, Round, run
@@ -32,6 +33,7 @@ from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet, Server
 from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
+from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Log, Lost
 from quorate.recover.server.sight import Machine
 from quorate.tools import ssh
@@ -45,6 +47,17 @@ TARGET = "/target"
 SSH_SECONDS = 20.0
 OVER = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS)
 """Restored over what is in them, where they are not empty: a try that was killed left that."""
+OCCUPIED = r"""
+for place; do
+  if [ -d "$place" ] && [ -r "$place" ]; then
+    ls -A "$place" | grep -qv '^\.quorate-restore-' || continue
+  elif [ ! -e "$place" ]; then
+    continue
+  fi
+  printf '%s\n' "$place"
+done
+"""
+"""Which paths something is in, or may be: what a restore has kept there is nobody's data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +68,18 @@ class Restorer:
     begun: datetime
     note: Callable[[str], None]
 
-    def restore(self, ground: Ground, lost: Lost, server: str) -> None:
+    def restore(self, ground: Ground, lost: Lost, server: str) -> Lost:
         """One copy goes to where it lived, on this server; the job compares it with its manifest.
+
+        Returns:
+            What was brought back: without its log, where only its copy could be had.
 
         Raises:
             QuorateError: what stood in the way of the job, or what it ended with.
         """
-        self.restore_all(ground, {server: (lost,)}, lambda one: None)
+        came = [lost]
+        self.restore_all(ground, {server: (lost,)}, came.append)
+        return came[-1]
 
     def restore_all(
         self,
@@ -169,6 +187,8 @@ class Restorer:
         def over(outcome: Outcome) -> None:
             job = outcome.job
             if outcome.error is None and job.work == Work.RESTORE:
+                for text in outcome.answer.findings if outcome.answer else ():
+                    self.note(f"{job.source}: {text}")
                 done(of[job.server, job.source])
 
         starts = tuple(self._one_start(ground.scene, one, server, turn) for server, one in pairs)
@@ -207,14 +227,21 @@ class Restorer:
         )
 
     def _into_volumes(self, scene: Scene, lost: Lost, server: str) -> Start:
-        """Over what an earlier try has left: the machine had no such volume when it was chosen."""
+        """Over what an earlier try has left: the machine had no such volume when it was chosen.
+
+        What is in a directory of the server is kept beside it, whoever has put it there since.
+        """
         (volume,) = lost.volumes
         bind = volume.startswith("/")
         path = f"{HOST}{volume}" if bind else TARGET
         mount = Mount(
             source="/" if bind else volume, target=HOST if bind else TARGET, volume=not bind
         )
-        start = self._start(scene, lost, server, {"in_place": True, "target_path": path})
+        told: dict[str, Any] = {"in_place": True, "target_path": path}
+        if bind:
+            told["aside"] = f"{self.begun:%Y%m%d_%H%M%S}"
+            told["volumes"] = (Mounted(name=volume, path=path),)
+        start = self._start(scene, lost, server, told)
         return replace(start, mounts=(*start.mounts, mount))
 
     def _into_gitlab(self, scene: Scene, lost: Lost, server: str) -> Start:
@@ -302,6 +329,21 @@ def directory(server: Server, path: str) -> None:
             cause=error.cause,
             todo=f"make it there: `mkdir -m 700 -p {path}`, then `quorate operations resume`",
         ) from error
+
+
+def occupied(server: Server, paths: Iterable[str]) -> frozenset[str]:
+    """Which of these paths on a server have something in them, or cannot be looked into.
+
+    Raises:
+        UnreachableError: the server does not answer. CommandError: it cannot be asked.
+    """
+    wanted = " ".join(shlex.quote(path) for path in sorted(set(paths)))
+    if not wanted:
+        return frozenset()
+    script = f"set -- {wanted}\n{OCCUPIED}"
+    argv = ["sh", "-c", AS_ROOT]
+    said = ssh.run(target_of(server), argv, input=script, timeout=SSH_SECONDS).stdout
+    return frozenset(said.splitlines())
 
 
 def _one(start: Start) -> Decision:

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from quorate import rebuilding
+from quorate import rebuilding, restoring
+from quorate.backup.jobs import leftovers
+from quorate.backup.jobs.decide import Decision
+from quorate.backup.jobs.leftovers import Found
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.running import Ground, Round
+from quorate.backup.jobs.standing import Begun
+from quorate.backup.jobs.watching import Outcome as JobOutcome
+from quorate.backup.jobs.watching import Silent as Unwatched
 from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
-from quorate.errors import EngineError, LockedError, RefusedError
+from quorate.errors import DeployError, EngineError, LockedError, MachineError, RefusedError
 from quorate.fleet.model import Fleet
+from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
-from quorate.recover.carrying import begin
-from quorate.recover.model import Journal, Operation
+from quorate.recover.carrying import Carrier, begin
+from quorate.recover.model import Journal, Operation, State
+from quorate.recover.server.holding import How, held
+from quorate.recover.server.lost import Log
+from quorate.recover.server.report import recovered
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
+from quorate.tools import clock
 from tests.fakes.configs import FakeConfigs, refusal
-from tests.unit.backup.jobs.made import NOW, SECTION, fleet
+from tests.fakes.services import FakeServices
+from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job, scene
 from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, node, sight
 
 NAMES = ("one", "two", "three")
@@ -201,3 +217,111 @@ def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
     swarm.with_image.add("one")
     swarm.with_image.discard("three")  # no job of it runs there
     image.do({})
+
+
+def test_undoing_lets_nothing_go_before_its_restore_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who followed the job is gone, and it goes on."""
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    seen = sight(office, "three")
+    copies = (copy("volume/app_v", Kind.VOLUME), copy("many@three", Kind.REDIS))
+    journal = journal_of(operation(seen, choice(seen, *copies), now=NOW))
+    for step in ("hold", "join", "restore:volume/app_v"):
+        state = State.BEGUN if step.startswith("restore:") else State.DONE
+        journal = journal.marked(step, state, at=NOW.isoformat())
+    swarm = FakeServices(app_files=1, app_many=1)
+    swarm.raw["app_files"]["Spec"] = held(swarm.raw["app_files"]["Spec"], "x", How.STOP, "three")
+    told = job(work=Work.RESTORE, source="volume/app_v", server="three", kind="volume")
+    looks = [(Begun.of(told, "r", NOW),), (Begun.of(told, "r", NOW),), ()]
+    while_held: list[int] = []
+
+    def sweep(door: Any, name: str) -> Found:
+        while_held.append(swarm.replicas("app_files"))
+        return Found(going=looks.pop(0))
+
+    monkeypatch.setattr(leftovers, "sweep", sweep)
+    monkeypatch.setattr(clock, "sleep", lambda seconds: None)
+    lines = SimpleNamespace(renew=lambda: None, manager=lambda: SimpleNamespace(client=swarm))
+    place = Site(fleet=office, connections=cast(Any, lines), report=Silent())
+    store = cast(Any, SimpleNamespace(save=lambda journal: None))
+    actions = rebuilding.actions(place, journal)
+    Carrier(store=store, actions=actions, report=Silent()).back(journal)
+    assert while_held == [0, 0, 0] and not looks and swarm.replicas("app_files") == 1
+
+
+@pytest.mark.parametrize("state", ["complete", "failed"])
+def test_a_job_that_has_used_what_was_lost_and_ended_is_as_it_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """`off` has none that runs, as its file says."""
+    compose = COMPOSE.replace(
+        "  web:",
+        "  index: {image: x, volumes: ['v:/v'], deploy: {mode: replicated-job}}\n"
+        "  off: {image: x, volumes: ['v:/v'], deploy: {replicas: 0}}\n"
+        "  web:",
+    ).replace("'v:/v']", "'v:/v'], x-quorate: {state: volume, pin: three}")
+    office = fleet(tmp_path, SECTION, compose)
+    seen = sight(office, "three")
+    copies = (copy("volume/app_v", Kind.VOLUME), copy("many@three", Kind.REDIS))
+    journal = journal_of(operation(seen, choice(seen, *copies), now=NOW))
+    (volume,) = [one for one in journal.facts["lost"] if one["source"] == "volume/app_v"]
+    assert {"index", "off"} <= set(volume["services"])
+
+    def looked(site: Site) -> Snapshot:
+        services, tasks = [], []
+        for service in office.swarm_services():
+            name = service.swarm_name
+            services.append(
+                ObservedService(
+                    id=name, name=name, mode=service.mode.value, replicas=service.replicas
+                )
+            )
+            if service.replicas:
+                how = state if service.id == "index" else "running"
+                tasks.append(
+                    ObservedTask(
+                        id=name,
+                        service_id=name,
+                        node_id="id-three",
+                        state=how,
+                        desired_state=how,
+                        timestamp=NOW,
+                    )
+                )
+        nodes = tuple(node(name) for name in NAMES)
+        return Snapshot(taken_at=NOW, nodes=nodes, services=tuple(services), tasks=tuple(tasks))
+
+    monkeypatch.setattr(Site, "snapshot", looked)
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    verify = rebuilding.actions(place, journal)["verify"]
+    if state == "complete":
+        assert (verify.do({}) or {}).keys() == {"verified"}
+        return
+    with pytest.raises(DeployError, match="index does not run on three"):
+        verify.do({})
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_how_old_the_data_is_goes_by_what_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed: bool
+) -> None:
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    seen = sight(office)
+    logs = {"db": Log(server="two", path="/wal", until=NOW - timedelta(seconds=30))}
+    journal = journal_of(operation(seen, choice(seen, *ALL, logs=logs), now=NOW))
+
+    def run(ground: Ground, decision: Decision) -> Round:
+        (start,) = decision.starts
+        error = MachineError("it has a hole") if failed and start.job.given else None
+        outcome = JobOutcome(job=Begun.of(start.job, "j", NOW), error=error)
+        ground.watcher.ended(outcome)
+        return Round(outcomes=(outcome,))
+
+    monkeypatch.setattr(restoring, "run", run)
+    ground = Ground(scene=scene(office), door=cast(Any, None), watcher=Unwatched())
+    monkeypatch.setattr(rebuilding._Work, "_ground", lambda work: nullcontext(ground))
+    place = Site(fleet=office, connections=Connections(office), report=Silent())
+    told = rebuilding.actions(place, journal)["restore:db"].do(journal.facts)
+    journal = journal.marked("restore:db", State.DONE, at=NOW.isoformat(), facts=told)
+    assert recovered(journal).rpo["db"] == (5 * 3600 if failed else 30)

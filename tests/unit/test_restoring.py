@@ -12,7 +12,7 @@ import pytest
 from quorate import restoring
 from quorate.backup.jobs.decide import Decision, Refused
 from quorate.backup.jobs.decide_restore import LOG
-from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.model import Mounted, Work
 from quorate.backup.jobs.needs import Start
 from quorate.backup.jobs.running import Ground, Round
 from quorate.backup.jobs.standing import Begun
@@ -20,10 +20,12 @@ from quorate.backup.jobs.watching import Followed, Outcome, Silent
 from quorate.backup.jobs.whereabouts import Scene
 from quorate.backup.model import Kind
 from quorate.backup.runner.answers import copied
+from quorate.backup.runner.placing import put
 from quorate.errors import MachineError, QuorateError, RefusedError
 from quorate.recover.server.lost import Log, Lost
 from quorate.restoring import Restorer
 from tests.unit.backup.jobs.made import NOW, fleet, job, scene
+from tests.unit.backup.runner.test_placing import fetched, same, setting
 from tests.unit.recover.server.test_choosing import copy as copy_of
 
 
@@ -192,6 +194,32 @@ def test_who_follows_hears_of_ends_after_the_first_watcher() -> None:
     watcher.note("something")
     watcher.ended(Outcome(job=begun))
     assert heard == ["first", "x"]
+
+
+def test_what_is_in_a_directory_of_the_server_is_kept(tmp_path: Path) -> None:
+    """The job as it is told; its mount is played."""
+    one = Lost(
+        source="bind/data/media",
+        kind=Kind.VOLUME,
+        service="media",
+        volumes=("/data/media",),
+        copy_used=copied(copy_of("bind/data/media", Kind.VOLUME)),
+    )
+    worker = Restorer(fleet=fleet(tmp_path), begun=NOW, note=lambda text: None)
+    told = worker._one_start(scene(fleet(tmp_path)), one, "two", "").job
+    assert told.target_path == "/host/data/media" and told.in_place
+    there = tmp_path / "media"
+    there.mkdir()
+    (there / "newer-than-the-copy").write_text("the only one")
+    volumes = [Mounted(name=told.volumes[0].name, path=str(there))]
+    as_told = setting(target_path=str(there), in_place=True, aside=told.aside, volumes=volumes)
+    (said,) = put(as_told, fetched("0"), same).findings
+    assert said.startswith("what was there is kept in .quorate-restore-kept-")
+    assert "of /data/media: " in said
+    (left,) = there.rglob("newer-than-the-copy")
+    assert left.read_text() == "the only one" and left.parent.name == "former"
+    named = one.model_copy(update={"volumes": ("app_v",), "source": "volume/app_v"})
+    assert not worker._one_start(scene(fleet(tmp_path)), named, "two", "").job.aside
 
 
 def test_images_are_given_to_the_engine(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from quorate.deploy.steer import places
+from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.observe.recovery import eligible
 
@@ -91,6 +92,19 @@ def judge(expected: Expectation, snapshot: Snapshot) -> Verdict:
     if len(failures) >= FAILURES_TO_GIVE_UP * max(1, desired):
         return _as(verdict, Outcome.FAILED)
     return _late(expected, snapshot, verdict)
+
+
+def resting(fleet: Fleet, snapshot: Snapshot) -> frozenset[str]:
+    """Services by their ids of which no task has to run: none is wanted, or one ran to its end."""
+    live = ((one.id, snapshot.service(one.swarm_name)) for one in fleet.swarm_services())
+    return frozenset(name for name, one in live if one is not None and _rests(one, snapshot))
+
+
+def _rests(service: ObservedService, snapshot: Snapshot) -> bool:
+    mine = (task for task in snapshot.tasks if task.service_id == service.id)
+    once = "job" in service.mode or _runs_once(service)
+    done = once and any(task.state == "complete" for task in mine)
+    return done or _desired(service, snapshot) == 0
 
 
 def _as(verdict: Verdict, outcome: Outcome, **changes: Any) -> Verdict:

@@ -22,7 +22,9 @@ class RecoveredDatabase(Model):
 
     operation: Journal
     rto_seconds: float | None = Field(description="From the first step until all was well.")
-    rpo_seconds: float | None = Field(description="How old what was restored was.")
+    rpo_seconds: float | None = Field(
+        description="How old what was restored was; null: nobody knows."
+    )
     restore_seconds: float | None = Field(description="The restore alone.")
     origin: str = Field("", alias="from", description="The repository.")
     kept: tuple[str, ...] = Field((), description="Where what was there before is kept.")

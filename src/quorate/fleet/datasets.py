@@ -131,6 +131,18 @@ def mounted(use: VolumeUse, files: StackFiles) -> str | None:
     return volume_name(files, use.source)
 
 
+def served(fleet: Fleet) -> frozenset[str]:
+    """What the engine calls the volumes that others serve: no server that mounts them has them."""
+    files = files_of(fleet)
+    named = (
+        mounted(use, files[service.stack])
+        for service in fleet.services
+        for use in service.volumes
+        if use.kind == "shared"
+    )
+    return frozenset(name for name in named if name)
+
+
 def files_of(fleet: Fleet) -> dict[str, StackFiles]:
     """Each stack's files; without definitions where none were read."""
     bare = {s.stack: StackFiles(stack=s.stack, directory=Path()) for s in fleet.services}

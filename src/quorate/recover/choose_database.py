@@ -45,10 +45,13 @@ class Asked:
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
     """The copies that will do, the best first, one and the same in several repositories; none: it
-    comes out of the write-ahead log. `until`: what was written later is lost."""
+    comes out of the write-ahead log. `until`: what was written later is lost; not `known`: nobody
+    says how far the log goes. `at`: the moment out of the log; now: the last there is."""
 
     copies: tuple[Snapshot, ...]
     until: datetime
+    known: bool = True
+    at: datetime | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -92,7 +95,7 @@ def choose(
     """
     dark = tuple(f"{one.what} cannot be read: {one.error.what}" for one in known.unread)
     if log and asked.at is not None and not asked.snapshot:
-        return Chosen(copies=(), until=min(asked.at, now), warnings=dark)
+        return _out_of_log(asked.at, reaches, now, dark)
     mine = [one for one in known.snapshots if one.source == source]
     if not mine and known.unread:
         raise known.unread[0].error
@@ -186,11 +189,20 @@ def operation(
         subject=source.id,
         fleet=fleet,
         steps=tuple(steps),
-        loses=f"what was written to {source.id} after {clock(chosen.until)}: the last "
-        f"{show_duration(max(0.0, (now - chosen.until).total_seconds()))}",
+        loses=_loses(source, chosen, now),
         warnings=(*chosen.warnings, *around.warnings),
         facts=_facts(source, chosen, around, now),
     )
+
+
+def _loses(source: Source, chosen: Chosen, now: datetime) -> str:
+    if not chosen.known:
+        return (
+            f"what was written to {source.id} and is not in its write-ahead log: how much that is, "
+            "its receiver does not say"
+        )
+    span = show_duration(max(0.0, (now - chosen.until).total_seconds()))
+    return f"what was written to {source.id} after {clock(chosen.until)}: the last {span}"
 
 
 def clock(moment: datetime) -> str:
@@ -205,6 +217,8 @@ def _facts(source: Source, chosen: Chosen, around: Users, now: datetime) -> Fact
         "due": now.isoformat(),
         "aside": f"{now:%Y%m%d_%H%M%S}",
         "until": chosen.until.isoformat(),
+        "known": chosen.known,
+        "at": (chosen.at or chosen.until).isoformat(),
         "copies": [copied(one).model_dump(mode="json") for one in chosen.copies],
         "stops": list(around.stops),
         "waits": list(around.waits),
@@ -212,6 +226,8 @@ def _facts(source: Source, chosen: Chosen, around: Users, now: datetime) -> Fact
 
 
 def _what(chosen: Chosen) -> str:
+    if not chosen.known:
+        return "the last commit that its write-ahead log has"
     if not chosen.copies:
         return f"the state of {clock(chosen.until)} out of the write-ahead log"
     copy = chosen.copies[0]
@@ -229,6 +245,20 @@ def _own(fleet: Fleet, source: Source) -> tuple[Service, ...]:
 def _needing(fleet: Fleet, services: Iterable[Service]) -> tuple[Service, ...]:
     needed = {one.id for one in services}
     return tuple(one for one in fleet.services if needed & set(one.needs) and one.id not in needed)
+
+
+def _out_of_log(
+    asked: datetime, reaches: datetime | None, now: datetime, warnings: tuple[str, ...]
+) -> Chosen:
+    """A moment that is over comes back as it was, or not at all; of the last, what there is."""
+    at = min(asked, now)
+    if reaches is not None and reaches < at:
+        said = f"its write-ahead log has everything until {clock(reaches)} only"
+        last = at == now
+        more = () if last else (f"{said}: a moment after that may not be in it",)
+        return Chosen(copies=(), until=reaches if last else at, at=at, warnings=(*warnings, *more))
+    known = at < now or reaches is not None
+    return Chosen(copies=(), until=at, known=known, at=at, warnings=warnings)
 
 
 def _chosen(found: Sequence[Snapshot], close: frozenset[str], warnings: tuple[str, ...]) -> Chosen:

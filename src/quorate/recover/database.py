@@ -81,7 +81,7 @@ def ready(place: Site, name: str, asked: Asked) -> Ready:
     known = reading.read(there)
     now = clock.now()
     log = decide_restore.log_of(there.scene, source.id)
-    beside = log if asked.at is None and not asked.snapshot else None
+    beside = log if not asked.snapshot else None
     chosen = choose.choose(
         known,
         source.id,
@@ -102,14 +102,14 @@ def ready(place: Site, name: str, asked: Asked) -> Ready:
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
     """A recovery tried beside what is in place. Seconds: of the whole job, of the restore in it;
-    of what would be lost."""
+    of what would be lost (None: nobody knows)."""
 
     source: str
     copy: Copied | None
     server: str
     rto: float
     restore: float
-    rpo: float
+    rpo: float | None
     findings: tuple[str, ...] = ()
 
 
@@ -129,7 +129,7 @@ def rehearse(here: Ready) -> Rehearsed:
         server=start.job.server,
         rto=(clock.now() - began).total_seconds(),
         restore=copy.proof_seconds if copy else answer.seconds,
-        rpo=max(0.0, (began - here.chosen.until).total_seconds()),
+        rpo=_rpo(began, here.operation.facts),
         findings=answer.findings,
     )
 
@@ -218,10 +218,10 @@ class _Work:
         """Wait until all are well; how long it all took, and what of it is lost."""
         until_well(self._place, tuple(facts["waits"]))
         started = datetime.fromisoformat(self._journal.started)
-        until = datetime.fromisoformat(str(facts["until"]))
+        rpo = _rpo(started, facts)
         return {
             "rto_seconds": round((clock.now() - started).total_seconds(), 1),
-            "rpo_seconds": round(max(0.0, (started - until).total_seconds()), 1),
+            "rpo_seconds": round(rpo, 1) if rpo is not None else None,
         }
 
     def _restored(self, facts: Facts, copy: Snapshot | None) -> Answer:
@@ -259,7 +259,7 @@ def _restoring(there: Ground, facts: Mapping[str, Any], copy: Snapshot | None) -
         aside=str(facts["aside"]),
         copy=copy.id if copy else "",
         repository=copy.repository if copy else "",
-        at=None if copy else datetime.fromisoformat(str(facts["until"])),
+        at=None if copy else _at(facts),
         log=copy is None,
     )
     known = Known(snapshots=(copy,) if copy else ())
@@ -274,6 +274,7 @@ def _stopped_by_a_step(start: Start) -> Start:
 
 def _rehearsal(here: Ready) -> Start:
     scene, now = here.ground.scene, clock.now()
+    facts = here.operation.facts
     if here.chosen.copies:
         copy = here.chosen.copies[0]
         wish = Proving(repositories=(copy.repository,), copy=copy.id)
@@ -288,7 +289,7 @@ def _rehearsal(here: Ready) -> Start:
         "source": log.source,
         "kind": Kind.POSTGRES,
         "given": LOG,
-        "moment": here.chosen.until if here.chosen.until < now else None,
+        "moment": _at(facts) if _at(facts) < _due(facts) else None,
     }
     start = orders.restore_start(
         scene,
@@ -329,6 +330,18 @@ def _copies(facts: Mapping[str, Any]) -> list[Snapshot]:
 
 def _due(facts: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(str(facts["due"]))
+
+
+def _at(facts: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(facts.get("at") or facts["until"]))
+
+
+def _rpo(began: datetime, facts: Mapping[str, Any]) -> float | None:
+    """Seconds of what is lost; None: its log does not say how far it goes."""
+    if not facts.get("known", True):
+        return None
+    until = datetime.fromisoformat(str(facts["until"]))
+    return max(0.0, (began - until).total_seconds())
 
 
 def _reaches(place: Site, log: Receiver) -> datetime | None:

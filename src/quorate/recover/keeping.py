@@ -11,7 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quorate.backup import quiesce
+from quorate.backup.jobs import leftovers
 from quorate.backup.jobs.door import Door
+from quorate.backup.jobs.model import Work
 from quorate.backup.policy import quiesce as policy
 from quorate.deploy.election import through_election
 from quorate.errors import LockedError
@@ -21,6 +23,7 @@ from quorate.recover.server import holding
 from quorate.tools import docker
 
 if TYPE_CHECKING:
+    from quorate.backup.jobs.standing import Begun
     from quorate.recover.model import Journal
     from quorate.recover.site import Site
     from quorate.tools.docker import DockerClient
@@ -45,6 +48,8 @@ def let_go(place: Site, journal: Journal) -> tuple[str, ...]:
     """
     found = _of(place.client(), journal)
     _refuse_worked_on(place, found)
+    for job in restores(place, journal):
+        raise _not_over(job)
     _wait_until_ended(place, found)
     names = tuple(str(one["Spec"]["Name"]) for one in found)
     target = str(journal.operation.facts.get("target", ""))
@@ -54,6 +59,21 @@ def let_go(place: Site, journal: Journal) -> tuple[str, ...]:
             place.report.note,
         )
     return names
+
+
+def restores(place: Site, journal: Journal) -> tuple[Begun, ...]:
+    """Restores of what a server's recovery brings back that go on, whoever began them is killed.
+
+    One that has just ended counts too; one that is past its deadline is ended.
+
+    Raises:
+        EngineError, MachineError: no manager answers.
+    """
+    lost = {str(one["source"]) for one in journal.facts.get("lost", ())}
+    if not lost:
+        return ()
+    going = leftovers.sweep(Door(place.client, place.report.note), place.fleet.name).going
+    return tuple(one for one in going if one.work == Work.RESTORE and one.source in lost)
 
 
 def _of(client: DockerClient, journal: Journal) -> list[Mapping[str, Any]]:
@@ -100,8 +120,12 @@ def _refuse_worked_on(place: Site, found: list[Mapping[str, Any]]) -> None:
     working = {job.run: job for job in jobs}
     for record in records:
         if record.job in working:
-            raise LockedError(
-                f"the {working[record.job].what} is not over; its service is not started beside it",
-                cause="an operation that is killed or abandoned does not end its job",
-                todo="wait for it to end (`docker service ls` shows it), then do this again",
-            )
+            raise _not_over(working[record.job])
+
+
+def _not_over(job: Begun) -> LockedError:
+    return LockedError(
+        f"the {job.what} is not over; its service is not started beside it",
+        cause="an operation that is killed or abandoned does not end its job",
+        todo="wait for it to end (`docker service ls` shows it), then do this again",
+    )

@@ -128,8 +128,29 @@ def test_a_moment_out_of_the_log() -> None:
     chosen = made(there(proven("a", 5)), Asked(at=at), log=True)
     assert chosen.copies == () and chosen.until == at and chosen.seconds is None
     later = made(there(), Asked(at=NOW + HOUR), log=True)
-    assert later.until == NOW
+    assert later.at == NOW and not later.known
     assert made(there(proven("a", 5)), Asked(snapshot="a", at=at), log=True).copies
+
+
+@pytest.mark.parametrize(
+    ("at", "reaches", "said"),
+    [
+        (NOW + HOUR, NOW - 3 * HOUR, "after 2026-06-30 09:00:00 UTC: the last 3 h"),
+        (NOW + HOUR, None, "not in its write-ahead log: how much that is, its receiver does not"),
+        (NOW - 4 * HOUR, None, "after 2026-06-30 08:00:00 UTC: the last 4 h"),
+        (NOW - HOUR, NOW - 3 * HOUR, "after 2026-06-30 11:00:00 UTC: the last 1 h"),
+    ],
+)
+def test_what_is_lost_out_of_a_log_is_what_it_does_not_have(
+    at: datetime, reaches: datetime | None, said: str
+) -> None:
+    """Asked for the last, it is brought to the end of the log, wherever that is."""
+    chosen = choose(Known(), "db", Asked(at=at), log=True, reaches=reaches, now=NOW)
+    plan = operation("office", DB, chosen, Users(), "db", now=NOW)
+    assert said in plan.loses
+    assert plan.facts["at"] == min(at, NOW).isoformat()
+    short = reaches is not None and reaches < at < NOW
+    assert any("may not be in it" in one for one in plan.warnings) == short
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 from quorate.backup import quiesce
 from quorate.backup.jobs import enumerating, leftovers, reading, running
@@ -25,6 +26,7 @@ from quorate.backup.policy.quiesce import UNWATCHED
 from quorate.backup.wal import asking
 from quorate.backup.wal.standing import Log
 from quorate.deploy.progress import Silent
+from quorate.entry.cli.recover_database_view import render_came
 from quorate.errors import MachineError, QuorateError, RepositoryError
 from quorate.fleet.model import Fleet
 from quorate.recover import choose_database as choose
@@ -232,6 +234,29 @@ def test_the_log_of_a_database_is_asked_how_far_it_goes_where_a_copy_would_be_ta
     shown = database.ready(place, "db", Asked()).operation
     assert asked == ["db"]
     assert any("--at latest` loses 4 h 59 min less" in one for one in shown.warnings)
-    database.ready(place, "db", Asked(at=LATEST))
+    latest = database.ready(place, "db", Asked(at=LATEST))
+    assert asked == ["db", "db"] and "the last 1 min" in latest.operation.loses
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(seconds=5))
+    for start in (database._rehearsal(latest), _again(latest)):
+        assert start.job.given and start.job.moment is None, "to its end, not until it was asked"
     database.ready(place, "db", Asked(snapshot="aa"))
-    assert asked == ["db"]
+    assert asked == ["db", "db"]
+
+
+def _again(here: database.Ready) -> Start:
+    return database._restoring(here.ground, here.operation.facts, None).start
+
+
+@pytest.mark.parametrize(("known", "rpo"), [(True, 60.0), (False, None)])
+def test_how_much_is_lost_is_not_said_where_nobody_knows(
+    found: Fleet, monkeypatch: pytest.MonkeyPatch, known: bool, rpo: float | None
+) -> None:
+    monkeypatch.setattr(database, "until_well", lambda place, names: None)
+    facts = {"waits": [], "until": (NOW - timedelta(minutes=1)).isoformat(), "known": known}
+    told = actions(Play(ends=[]), found, monkeypatch)["verify"].do(facts)
+    assert told["rpo_seconds"] == rpo
+    ended = journal().model_copy(update={"facts": told})
+    console = Console(record=True, width=200)
+    render_came(ended, console)
+    lost = "what is not in its write-ahead log" if rpo is None else "the 1 min before it began"
+    assert f"lost: {lost} (RPO)" in console.export_text()

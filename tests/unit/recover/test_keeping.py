@@ -9,7 +9,11 @@ from typing import Any, cast
 import pytest
 
 from quorate.backup import quiesce
+from quorate.backup.jobs import leftovers
 from quorate.backup.jobs.door import Door
+from quorate.backup.jobs.leftovers import Found
+from quorate.backup.jobs.model import Work
+from quorate.backup.jobs.standing import Begun
 from quorate.errors import LockedError, MachineError
 from quorate.recover import choose_database, keeping
 from quorate.recover.model import Journal, Operation
@@ -17,6 +21,7 @@ from quorate.recover.server.holding import How, held
 from quorate.recover.site import Site
 from quorate.tools import clock
 from tests.fakes.services import FakeServices
+from tests.unit.backup.jobs.made import NOW, job
 
 DUE = "2026-03-01T03:00:00+00:00"
 BEFORE = FakeServices(app=2, other=1).raw
@@ -103,6 +108,26 @@ def test_what_a_recovery_of_a_server_holds_runs_again(swarm: FakeServices, how: 
     assert keeping.kept(site, SERVER) == ("app",) and keeping.kept(site, DATABASE) == ()
     assert keeping.let_go(site, SERVER) == ("app",)
     assert swarm.replicas("app") == 2 and swarm.labels("app") == spec["Labels"]
+
+
+def test_nothing_is_started_beside_a_restore_of_a_server_that_goes_on(
+    swarm: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = _journal("recover server", target="two", lost=[{"source": "volume/v"}])
+    spec = swarm.raw["app"]["Spec"]
+    swarm.raw["app"]["Spec"] = held(spec, server.id, How.STOP, "two")
+    told = {"work": Work.RESTORE, "server": "two", "kind": "volume"}
+    going = [
+        Begun.of(job(**told, source=source, run=source), source, NOW)
+        for source in ("volume/other", "volume/v")
+    ]
+    monkeypatch.setattr(leftovers, "sweep", lambda door, fleet: Found(going=tuple(going)))
+    with pytest.raises(LockedError, match="restore of volume/v is not over"):
+        keeping.let_go(_site(swarm), server)
+    assert swarm.replicas("app") == 0
+    going.pop()
+    assert keeping.let_go(_site(swarm), server) == ("app",)
+    assert swarm.replicas("app") == 2
 
 
 def test_nothing_is_started_beside_a_restore_that_goes_on(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from quorate.recover.model import Journal
     from quorate.recover.service import Looked
 
+UNKNOWN = "what is not in its write-ahead log"
+
 
 def came(journal: Journal) -> dict[str, Any]:
     """The journal, with the measured times beside it."""
@@ -35,8 +37,9 @@ def render_came(journal: Journal, console: Console) -> None:
     for text in report["kept"]:
         console.print(text, style="dim", highlight=False, markup=False)
     if report["rto_seconds"] is not None:
-        rto, rpo = show_duration(report["rto_seconds"]), show_duration(report["rpo_seconds"])
-        console.print(f"back after {rto} (RTO, measured); lost: the {rpo} before it began (RPO)")
+        rto, lost = show_duration(report["rto_seconds"]), report["rpo_seconds"]
+        rpo = f"the {show_duration(lost)} before it began" if lost is not None else UNKNOWN
+        console.print(f"back after {rto} (RTO, measured); lost: {rpo} (RPO)")
 
 
 def rehearsed(done: Rehearsed) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def rehearsed(done: Rehearsed) -> dict[str, Any]:
         "server": done.server,
         "rto_seconds": round(done.rto, 1),
         "restore_seconds": round(done.restore, 1),
-        "rpo_seconds": round(done.rpo, 1),
+        "rpo_seconds": round(done.rpo, 1) if done.rpo is not None else None,
         "findings": list(done.findings),
     }
 
@@ -59,7 +62,8 @@ def render_rehearsed(done: Rehearsed, console: Console) -> None:
     console.print(f"{done.source}: restored from {what} on {done.server}, and compared: equal")
     for text in done.findings:
         console.print(text, style="dim", highlight=False, markup=False)
-    rto, rpo = show_duration(done.rto), show_duration(done.rpo)
+    rto = show_duration(done.rto)
+    rpo = show_duration(done.rpo) if done.rpo is not None else UNKNOWN
     part = show_duration(done.restore)
     console.print(f"RTO {rto} (measured; the restore itself {part}), RPO {rpo}")
 

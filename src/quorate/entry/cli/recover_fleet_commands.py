@@ -128,6 +128,8 @@ def _shown(asked: _Asked, into: Path, trial: Path, *, as_json: bool) -> None:
     from quorate.recover.fleet.laying import laid
 
     found = laid(into)
+    if found is not None and asked.servers:  # what is laid out stays as it is
+        found = found.copied(trial)
     with _opened(asked, trial if found is None else into, found) as (_, operation, pause):
         pause()
         if as_json:
@@ -171,6 +173,8 @@ def _opened(
             report.phase("opening the recovery bundle")
             found = laying.lay_out(left, laying.newest(copies), key, into, addresses)
             report.note(f"the fleet {found.record.fleet} is laid out in {found.directory}")
+        elif addresses:
+            found.readdress(addresses)
         fleet = _fleet(found, lab=asked.lab)
         which = origin.repository_of(fleet.fleet, place, asked.repository)
         with operating.site(fleet, report) as site:
@@ -207,10 +211,28 @@ def _gone_on_with(found: Laid, asked: _Asked, *, yes: bool) -> Journal | None:
                 )
             return None
         journal = open_ones[-1]
+        _refuse_addresses(found, asked.servers)
         report.pause()
         if not agreed(f"Go on with {title(journal.operation)} ({journal.id})?", yes=yes):
             raise RefusedError("not confirmed; nothing was changed")
         return operating.resume(site, journal.id)
+
+
+def _refuse_addresses(found: Laid, given: Sequence[str]) -> None:
+    """Raises RefusedError where others are asked for than what was begun goes by: nobody has looked
+    at those machines."""
+    from quorate.errors import RefusedError
+    from quorate.fleet.read import read_fleet
+    from quorate.recover.fleet.laying import named_addresses
+
+    there = {one.name: one.address for one in read_fleet(found.file).servers if given}
+    for name, address in named_addresses(given).items():
+        if there.get(name) != address:
+            raise RefusedError(
+                f"--servers {name}={address}: what was begun goes on with the addresses it began "
+                "with; nothing was changed",
+                todo="leave --servers out; or `quorate operations abandon`, then begin anew",
+            )
 
 
 def _fleet(found: Laid, *, lab: bool) -> Opened:

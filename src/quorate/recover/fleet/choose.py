@@ -12,7 +12,7 @@ from quorate.backup.jobs.copies import Known
 from quorate.backup.model import Snapshot
 from quorate.backup.policy.sources import Planned, homes_of, planned
 from quorate.errors import RefusedError
-from quorate.fleet.datasets import Homes, data_sets
+from quorate.fleet.datasets import Homes, data_sets, served
 from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import show_size
 from quorate.recover.fleet.sight import Sight
@@ -24,10 +24,11 @@ from quorate.recover.server.lost import (
     Asked,
     Choice,
     Lost,
+    binds,
     chosen_for,
     needs_disk,
 )
-from quorate.recover.server.steps import IMAGE, losses, restore_step
+from quorate.recover.server.steps import IMAGE, left_there, losses, restore_step
 
 KIND = "recover fleet"
 REACH, ENGINES, FIREWALL, SWARM = "reach", "engines", "firewall", "swarm"
@@ -65,18 +66,17 @@ def choice(sight: Sight, known: Known, asked: Asked) -> Choice:
 
 def kept(fleet: Fleet, homes: Homes) -> tuple[Planned, ...]:
     """The sets of data that are restored: databases, GitLab, volumes; what others serve is not."""
-    shared = {
-        name
-        for service in fleet.services
-        for use in service.volumes
-        if use.kind == "shared" and use.source
-        for name in (use.source, f"{service.stack}_{use.source}")
-    }
+    shared = served(fleet)
     return tuple(
         one
         for one in planned(fleet, homes)
         if one.source.kind in KEPT and not shared & set(one.source.volumes)
     )
+
+
+def directories(fleet: Fleet, homes: Homes) -> tuple[str, ...]:
+    """Paths on servers that data may be restored into."""
+    return tuple(path for one in kept(fleet, homes) for path in binds(one.source.volumes))
 
 
 def operation(sight: Sight, chosen: Choice, *, now: datetime, made: datetime) -> Operation:
@@ -120,7 +120,7 @@ def operation(sight: Sight, chosen: Choice, *, now: datetime, made: datetime) ->
         fleet=sight.fleet.name,
         steps=tuple(_steps(sight, chosen.lost, repositories)),
         loses=losses(chosen.lost, now),
-        warnings=(*_warnings(sight, made), *chosen.warnings),
+        warnings=(*_warnings(sight, made), *chosen.warnings, *_left_there(sight, chosen.lost)),
         facts=facts,
     )
 
@@ -215,7 +215,26 @@ def _reasons(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
                 f"{name} has the volume {', '.join(there)}: data of this fleet may be on it, and "
                 "would be written over; remove it there, if it is really not needed"
             )
+    yield from _occupied(sight, lost)
     yield from _small(sight, lost)
+
+
+def _occupied(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
+    """Which have files where something is to be restored: no engine lists such directories."""
+    for one in lost:
+        name = server_of(one) if one.restored else ""
+        if there := sorted(set(one.binds) & sight.occupied.get(name, frozenset())):
+            yield (
+                f"{name} has files in {', '.join(there)}: what is restored would take their place; "
+                f"`--without {one.source}` starts with them; if they are really not needed, move "
+                "them away there"
+            )
+
+
+def _left_there(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
+    for one in lost:
+        for name in one.servers:
+            yield from left_there((one,), name, sight.occupied.get(name, frozenset()))
 
 
 def _small(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:

@@ -41,6 +41,27 @@ class Laid:
             if name not in os.environ:
                 os.environ[name] = (self.directory / path).read_text()
 
+    def copied(self, into: Path) -> Laid:
+        """The same in another directory."""
+        shutil.copytree(self.directory, into, symlinks=True)
+        return Laid(directory=into, record=self.record)
+
+    def readdress(self, addresses: Mapping[str, str]) -> None:
+        """Write other addresses of servers into the fleet file.
+
+        Raises:
+            UsageError: of a server that the fleet does not have.
+            MachineError: it cannot be written.
+        """
+        text = rewritten(self.file.read_text(encoding="utf-8"), {}, addresses)
+        draft = self.file.with_name(f".{self.file.name}.draft")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            shutil.copymode(self.file, draft)
+            draft.replace(self.file)
+        except OSError as error:
+            raise MachineError(f"{self.file} cannot be written: {error.strerror}") from error
+
 
 def newest(copies: Iterable[Snapshot]) -> Snapshot:
     """The newest bundle that is whole.

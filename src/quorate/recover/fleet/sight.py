@@ -17,7 +17,8 @@ class Sight:
 
     `origin`: the repository that is left, by its name. `directory`: where the bundle was laid out.
     `hosts`: servers that answer ssh; `engines`: those of them whose Docker engine answers;
-    `silent`: the others, with why. `in_lab`: the servers are a lab's.
+    `silent`: the others, with why. `occupied`: by server, directories of the fleet's data that have
+    something in them. `in_lab`: the servers are a lab's.
     `least_memory`: the share of what the fleet file says below which no server is deployed to.
     """
 
@@ -28,5 +29,6 @@ class Sight:
     hosts: Mapping[str, Host] = field(default_factory=dict)
     engines: Mapping[str, Machine] = field(default_factory=dict)
     silent: Mapping[str, str] = field(default_factory=dict)
+    occupied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     in_lab: bool = False
     least_memory: float = 1.0

@@ -13,13 +13,15 @@ from quorate.backup.model import Kind, Snapshot
 from quorate.backup.policy import choices
 from quorate.backup.policy.sources import Planned, planned
 from quorate.backup.runner.answers import copied
-from quorate.fleet.datasets import data_sets
+from quorate.fleet.datasets import data_sets, served
 from quorate.fleet.model import Engine, Fleet, Model
 from quorate.recover.server.sight import Sight
 
 DATABASES = (Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
 """Restored into their running service; volumes are filled before any service starts."""
 KEPT = (Kind.IMAGES, *DATABASES, Kind.VOLUME)
+WITHOUT_LOG = "without its log: "
+"""A fact, the source after it: what its write-ahead log should have given came from its copy."""
 UNKNOWN_IMAGES = (
     "a service whose image no registry has does not start before that is built on its server"
 )
@@ -75,6 +77,11 @@ class Lost(Model):
     def database(self) -> bool:
         """Whether it is restored into its running service."""
         return self.kind in DATABASES
+
+    @property
+    def binds(self) -> tuple[str, ...]:
+        """Directories of its server that it lies in: no engine lists them."""
+        return binds(self.volumes)
 
     @property
     def copy_of_it(self) -> Snapshot | None:
@@ -209,6 +216,11 @@ def chosen_for(
     return Choice(lost=tuple(found), problems=tuple(problems), warnings=tuple(warnings))
 
 
+def binds(volumes: Iterable[str]) -> tuple[str, ...]:
+    """Those that are directories of a server, which no engine lists."""
+    return tuple(name for name in volumes if name.startswith("/"))
+
+
 def lived_there(sight: Sight) -> tuple[Planned, ...]:
     """The sets of data that lay on the lost server by the last deployment, and nowhere else now.
 
@@ -231,12 +243,7 @@ def own_there(sight: Sight) -> tuple[Planned, ...]:
 
 
 def _lay_there(sight: Sight) -> tuple[Planned, ...]:
-    shared = {
-        use.source
-        for service in sight.fleet.services
-        for use in service.volumes
-        if use.kind == "shared"
-    }
+    shared = served(sight.fleet)
     found = []
     for one in planned(sight.fleet, sight.homes):
         source = one.source
@@ -244,13 +251,9 @@ def _lay_there(sight: Sight) -> tuple[Planned, ...]:
             continue
         elsewhere = set(sight.running.get(source.service or "", ())) - {sight.name}
         alone = "@" in source.id or not elsewhere
-        if alone and not any(_short(name) in shared for name in source.volumes):
+        if alone and not shared & set(source.volumes):
             found.append(one)
     return tuple(found)
-
-
-def _short(volume: str) -> str:
-    return volume.partition("_")[2] or volume
 
 
 def needs_disk(lost: Iterable[Lost], planned_sizes: Iterable[int] = ()) -> int:

@@ -149,6 +149,24 @@ def require_room(sight: Sight, lost: Iterable[Lost]) -> None:
         )
 
 
+def require_empty(sight: Sight, lost: Iterable[Lost]) -> None:
+    """Nothing is in the directories of the replacement that are restored into.
+
+    Raises:
+        RefusedError: something is.
+    """
+    for one in lost:
+        there = sorted(set(one.binds) & sight.occupied) if one.restored else ()
+        if there:
+            raise RefusedError(
+                f"{sight.target} has files in {', '.join(there)}; nothing was changed",
+                cause="a disk that has survived, an earlier home of the service, or a recovery "
+                "that was begun before: what is restored would take their place",
+                todo=f"see what they are: `--without {one.source}` starts its services with them; "
+                f"if they are not needed, move them away on {sight.target}",
+            )
+
+
 def memory_needed(sight: Sight) -> int:
     """Bytes reserved by what is to live on the replacement; where that was not planned, by what was
     at home on either."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
 from quorate.backup.model import Kind
 from quorate.fleet.model import Model
 from quorate.recover.model import Journal
-from quorate.recover.server.lost import Lost
+from quorate.recover.server.lost import WITHOUT_LOG, Lost
 from quorate.recover.server.steps import VERIFY
 
 
@@ -37,8 +39,15 @@ def recovered(journal: Journal) -> Recovered:
             one.source: round(max(0.0, (begun - one.until).total_seconds()), 1)
             if one.until
             else None
-            for one in (Lost.model_validate(each) for each in journal.facts["lost"])
+            for one in (_as_it_came(journal, each) for each in journal.facts["lost"])
             if one.kind is not Kind.IMAGES  # nobody writes into them
         },
         operation=journal,
     )
+
+
+def _as_it_came(journal: Journal, raw: Mapping[str, Any]) -> Lost:
+    """Without the log that it was to come out of, where that has failed."""
+    one = Lost.model_validate(raw)
+    failed = journal.facts.get(f"{WITHOUT_LOG}{one.source}")
+    return one.model_copy(update={"log": None}) if failed else one

@@ -36,6 +36,7 @@ class Sight:
     `old` and `new`: what answers at the address of each, None: no engine does. `ssh`: whether
     anything answers ssh at the lost server's address. `memory_scale`: below 1 in a lab only.
     `after`: where services are to live when all is done; None: that was not planned.
+    `occupied`: directories of what was lost that are on the replacement, with something in them.
     """
 
     fleet: Fleet
@@ -49,6 +50,7 @@ class Sight:
     ssh: bool = False
     memory_scale: float = 1.0
     after: Places | None = None
+    occupied: frozenset[str] = frozenset()
 
     @property
     def onto(self) -> bool:

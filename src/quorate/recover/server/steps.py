@@ -6,7 +6,7 @@ services go that are held; what was joined and restored stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from quorate.backup.model import Kind
@@ -50,6 +50,7 @@ def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
             todo="`--unproven` takes the best copy there is, at that risk; `--without SOURCE` "
             "starts it empty",
         )
+    refuse.require_empty(sight, choice.lost)
     refuse.require_room(sight, choice.lost)
     repositories = lying_on(sight)
     return Operation(
@@ -58,7 +59,12 @@ def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
         fleet=sight.fleet.name,
         steps=tuple(_steps(sight, choice.lost, repositories)),
         loses=losses(choice.lost, now),
-        warnings=(*_warnings(sight), *choice.warnings, *_new_logs(choice.lost)),
+        warnings=(
+            *_warnings(sight),
+            *choice.warnings,
+            *left_there(choice.lost, sight.target, sight.occupied),
+            *_new_logs(choice.lost),
+        ),
         facts={
             "name": sight.name,
             "target": sight.target,
@@ -122,9 +128,18 @@ def losses(lost: Iterable[Lost], now: datetime) -> str:
             parts.append(f"{one.source}: everything")
             continue
         span = age(max(0.0, (now - one.until).total_seconds()))
-        log = " and is not in its log" if one.log is not None else ""
-        parts.append(f"{one.source}: what was written in the last {span}{log}")
+        parts.append(f"{one.source}: what was written in the last {span}{_beside(one, now)}")
     return "; ".join(parts)
+
+
+def _beside(one: Lost, now: datetime) -> str:
+    """What more is lost of something that should come out of its log."""
+    if one.log is None:
+        return ""
+    if one.copy_used is None:
+        return " and is not in its log"
+    old = age(max(0.0, (now - one.copy_used.taken).total_seconds()))
+    return f" and is not in its log (the last {old}, should that fail and its copy be taken)"
 
 
 def restore_step(one: Lost, server: str, group: str = "") -> Step:
@@ -196,6 +211,13 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
 
 def _origins(sight: Sight, repository: str) -> list[str]:
     return [one.name for one in sight.fleet.backup.repositories if one.name != repository]
+
+
+def left_there(lost: Iterable[Lost], server: str, occupied: Collection[str]) -> Iterator[str]:
+    """What is not restored, and does not start empty: its directory on a server has files."""
+    for one in lost:
+        for place in () if one.restored else sorted(set(one.binds) & set(occupied)):
+            yield f"{place} on {server} is not empty: {one.source} starts with what is in it"
 
 
 def _new_logs(lost: Iterable[Lost]) -> Iterator[str]:

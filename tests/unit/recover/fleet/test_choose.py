@@ -10,7 +10,7 @@ import pytest
 from quorate.backup.model import Kind
 from quorate.errors import RefusedError
 from quorate.fleet.model import Fleet
-from quorate.recover.fleet.choose import homes_before
+from quorate.recover.fleet.choose import directories, homes_before, kept
 from tests.unit.backup.jobs.made import SECTION, fleet
 from tests.unit.recover.fleet.made import (
     COPIES,
@@ -21,7 +21,7 @@ from tests.unit.recover.fleet.made import (
     host,
     with_engines,
 )
-from tests.unit.recover.server.test_choosing import COMPOSE, GIB
+from tests.unit.recover.server.test_choosing import BIND, COMPOSE, GIB, stacks_that_share_names
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,26 @@ def test_data_that_is_there_is_not_written_over(office: Fleet) -> None:
     said = refusal(office, **with_engines(volumes=frozenset({"app_d", "unknown"})))
     assert "one has the volume app_d: data of this fleet may be on it" in said
     assert "unknown" not in said
+
+
+def test_what_others_serve_is_known_by_its_name(tmp_path: Path) -> None:
+    names = [one.source.id for one in kept(stacks_that_share_names(tmp_path), {})]
+    assert [name for name in names if name.startswith("volume/")] == ["volume/wiki_data"]
+
+
+def test_a_directory_with_files_in_it_is_not_restored_into(tmp_path: Path) -> None:
+    office = fleet(tmp_path, SECTION.replace("  exclude: [out]\n", ""), BIND)
+    assert directories(office, {}) == ("/data/media",)
+    media = away("bind/data/media", Kind.VOLUME, server="one")
+    full = {"one": frozenset(("/data/media",))}
+    with pytest.raises(RefusedError) as raised:
+        chosen_operation(empty_sight(office, occupied=full), media)
+    assert "one has files in /data/media" in (raised.value.cause or "")
+    asked = chosen_operation(
+        empty_sight(office, occupied=full), media, without=("bind/data/media",)
+    )
+    assert any("starts with what is in it" in text for text in asked.warnings)
+    chosen_operation(empty_sight(office, occupied={"two": full["one"]}), media)
 
 
 def test_a_disk_that_is_too_small(office: Fleet) -> None:
