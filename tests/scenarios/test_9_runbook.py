@@ -95,7 +95,7 @@ class Page:
 
     def joined(self, server: str, manager: str) -> None:
         """The end of step 4: the new machine is in the swarm, with its labels."""
-        removal, join, labels = self.blocks(f"Server {server} (")
+        removal, join, labels = self.blocks(f"Server {server} (")[:3]
         token = self.typed(manager, removal.splitlines()[-1]).strip()
         self.typed(server, join.replace("TOKEN", token))
         self.typed(manager, labels)
@@ -172,6 +172,8 @@ def test_a_lost_server_and_its_data_come_back_by_the_printed_commands(vault: Off
     page.joined("two", "one")
     page.brought("two", "volume/data_pages")
     page.brought("two", "cache")
+    # Its Redis, then the rest.
+    page.typed("one", *page.blocks("Server two (")[3:])
     then_all_at_home(vault)
     then_all_data_is_there(vault)
     damaged(vault)
@@ -229,13 +231,14 @@ def test_a_whole_fleet_comes_back_by_the_printed_commands(vault: Office, tmp_pat
     for name in ("two", "three"):
         (line,) = [one for one in join.splitlines() if one.endswith(f"# {name}, manager")]
         page.typed(name, line.replace("TOKEN", token))
-    stacks = page.blocks("6. All servers are lost")[3:]
+    *stacks, databases, rest = page.blocks("6. All servers are lost")[3:]
     page.typed("one", page.blocks("1. Passwords")[0], made, *stacks)
     page.brought("two", "volume/data_pages")
     page.brought("two", "cache")
-    page.typed("one", "docker service scale data_db=1\n")
-    then_all_at_home(vault)
+    page.typed("one", databases)
     page.brought("one", "db")
+    page.typed("one", rest)
+    then_all_at_home(vault)
     then_all_data_is_there(vault)
     shutil.rmtree(tmp_path / "copies")
     # With Quorate again, as step 7 says.

@@ -51,7 +51,7 @@ DOCKER = """\
 #!/bin/bash
 # A fake: no engine, no containers; what would run in one runs here.
 case "$1" in
-ps) echo c1 ;;
+ps) [[ "$*" == *volume=* ]] || echo c1 ;;
 cp) mkdir -p "$(dirname "${3#*:}")" && cp -r "$2" "${3#*:}" ;;
 exec) shift; [ "$1" = -i ] && shift; shift; exec "$@" ;;
 service | compose) echo "$@" >> "$FAKE_LOG" ;;
@@ -264,6 +264,11 @@ def test_a_volume_comes_back_by_the_printed_commands(
     done = typed(*commands, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert manifest_of(tmp_path / "volumes/wiki").parts == manifest_of(data).parts
+    # What stops and starts its service is typed on a manager.
+    assert not (tmp_path / "services").exists()
+    stop, start = blocks(page, "Stop what uses the data")[0], blocks(page, "Start the rest")[0]
+    done = typed(stop, start, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
     log = (tmp_path / "services").read_text().splitlines()
     assert log == ["service scale app_wiki=0", "service scale app_wiki=1"]
     # What is there is not overwritten.

@@ -40,11 +40,11 @@ def _started(fleet: Fleet, stack: Stack) -> Iterator[str]:
     if volumes:
         # Compose fills an empty volume from the image, and step 3 overwrites nothing.
         yield f"First {', '.join(volumes)}, by step 3, before any container"
-        yield "takes them: its `stop` and `start` find none yet. Then:"
+        yield "takes them: there is nothing to stop yet. Then:"
         yield ""
     yield from block(_commands(fleet, stack))
     if databases:
-        yield f"Then {', '.join(databases)}, by step 3, while it runs."
+        yield f"Then {', '.join(databases)}, by step 3, with what it stops and starts there."
         yield ""
 
 

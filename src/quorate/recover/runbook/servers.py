@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from quorate.backup.bundle.content import path_of
-from quorate.backup.policy.sources import planned
+from quorate.backup.policy.sources import Planned
+from quorate.fleet.eligible import eligible_servers
 from quorate.fleet.model import Engine, Fleet, Role, Server, Service
-from quorate.recover.runbook.projects import composed, data_of
+from quorate.recover.runbook import still
+from quorate.recover.runbook.lived import Lived
+from quorate.recover.runbook.projects import composed
+from quorate.recover.runbook.still import Still
 from quorate.recover.runbook.words import Paths, block, login, value
 from quorate.stacks.secrets import secrets_section
 
@@ -30,13 +34,12 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
     manager = next((one for one in fleet.managers if one.name != server.name), None)
     yield f"### Server {server.name} ({server.role.value}, {server.address})"
     yield ""
-    lives = [
-        one.source.id
-        for one in planned(fleet)
-        if one.source.servers == (server.name,) and not one.source.id.startswith("system/")
-    ]
+    lived = Lived.of(fleet, server.name)
     copies = [one.name for one in fleet.backup.repositories if one.server == server.name]
-    yield f"Data that lives there alone: {', '.join(lives) or 'none'}."
+    if lived.alone or not lived.perhaps:
+        yield f"Data that lives there alone: {_ids(lived.alone) or 'none'}."
+    if lived.perhaps:
+        yield f"Data that may have lived there, since nothing pins it: {_ids(lived.perhaps)}."
     if copies:
         yield f"Copies that go with it: repository {', '.join(copies)}. Use another one."
     yield ""
@@ -46,8 +49,12 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
         return
     yield f"On a manager that is left, say {manager.name} (`{login(manager)}`):"
     yield ""
-    held = _users(fleet, server.name)
-    yield from block(_removed(server, held))
+    yield from _perhaps(server, lived)
+    yield from block(_removed(server, lived.held))
+    if lived.composed:
+        yield f"By compose on other servers, {', '.join(lived.composed)} need it: stop them there"
+        yield "by step 3, and start them at the end."
+        yield ""
     yield f"On the new machine (`{login(server)}`):"
     yield ""
     yield from block(
@@ -63,11 +70,7 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
         [f'for l in $(cat labels-{server.name}); do docker node update --label-add "$l" '
          f"{server.name}; done"]
     )  # fmt: skip
-    swarms = [name for name in lives if name not in data_of(fleet)]
-    if swarms:
-        yield f"Then step 3 for {', '.join(swarms)}, on the new machine; a database's service is"
-        yield "scaled to 1 before its data is restored, a volume's after."
-        yield ""
+    yield from _back(manager, lived)
     yield from composed(fleet, server.name)
     for one in copies:
         path = fleet.backup.repository(one).path
@@ -75,11 +78,66 @@ def _lost(fleet: Fleet, server: Server) -> Iterator[str]:
         yield ""
 
 
-def _removed(server: Server, held: list[str]) -> Iterator[str]:
+def _perhaps(server: Server, lived: Lived) -> Iterator[str]:
+    """To be looked for while the swarm still knows the lost node by its name."""
+    fleet = lived.fleet
+    found = [(one.source, held) for one in lived.perhaps
+             if (held := still.by_swarm(
+                 still.held(fleet, one.source, lost=True, home=server.name)))]  # fmt: skip
+    if not found:
+        return
+    names = dict.fromkeys(
+        fleet.service(name).swarm_name
+        for source, _ in found
+        for name in still.users_of(fleet, source)
+    )
+    yield from block([f"docker service ps {' '.join(names)}    # on which server each ran"])
+    yield f"Only what ran on {server.name} until it was lost stops here. Swarm may have started it"
+    yield "elsewhere since, without its data:"
+    yield ""
+    yield from block(
+        line
+        for source, held in found
+        for line in (f"# if {source.id} lived on {server.name}:", *still.stops(held))
+    )
+    yield "Then, on the same manager:"
+    yield ""
+
+
+def _back(manager: Server, lived: Lived) -> Iterator[str]:
+    """The way through step 3, whose stops were typed before."""
+    first, second = lived.back
+    begins = list(still.begins(lived.held, lived.kinds))
+    ends = list(still.ends(lived.held, lived.kinds))
+    if first:
+        yield f"Then step 3, its stops being done, on the new machine: {', '.join(first)}."
+        yield ""
+    if begins:
+        wait = "; go on when `docker service ls` says 1/1" if second else ""
+        yield f"Start its databases, on {manager.name}{wait}:"
+        yield ""
+        yield from block(begins)
+    if second:
+        yield f"By step 3, on the new machine: {', '.join(second)}."
+        yield ""
+    if ends:
+        yield f"When all of that is back, on {manager.name}:"
+        yield ""
+        yield from block(ends)
+    if lived.perhaps:
+        yield f"{_ids(lived.perhaps)}, if it lived there: by its lines in step 3, but for those"
+        yield "that stop it."
+        yield ""
+
+
+def _ids(found: Iterable[Planned]) -> str:
+    return ", ".join(one.source.id for one in found)
+
+
+def _removed(server: Server, held: Sequence[Still]) -> Iterator[str]:
     yield "docker node ls    # the lost one is Down; of the managers, more than half are Ready"
     yield _labels_of(server)
-    if held:
-        yield f"docker service scale {' '.join(f'{name}=0' for name in held)}"
+    yield from still.stops(held)
     if server.role is Role.MANAGER:
         yield f"docker node demote {server.name}"
     yield f"docker node rm --force {server.name}"
@@ -89,17 +147,6 @@ def _removed(server: Server, held: list[str]) -> Iterator[str]:
 def _labels_of(server: Server) -> str:
     form = "{{range $k, $v := .Spec.Labels}}{{$k}}={{$v}} {{end}}"
     return f"docker node inspect -f '{form}' {server.name} > labels-{server.name}"
-
-
-def _users(fleet: Fleet, server: str) -> list[str]:
-    """Swarm services that keep data on this server alone."""
-    names = {
-        one.source.service
-        for one in planned(fleet)
-        if one.source.servers == (server,) and one.source.service
-    }
-    found = [fleet.service(name) for name in sorted(names)]
-    return [one.swarm_name for one in found if one.engine is Engine.SWARM]
 
 
 def lost_quorum(fleet: Fleet) -> Iterator[str]:
@@ -177,10 +224,26 @@ def all_lost(fleet: Fleet, paths: Paths) -> Iterator[str]:
     for stack in fleet.stacks:
         if stack.engine is Engine.SWARM:
             yield from _stack(fleet, stack.name)
-    yield "Services with data now stand still. Bring it back by step 3: volumes while their service"
-    yield "stands still; a database is scaled to 1 first and filled then."
-    yield ""
+    yield from _filled(fleet, first)
     yield from composed(fleet)
+
+
+def _filled(fleet: Fleet, first: Server) -> Iterator[str]:
+    """The way through step 3: what it stops stands still already."""
+    data = [one.source for one in still.wanted(fleet)]
+    found, kinds = still.in_need(fleet), still.databases(fleet, data)
+    begins, ends = list(still.begins(found, kinds)), list(still.ends(found, kinds))
+    if not found:
+        return
+    yield "Services with data, and those that need a database, stand still now. Go through steps 2"
+    yield "and 3 on the servers, but stop nothing, and start things by these lines, not by its own."
+    if begins:
+        yield f"Start the databases once volumes and Redis are back, on {first.name}:"
+        yield ""
+        yield from block(begins)
+    yield f"When all data is back, on {first.name}:"
+    yield ""
+    yield from block(ends)
 
 
 def _made(fleet: Fleet, paths: Paths) -> Iterator[str]:
@@ -218,31 +281,50 @@ def _networks(fleet: Fleet) -> list[str]:
 
 def _stack(fleet: Fleet, name: str) -> Iterator[str]:
     stack = next(one for one in fleet.stacks if one.name == name)
+    still_now = {one.service.id: one for one in still.in_need(fleet)}
     mine = [one for one in fleet.swarm_services() if one.stack == name]
+    pins = [line for one in mine for line in _pin(fleet, one, still_now.get(one.id))]
     files = " ".join(f"-c {value(path_of(fleet, path))}" for path in stack.files)
-    pinned = [one for one in mine if one.state.keeps_data]
     yield f"Stack {name}:"
     yield ""
+    if any(still.SERVER in line for line in pins):
+        yield f"(For {still.SERVER} write where the data of that service is to live.)"
+        yield ""
     lines = []
-    if pinned:
+    if pins:
         lines.append(f"cat > pins-{name}.yaml <<'END'")
         # Docker takes no two files of different versions together.
         version = next((one.version for one in fleet.files if one.stack == name), "")
         lines += [f'version: "{version}"'] if version else []
-        lines.append("services:")
-        lines += [line for one in pinned for line in _pin(one)]
-        lines.append("END")
+        lines += ["services:", *pins, "END"]
         files = f"{files} -c pins-{name}.yaml"
     lines.append(f"docker stack deploy --with-registry-auth {files} {name}")
     yield from block(lines)
 
 
-def _pin(service: Service) -> Iterator[str]:
+def _pin(fleet: Fleet, service: Service, halt: Still | None) -> Iterator[str]:
+    """Where a service with data lives; and that it, or what needs a database, stands still."""
+    constraints, note = _homes(fleet, service) if service.state.keeps_data else ([], "")
+    if halt is not None and not halt.counted:
+        constraints.append(still.NOWHERE)
+    if halt is None and not constraints:
+        return
     yield f"  {service.name}:"
     yield "    deploy:"
-    if service.mode.value == "replicated":
+    if halt is not None and halt.counted:
         yield "      replicas: 0"
-    if service.pins:
-        yield f'      placement: {{constraints: ["node.hostname=={service.pins[0]}"]}}'
-    elif service.mode.value != "replicated":
-        yield "      mode: global"
+    if constraints:
+        listed = ", ".join(f'"{one}"' for one in constraints)
+        yield f"      placement: {{constraints: [{listed}]}}{note}"
+
+
+def _homes(fleet: Fleet, service: Service) -> tuple[list[str], str]:
+    """Constraints, and what there is to say of them."""
+    among = [one.name for one in eligible_servers(service, fleet.servers)]
+    if len(among) == 1:
+        return [f"node.hostname=={among[0]}"], ""
+    if still.loose(fleet, service):
+        said = f"    # {still.SERVER}: one of {', '.join(among)}"
+        return [f"node.hostname=={still.SERVER}"], said
+    others = [one.name for one in fleet.servers if one.name not in among]
+    return [f"node.hostname!={name}" for name in others if service.pins], ""

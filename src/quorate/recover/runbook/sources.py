@@ -8,48 +8,49 @@ from dataclasses import dataclass
 from functools import partial
 
 from quorate.backup.model import Kind, Source
-from quorate.backup.policy.sources import Planned, planned
-from quorate.fleet.datasets import data_sets
-from quorate.fleet.model import Engine, Fleet, Mode, Service
+from quorate.backup.policy.sources import Planned
+from quorate.fleet.model import Engine, Fleet, Service
+from quorate.recover.runbook import halts
 from quorate.recover.runbook.composed import ROOT, by_hand
+from quorate.recover.runbook.still import RUNNING, loose, users_of, wanted
 from quorate.recover.runbook.words import block, directory, login, tag
 
 INSIDE = "/tmp/quorate-restored"
 """Where a dump lies in the container that takes it."""
-ORDER = (Kind.VOLUME, Kind.POSTGRES, Kind.MARIADB, Kind.REDIS, Kind.GITLAB)
+ORDER = (Kind.VOLUME, Kind.REDIS, Kind.POSTGRES, Kind.MARIADB, Kind.GITLAB)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """How the services of a source are stopped and started, and its own container is found.
+    """How a source's own container is found, and of what image it is."""
 
-    `swarm`: its first service's name in Swarm; empty where that runs by compose.
-    """
-
-    stop: tuple[str, ...]
-    start: tuple[str, ...]
     container: str
     image: str
-    swarm: str = ""
 
 
 def chapter(fleet: Fleet) -> Iterator[str]:
     """Each source that has copies, and those that no backup reaches."""
     yield "## 3. Bring the data back"
     yield ""
-    yield "For each: on the server where it is to live, as root, with the functions of step 2 typed"
-    yield "there. Volumes first, with their services stopped; then databases, into services that"
-    yield "run on new and empty volumes. SQLite files of a volume that were copied through SQLite"
-    yield "lie elsewhere in what was fetched: `put` in its `quorate-manifest.json` says which"
-    yield "belongs where."
+    yield "In this order: stop, volumes and Redis, start the databases, fill them, start the rest."
+    yield "Of each part type only the lines of what is to come back, all of these before the next"
+    yield "part. A manager is told what stops and starts. Data is fetched on the server where it is"
+    yield "to live, as root, with the functions of step 2 typed there. SQLite files of a volume"
+    yield "that were copied through SQLite lie elsewhere in what was fetched: `put` in its"
+    yield "`quorate-manifest.json` says which belongs where."
     yield ""
-    every = [one for one in planned(fleet) if one.policy is not None or one.unreachable]
+    every = wanted(fleet)
     yield from _images([one.source for one in every if one.source.kind is Kind.IMAGES])
-    users = {one.id: one.services for one in data_sets(fleet)}
-    for kind in ORDER:
-        for one in every:
-            if one.source.kind is kind:
-                yield from _source(fleet, one, users.get(one.source.id, ()))
+    data = [one for kind in ORDER for one in every if one.source.kind is kind]
+    yield from halts.stopping(fleet, data)
+    for one in data:
+        if one.source.kind not in RUNNING:
+            yield from _source(fleet, one)
+    yield from halts.beginning(fleet, data)
+    for one in data:
+        if one.source.kind in RUNNING:
+            yield from _source(fleet, one)
+    yield from halts.starting(fleet, data)
     rest = [one.source.id for one in every if one.source.kind not in (*ORDER, Kind.IMAGES)]
     if rest:
         yield "### To look things up"
@@ -59,24 +60,33 @@ def chapter(fleet: Fleet) -> Iterator[str]:
         yield from block(f"fetch {tag(name)} {directory(name)}" for name in rest)
 
 
-def _source(fleet: Fleet, one: Planned, users: tuple[str, ...]) -> Iterator[str]:
+def _source(fleet: Fleet, one: Planned) -> Iterator[str]:
     source = one.source
     yield f"### {source.id} ({source.kind.value})"
     yield ""
     where = ", ".join(place.name for place in one.repositories) or "no repository"
     if one.unreachable:
         where = f"none: {one.unreachable}"
-    homes = [fleet.server(name) for name in source.servers]
-    logins = ", ".join(f"{server.name} (`{login(server)}`)" for server in homes)
-    yield f"Copies: {where}. Lives on: {logins or 'any server'}."
+    users = [fleet.service(name) for name in users_of(fleet, source)]
+    yield f"Copies: {where}. {_home(fleet, source, users)}"
     yield ""
-    running = _running([fleet.service(name) for name in users], source.servers)
+    running = _running(users[0])
     place = directory(source.id)
     if one.unreachable:
         fill = partial(_filled, one=one, running=running)
         yield from by_hand(source.id, source.kind, running.container, fill)
         return
     yield from block([f"fetch {tag(source.id)} {place}", *MAKERS[source.kind](place, one, running)])
+
+
+def _home(fleet: Fleet, source: Source, users: Sequence[Service]) -> str:
+    servers = [fleet.server(name) for name in source.servers]
+    logins = ", ".join(f"{server.name} (`{login(server)}`)" for server in servers)
+    free = [one.swarm_name for one in users if loose(fleet, one)]
+    if not free:
+        return f"Lives on: {logins or 'any server'}."
+    said = f"`docker service ps {free[0]}` on a manager says where it ran last"
+    return f"Lives on one of: {logins}; {said}."
 
 
 def _images(sources: Sequence[Source]) -> Iterator[str]:
@@ -100,37 +110,26 @@ def _images(sources: Sequence[Source]) -> Iterator[str]:
         )
 
 
-def _running(users: Sequence[Service], servers: Sequence[str]) -> Running:
-    first = users[0]
-    named = [_named(one, servers) for one in users]
-    composed = first.engine is Engine.COMPOSE
-    name = f"{first.stack}[-_]{first.name}[-_]" if composed else f"{first.swarm_name}[.]"
+def _running(service: Service) -> Running:
+    name = f"{service.swarm_name}[.]"
+    if service.engine is Engine.COMPOSE:
+        name = f"{service.stack}[-_]{service.name}[-_]"
     return Running(
-        stop=tuple(stop for stop, _ in named),
-        start=tuple(start for _, start in named),
         container=f"$(docker ps -q -f 'name=^{name}' | head -n 1)",
-        image=shlex.quote(first.image),
-        swarm="" if composed else first.swarm_name,
+        image=shlex.quote(service.image),
     )
 
 
-def _named(service: Service, servers: Sequence[str]) -> tuple[str, str]:
-    """What stops a service, and what starts it."""
-    if service.engine is Engine.COMPOSE:
-        compose = f"docker compose -p {service.stack}"
-        return f"{compose} stop {service.name}", f"{compose} start {service.name}"
-    name = service.swarm_name
-    if service.mode is Mode.REPLICATED:
-        count = max(1, service.replicas)
-        return f"docker service scale {name}=0", f"docker service scale {name}={count}"
-    update = f"docker service update {name}"
-    away = f"'node.hostname!={servers[0] if servers else 'SERVER'}'"
-    return f"{update} --constraint-add {away}", f"{update} --constraint-rm {away}"
+def _free(volume: str) -> Iterator[str]:
+    """Waits for containers that have it: they end after a manager has said so."""
+    which = shlex.quote(f"volume={volume}")
+    yield f'while [ -n "$(docker ps -q -f {which})" ]; do'
+    yield '  echo "in use here: stop what uses it"; sleep 2; done'
 
 
 def _volume(place: str, one: Planned, running: Running) -> Iterator[str]:
     (name,) = one.source.volumes
-    yield from running.stop
+    yield from _free(name)
     if name.startswith("/"):
         yield f"V={shlex.quote(name)}"
         yield 'mkdir -p "$V"'
@@ -138,8 +137,8 @@ def _volume(place: str, one: Planned, running: Running) -> Iterator[str]:
         yield f"docker volume create {name}"
         yield f"V=$(docker volume inspect -f '{{{{.Mountpoint}}}}' {name})"
     yield 'ls -A "$V"    # shows nothing: what is there is not overwritten'
-    yield f'[ -z "$(ls -A "$V")" ] && cp -a "$RECOVERY/restored/{place}"/[0-9]*/. "$V"/'
-    yield from running.start
+    yield 'if [ -n "$(ls -A "$V")" ]; then echo "not empty: nothing was put there"'
+    yield f'else cp -a "$RECOVERY/restored/{place}"/[0-9]*/. "$V"/; fi'
 
 
 def _into(place: str, running: Running) -> Iterator[str]:
@@ -182,7 +181,7 @@ def _filled(file: str, one: Planned, running: Running) -> Iterator[str]:
     if not one.source.volumes:
         yield "# It keeps nothing in a volume: there is no place that a dump could be put into."
         return
-    yield from running.stop
+    yield from _free(one.source.volumes[0])
     yield (
         f"docker create --name quorate-fill -v {one.source.volumes[0]}:/data {running.image} "
         "redis-server --appendonly no"
@@ -194,14 +193,10 @@ def _filled(file: str, one: Planned, running: Running) -> Iterator[str]:
     yield "  grep -q 'aof_rewrite_in_progress:0'; do sleep 1; done"
     yield "docker exec quorate-fill redis-cli DBSIZE"
     yield "docker stop quorate-fill && docker rm quorate-fill"
-    yield from running.start
 
 
 def _gitlab(place: str, one: Planned, running: Running) -> Iterator[str]:
     from_ = f'"$RECOVERY/restored/{place}/dump'
-    if running.swarm:
-        yield "# It answers nobody meanwhile, and Swarm replaces what is not healthy: on a manager,"
-        yield f"docker service update --no-healthcheck {running.swarm}"
     yield f"C={running.container}    # of the very version that made the copy"
     yield f'docker cp {from_}/secrets/." "$C:/etc/gitlab/"'
     yield 'docker exec "$C" gitlab-ctl reconfigure'
@@ -212,8 +207,6 @@ def _gitlab(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield f'B=$(basename {from_}"/archive/*_gitlab_backup.tar _gitlab_backup.tar)'
     yield 'docker exec "$C" gitlab-backup restore force=yes BACKUP="$B"'
     yield 'docker exec "$C" gitlab-ctl restart'
-    if running.swarm:
-        yield f"docker service rollback {running.swarm}    # its health check is there again"
 
 
 MAKERS: dict[Kind, Callable[[str, Planned, Running], Iterator[str]]] = {
