@@ -25,12 +25,13 @@ def measured(root: Path, paths: Iterable[str], left_out: Collection[str] = ()) -
     Of a path that is given in full, by all of it, but for the first `/`: as restic lists it.
 
     A file that vanishes meanwhile is not there. `left_out`: paths below `root` that are not
-    to be stored.
+    to be stored, nor anything below them.
 
     Raises:
         RepositoryError: a path is not there.
     """
     found: dict[str, int] = {}
+    hidden = frozenset(str(root / path) for path in left_out)
     for path in paths:
         top = root / path
         if not os.path.lexists(top):
@@ -40,12 +41,11 @@ def measured(root: Path, paths: Iterable[str], left_out: Collection[str] = ()) -
                 cause="the source vanished, or is not mounted here",
                 todo="check where the source is now",
             )
-        for file in _files(top):
+        for file in _files(top, hidden):
             with suppress(FileNotFoundError):
                 name = file if Path(path).is_absolute() else file.relative_to(root)
                 found[str(name).lstrip("/")] = file.lstat().st_size
-    hidden = frozenset(left_out)
-    return {path: size for path, size in found.items() if path not in hidden}
+    return found
 
 
 def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
@@ -56,14 +56,15 @@ def unchanged(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, 
     return {path: size for path, size in before.items() if after.get(path) == size}
 
 
-def _files(top: Path) -> Iterator[Path]:
+def _files(top: Path, hidden: frozenset[str]) -> Iterator[Path]:
     if top.is_symlink():
         return
     if top.is_file():
         yield top
-    for directory, _, names in os.walk(top):
+    for directory, inner, names in os.walk(top):
+        inner[:] = [name for name in inner if f"{directory}/{name}" not in hidden]
         for file in (Path(directory, name) for name in names):
-            if file.is_file() and not file.is_symlink():
+            if str(file) not in hidden and file.is_file() and not file.is_symlink():
                 yield file
 
 

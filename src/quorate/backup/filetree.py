@@ -42,7 +42,7 @@ def manifest_of(
         root: the top of the tree.
         kind: what the tree is of.
         version: that of what wrote it, if it is known.
-        left_out: names below `root` that are not looked at.
+        left_out: names below `root` that are not looked at, nor anything below them.
         live: the tree is in use: what vanishes meanwhile is left out, too.
         digest: gives a file's digest in place of reading it.
 
@@ -51,9 +51,7 @@ def manifest_of(
     """
     names: dict[tuple[int, int], str] = {}
     parts = {}
-    for name, path in _all(str(root), live):
-        if name in left_out:
-            continue
+    for name, path in _all(str(root), live, left_out):
         try:
             state = os.lstat(path)
             if stat.S_ISSOCK(state.st_mode):
@@ -73,7 +71,7 @@ def part_of(path: Path) -> str:
     return _part(str(path), path.lstat(), "")
 
 
-def _all(root: str, live: bool) -> Iterator[tuple[str, str]]:
+def _all(root: str, live: bool, left_out: Collection[str]) -> Iterator[tuple[str, str]]:
     """Every name below `root` with its path, and itself, sorted: first names are always the same.
 
     Text, not `Path`: of 100,000 files those alone take longer than all that is asked of the kernel.
@@ -85,9 +83,12 @@ def _all(root: str, live: bool) -> Iterator[tuple[str, str]]:
 
     yield ".", root
     for directory, inner, files in os.walk(root, onerror=told):
-        inner.sort()
         above = directory[len(root) :].lstrip("/")
         below = f"{above}/" if above else ""
+        if left_out:
+            inner[:] = [name for name in inner if below + name not in left_out]
+            files = [name for name in files if below + name not in left_out]
+        inner.sort()
         for name in sorted([*inner, *files]):
             yield below + name, f"{directory}/{name}"
 

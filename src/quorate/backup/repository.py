@@ -31,9 +31,9 @@ class Payload:
     `manifest` is what the source said of itself in that state. `sizes` are bytes by
     path below `root`, where somebody knows better than the files themselves: how much
     a dump should have written, say. Without it, the files are measured before.
-    `left_out`: paths below `root` that are not to be stored. Where the manifest says
-    that the files are in use (`live`), those that change or vanish meanwhile are not
-    measured.
+    `left_out`: paths below `root` that are not to be stored, nor anything below them.
+    Where the manifest says that the files are in use (`live`), those that change or
+    vanish meanwhile are not measured.
     """
 
     source: Source

@@ -20,7 +20,7 @@ from quorate.backup.filetree import manifest_of
 from quorate.backup.model import Snapshot
 from quorate.backup.place import Repository
 from quorate.backup.sources import sqlite
-from quorate.backup.sources.volume import Volume, compare
+from quorate.backup.sources.volume import STAGE, Volume, compare
 from quorate.errors import MachineError, UsageError
 from tests.integration.backup import ground
 
@@ -134,6 +134,21 @@ def test_what_only_looks_like_a_database_is_stored_as_it_lies_and_told(
     named = Volume(root=root, names=("data",), databases=("odd\xff.db",))
     with pytest.raises(MachineError, match="could not be copied"):
         named.take(root / "spool")
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_what_a_restore_has_kept_is_not_stored(
+    near: Repository, root: Path, tmp_path: Path, still: bool
+) -> None:
+    kept = root / "data" / f"{STAGE}kept-x" / "former"
+    kept.mkdir(parents=True)
+    for name in (root / "data" / "page", kept / "page"):
+        name.write_text("text")
+    with closing(sqlite3.connect(kept / "app.db")) as opened:
+        opened.execute("CREATE TABLE many (text TEXT)")
+    copy = stored(near, Volume(root=root, names=("data",), still=still))
+    assert proof_of(near, copy, tmp_path / "scratch") == ()
+    assert [path.name for path in (tmp_path / "scratch" / "data").iterdir()] == ["page"]
 
 
 def test_a_damaged_database_that_is_named_is_no_copy(root: Path) -> None:

@@ -1,8 +1,9 @@
 """Files of a copy brought to where they belong: all of them beside it first, then swapped in.
 
 A restore that fails leaves the directory as it was. One that is killed leaves what it had begun in
-a directory of its own in it, which the next one removes; unless that was in the middle of the swap:
-then what was there before is kept in it, and the next restore says so.
+a directory of its own in it, which the next one removes; unless that was in the middle of the swap,
+or what was there before could not be moved back: then that is kept in it, and the next restore says
+so. What former restores have kept in a directory stays there, and that of a copy is not brought.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quorate.backup.content import MANIFEST
@@ -43,9 +44,12 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
     """
     began = clock.monotonic()
     aside: list[str] = []
+    above: Path | None = None
     try:
         above = _above(setting)
-        kept = sweep(above)
+        said = [
+            f"{path} keeps files that a killed restore had moved aside" for path in sweep(above)
+        ]
         with _stage(above) as stage:
             manifest = fetch(stage)
             wrong = compare(setting, stage, manifest).differences
@@ -56,17 +60,21 @@ def put(setting: Setting, fetch: Fetch, compare: Compare) -> Tried:
                     cause="\n".join(wrong[:5]),
                     todo="restore another copy, and prove this one",
                 )
-            for name, target in _targets(setting, trees(stage, manifest)).items():
+            targets = _targets(setting, trees(stage, manifest))
+            said += [_left_out(path) for name in targets for path in _kept(stage / name)]
+            for name, target in targets.items():
                 if setting.job.aside and setting.job.in_place:
                     aside.append(swapping.swap_aside(setting, stage / name, target))
                     continue
                 swap(stage / name, target, stage / f"{FORMER}{name}")
     except OSError as error:
+        kept = [path for path in _kept(above) if _has_former(path)] if above else []
         raise MachineError(
-            f"the copy could not be put into its place: {error.strerror} ({error.filename})",
+            f"the copy could not be put into its place: {_words(error)}",
+            cause="\n".join(f"files that were there before are kept in {path}" for path in kept)
+            or None,
             todo="see that the disk has room and the directory may be written, then run it again",
         ) from error
-    said = [f"{path} keeps files that a killed restore had moved aside" for path in kept]
     return Tried(seconds=clock.monotonic() - began, findings=(*aside, *said))
 
 
@@ -127,10 +135,10 @@ def _require_free(target: Path, *, in_place: bool) -> None:
 def sweep(above: Path) -> tuple[Path, ...]:
     """Remove what killed restores left in a directory, but for what was there before them."""
     kept = []
-    for left in sorted(above.glob(f"{STAGE}*")):
+    for left in _kept(above):
         if left.name.startswith(f"{STAGE}{swapping.KEPT}"):
             continue  # on purpose, until somebody removes it
-        if any(any(former.iterdir()) for former in left.glob(f"{FORMER}*")):
+        if _has_former(left):
             kept.append(left)
         else:
             shutil.rmtree(left)
@@ -139,25 +147,48 @@ def sweep(above: Path) -> tuple[Path, ...]:
 
 @contextmanager
 def _stage(above: Path) -> Iterator[Path]:
-    """A private directory in another one, gone after the block."""
+    """A private directory in another one, gone after the block.
+
+    After one that fails it stays if it has what was there before.
+    """
     stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=above))
     try:
         yield stage
-    finally:
-        shutil.rmtree(stage)
+    except BaseException:
+        if not _has_former(stage):
+            shutil.rmtree(stage)
+        raise
+    shutil.rmtree(stage)
+
+
+def _kept(directory: Path) -> list[Path]:
+    """What restores have in a directory."""
+    return sorted(directory.glob(f"{STAGE}*"))
+
+
+def _has_former(stage: Path) -> bool:
+    return any(any(former.iterdir()) for former in stage.glob(f"{FORMER}*"))
+
+
+def _left_out(path: Path) -> str:
+    return f"{path.name} of the copy is left out: a restore had kept it in the volume"
+
+
+def _words(error: OSError) -> str:
+    """What went wrong; `shutil.Error` has no number and names no file."""
+    return f"{error.strerror} ({error.filename})" if error.strerror else str(error)
 
 
 def swap(new: Path, target: Path, former: Path) -> None:
     """Move what is in `new` into `target`, and what was there into `former`.
 
     Where both lie on one disk these are renames. `target` itself becomes as `new` is. Where one
-    cannot be moved, all are moved back.
+    cannot be moved, all are moved back that can be; what cannot stays in `former`.
     """
     target.mkdir(parents=True, exist_ok=True)
     former.mkdir(mode=0o700)
-    there = [path for path in target.iterdir() if not path.name.startswith(STAGE)]
-    moves = [(path, former / path.name) for path in there]
-    moves += [(path, target / path.name) for path in new.iterdir()]
+    moves = [(path, former / path.name) for path in swapping.entries(target)]
+    moves += [(path, target / path.name) for path in swapping.entries(new)]
     done: list[tuple[Path, Path]] = []
     try:
         for was, now in moves:
@@ -165,8 +196,11 @@ def swap(new: Path, target: Path, former: Path) -> None:
             shutil.move(was, now)
     except BaseException:
         for was, now in reversed(done):
-            if os.path.lexists(now):
-                shutil.move(now, was)
+            # What is still where it was, was moved in half: that goes over nothing.
+            whole = was.parent == target and os.path.lexists(was)
+            if os.path.lexists(now) and not whole:
+                with suppress(OSError):
+                    shutil.move(now, was)
         raise
     swapping.become(target, new)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from quorate.backup import scratch
@@ -46,10 +45,7 @@ def restore(setting: Setting, copy: Snapshot, fetch: Fetch) -> Tried:
     job, target = setting.job, dumped.target(setting)
     directory = setting.room / dumped.DIRECTORY
     manifest = fetch(setting.room)
-    server = reach.postgres(target)
-    if job.only:  # the one in `target` is not there yet
-        server = replace(server, database="postgres")
-    source = Postgres(server=server, seconds=setting.left)
+    source = Postgres(server=reach.postgres(target), seconds=setting.left)
     if job.in_place and not job.only:
         return over(setting, directory)
     if job.only:

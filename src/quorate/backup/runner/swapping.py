@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quorate.backup.runner.setting import Setting, Tried
+from quorate.backup.sources import volume as volumes
 from quorate.errors import MachineError, UsageError
 from quorate.tools import clock
 
-STAGE = ".quorate-restore-"
+STAGE = volumes.STAGE
 KEPT = "kept-"
 FORMER, LATER, RECOVERED = "former", "later", "recovered"
 """What was there before; what was there when a killed restore was done again; what was undone."""
@@ -31,9 +32,9 @@ def swap_aside(setting: Setting, new: Path, target: Path) -> str:
         former = kept / f"{LATER}-{len(list(kept.glob(f'{LATER}-*')))}"
     former.mkdir(exist_ok=True)
     become(former, target)
-    _move(_entries(target), former)
+    _move(entries(target), former)
     (kept / WHOLE).touch()
-    _move(new.iterdir(), target)
+    _move(entries(new), target)
     become(target, new)
     volume = next((one.name for one in setting.job.volumes if Path(one.path) == target), "")
     return (
@@ -69,7 +70,7 @@ def _put_back(setting: Setting, target: Path, name: str) -> str:
     if (kept / WHOLE).exists() and not (kept / EMPTIED).exists():
         recovered = kept / RECOVERED
         recovered.mkdir(mode=0o700, exist_ok=True)
-        _move(_entries(target), recovered)
+        _move(entries(target), recovered)
         (kept / EMPTIED).touch()
     _move((kept / FORMER).iterdir(), target)
     become(target, kept / FORMER)
@@ -90,7 +91,8 @@ def _kept(setting: Setting, target: Path) -> Path:
     return target / f"{STAGE}{KEPT}{setting.job.aside}"
 
 
-def _entries(target: Path) -> Iterator[Path]:
+def entries(target: Path) -> Iterator[Path]:
+    """What is in a directory, but for what restores keep there."""
     return (path for path in target.iterdir() if not path.name.startswith(STAGE))
 
 

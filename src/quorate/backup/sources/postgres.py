@@ -30,6 +30,7 @@ ROLES_ONLY = ("--roles-only", "--quote-all-identifiers")
 TABLESPACES = "tablespaces.sql"
 """For people: where tablespaces were. A restore puts everything into the default one."""
 PREFIX = "database-"
+CLOSED = "the database {} is not in it: nobody can connect to it (ALLOW_CONNECTIONS false)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,9 @@ class Postgres:
                 parts |= self._database(each, programs, spool / directory_of(each.name))
                 each.session.close()
             version = str(pg.version(server, programs))
-            made = Manifest(kind=self.kind, version=version, parts=parts)
+            closed = pg.query(server, server.database, look.CLOSED, programs)
+            said = tuple(CLOSED.format(look.part(str(name))) for name in closed)
+            made = Manifest(kind=self.kind, version=version, parts=parts, findings=said)
             base.publish(spool, made)
         return made
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from quorate.backup.sources import base
@@ -17,14 +18,21 @@ from quorate.backup.sources import postgres_look as look
 from quorate.backup.sources.postgres import Postgres, directory_of
 from quorate.backup.sources.postgres_fill import fill
 from quorate.backup.sources.postgres_seen import View
-from quorate.errors import MachineError, RefusedError, UsageError
+from quorate.errors import CommandError, MachineError, RefusedError, UsageError
 from quorate.tools import clock, pg
 from quorate.tools.passfile import private_file
 
 ADMIN = "template1"
-"""Nobody else is connected to it, so that every other database may be renamed from there."""
+"""Nobody else is connected to it, so that every other database may be renamed from there. All is
+asked there: the one that the service names may be just what is renamed, and have no name yet."""
+TRIES = 5
+"""Each takes up to five seconds where somebody connected just before it."""
 LONGEST = 63
 """Bytes of a name (NAMEDATALEN)."""
+LETTER = 4
+"""Bytes of a letter at most."""
+DIGITS = 8
+"""Of a digest, by which names differ that begin alike and have to be cut."""
 BEFORE, HALF, RECOVERED = "before", "half", "recovered"
 """What is kept: what was there; what a killed restore has begun; what was undone."""
 KEPT = re.compile(rf"_({BEFORE}|{HALF}|{RECOVERED})_\d{{8}}_\d{{6}}$")
@@ -64,23 +72,25 @@ def restore(
         MachineError: it cannot be restored; what was there is there again.
     """
     dumped = base.manifest(directory)
-    programs = pg.programs_for(source.server, source.places)
+    server, programs = _admin(source)
     path = directory / directory_of(database)
     if not path.is_dir():
         raise UsageError(f"the copy has no database {database}")
-    server, former, half = source.server, "", ""
+    former, half = "", ""
     if pg.version(server, programs) // 10000 < int(dumped.version) // 10000:
         raise MachineError(
             f"the dump is of Postgres {int(dumped.version) // 10000}, the server is older",
             todo="restore into a server of the same major version, or a newer one",
         )
+    if in_place:
+        _open(server, {name, former_name(name, aside)}, programs)
     begun = in_place and _exists(server, former_name(name, aside), programs)
     if begun and _exists(server, name, programs):
         differences = compare(dumped.parts, database, _seen(source, name, programs), name)
         if not differences:
             return Alone(seconds=0.0, differences=(), former=former_name(name, aside))
         half = former_name(name, f"{clock.now():%Y%m%d_%H%M%S}", HALF)
-        _rename(server, name, half, programs)
+        _rename(server, {name: half}, programs)
     if begun:
         former = former_name(name, aside)
     elif _exists(server, name, programs):
@@ -90,7 +100,7 @@ def restore(
                 todo="name another one, or say that it is to be replaced",
             )
         former = former_name(name, aside)
-        _rename(server, name, former, programs)
+        _rename(server, {name: former}, programs)
     began = clock.monotonic()
     try:
         anew = name == database
@@ -101,7 +111,7 @@ def restore(
     except BaseException:
         _drop(server, name, programs)
         if former:
-            _rename(server, former, name, programs)
+            _rename(server, {former: name}, programs)
         raise
     seconds = clock.monotonic() - began
     differences = compare(dumped.parts, database, _seen(source, name, programs), name)
@@ -115,19 +125,29 @@ def put_back(source: Postgres, aside: str) -> tuple[str, ...]:
 
     Raises:
         CommandError: the server does not answer, or refuses.
+        MachineError: a name cannot be given back; all others were.
     """
-    server, programs = source.server, pg.programs_for(source.server, source.places)
+    server, programs = _admin(source)
     listed = pg.query(server, ADMIN, "SELECT to_json(datname) FROM pg_database;", programs)
     said = []
-    for name, former in kept_names(map(str, listed), aside):
+    pairs = kept_names(map(str, listed), aside)
+    _open(server, {one for pair in pairs for one in pair}, programs)
+    unknown = [former for name, former in pairs if name not in listed and was_cut(former, aside)]
+    for name, former in pairs:
+        if former in unknown:
+            continue
         recovered = former_name(name, aside, RECOVERED)
-        if name in listed and recovered not in listed:
-            _rename(server, name, recovered, programs)
         if name in listed and recovered in listed:
             raise MachineError(f"there are databases {name}, {former} and {recovered}",
                                todo="see which of them is wanted, and rename it")  # fmt: skip
-        _rename(server, former, name, programs)
+        _rename(server, ({name: recovered} if name in listed else {}) | {former: name}, programs)
         said.append(f"{name} is what {former} was; what was restored is kept as {recovered}")
+    if unknown:
+        raise MachineError(
+            f"what the name of {', '.join(unknown)} was cannot be told: it was cut",
+            cause="the restore was killed before it had made a database of that name again",
+            todo="resume the restore, and undo it then; or rename it by hand",
+        )
     end = former_name("", aside, RECOVERED)
     return (*said, *(f"{one} is what was restored" for one in listed if str(one).endswith(end)))
 
@@ -140,7 +160,7 @@ def left_alone(source: Postgres, names: Iterable[str]) -> tuple[str, ...]:
     Raises:
         CommandError: the server does not answer.
     """
-    server, programs = source.server, pg.programs_for(source.server, source.places)
+    server, programs = _admin(source)
     return tuple(one for one in names if KEPT.search(one) and _exists(server, one, programs))
 
 
@@ -156,9 +176,21 @@ def kept_names(listed: Iterable[str], aside: str) -> tuple[tuple[str, str], ...]
 
 
 def former_name(name: str, aside: str, word: str = BEFORE) -> str:
-    """The name that a database gets which makes room. Pure."""
-    end = f"_{word}_{aside}".encode()
-    return (name.encode()[: LONGEST - len(end)] + end).decode(errors="ignore")
+    """The name that a database gets which makes room: cut if need be, and still its own. Pure."""
+    end = f"_{word}_{aside}"
+    room = LONGEST - len(end)
+    if len(name.encode()) <= room:
+        return name + end
+    digest = f"_{sha256(name.encode()).hexdigest()[:DIGITS]}"
+    return name.encode()[: room - len(digest)].decode(errors="ignore") + digest + end
+
+
+def was_cut(former: str, aside: str) -> bool:
+    """Whether a former name has not all of the name that the database had. Pure."""
+    name = former.removesuffix(former_name("", aside))
+    # What is cut within a letter loses all of that.
+    full = len(former.encode()) > LONGEST - LETTER
+    return full and re.search(rf"_[0-9a-f]{{{DIGITS}}}$", name) is not None
 
 
 def compare(
@@ -198,26 +230,50 @@ def _seen(source: Postgres, name: str, programs: pg.Programs) -> dict[str, str]:
     return view.see(view.tables(), source.jobs).parts | view.sequence_states()
 
 
+def _admin(source: Postgres) -> tuple[pg.Server, pg.Programs]:
+    """The source's server by a database that is never renamed, and the programs for it."""
+    server = replace(source.server, database=ADMIN)
+    return server, pg.programs_for(server, source.places)
+
+
+def _open(server: pg.Server, names: set[str], programs: pg.Programs) -> None:
+    """Let databases be connected to that are closed, as restores were killed that had closed them.
+
+    None does any more.
+    """
+    for name in names.intersection(map(str, pg.query(server, ADMIN, look.CLOSED, programs))):
+        opened = f"ALTER DATABASE {look.identifier(name)} WITH ALLOW_CONNECTIONS true;"
+        pg.query(server, ADMIN, opened, programs)
+
+
 def _exists(server: pg.Server, name: str, programs: pg.Programs) -> bool:
     script = f"SELECT count(*) FROM pg_database WHERE datname = {look.literal(name)};"
     return pg.query(server, ADMIN, script, programs) != [0]
 
 
-def _rename(server: pg.Server, name: str, other: str, programs: pg.Programs) -> None:
-    """Give a database another name; whoever is connected to it is cut off."""
-    was, new = look.identifier(name), look.identifier(other)
-    pg.query(server, ADMIN, f"ALTER DATABASE {was} WITH ALLOW_CONNECTIONS false;", programs)
-    try:
-        end = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-            f"WHERE datname = {look.literal(name)} AND pid <> pg_backend_pid();"
-        )
-        pg.query(server, ADMIN, end, programs)
-        # Who was cut off is gone within a moment; ALTER waits five seconds for that.
-        pg.query(server, ADMIN, f"ALTER DATABASE {was} RENAME TO {new};", programs)
-        was = new
-    finally:
-        pg.query(server, ADMIN, f"ALTER DATABASE {was} WITH ALLOW_CONNECTIONS true;", programs)
+def _rename(server: pg.Server, names: Mapping[str, str], programs: pg.Programs) -> None:
+    """Give databases other names, all or none; whoever is connected to one is cut off.
+
+    They are not closed for that: killed in between, this would leave them closed.
+    """
+    whose = ", ".join(look.literal(name) for name in names)
+    # RENAME lets nobody in, and waits five seconds for who was cut off to be gone.
+    renames = [
+        f"ALTER DATABASE {look.identifier(was)} RENAME TO {look.identifier(new)};"
+        for was, new in names.items()
+    ]
+    end = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        f"WHERE datname IN ({whose}) AND pid <> pg_backend_pid();"
+    )
+    script = "\n".join([end, "BEGIN;", *renames, "COMMIT;"])
+    for tried in range(1, TRIES + 1):
+        try:
+            pg.query(server, ADMIN, script, programs)
+            return
+        except CommandError:  # somebody may have connected between the two
+            if tried == TRIES:
+                raise
 
 
 def _drop(server: pg.Server, name: str, programs: pg.Programs) -> None:

@@ -84,6 +84,12 @@ SELECT json_build_array(datname, has_database_privilege(oid, 'CONNECT')) FROM pg
 WHERE datallowconn AND datname NOT IN ('template0', 'template1') ORDER BY datname COLLATE "C";
 """
 
+CLOSED = """
+SELECT to_json(datname) FROM pg_database WHERE NOT datallowconn AND datname <> 'template0'
+ORDER BY datname COLLATE "C";
+"""
+"""Nobody can connect to them, a dump neither."""
+
 RIGHTS = """
 SELECT json_build_array(current_user, has_table_privilege('pg_catalog.pg_authid', 'SELECT'),
   rolsuper, rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname = current_user;

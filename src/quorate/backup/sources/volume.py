@@ -23,6 +23,8 @@ from quorate.tools import clock
 
 COPIES = "sqlite"
 """The directory of the spool that SQLite files are copied into, by their paths in the volume."""
+STAGE = ".quorate-restore-"
+"""So begins, at the top of a volume, what restores keep in it: it is not the volume's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,8 @@ class Volume:
     def _taken(self, spool: Path) -> Files:
         taken = clock.now()
         copies, plain = self._copies(spool)
-        left_out = tuple(
+        kept = tuple(_kept(self.root, self.names))
+        left_out = kept + tuple(
             f"{name}{beside}" for name in sorted(copies) for beside in ("", *sqlite.BESIDE)
         )
         read = tree(self.root, self.names, left_out=frozenset(left_out), live=not self.still)
@@ -78,7 +81,7 @@ class Volume:
             read,
             parts=read.parts | {name: filetree.part_of(path) for name, path in copies.items()},
             put={name: _as_stored(path) for name, path in copies.items()},
-            findings=tuple(_findings(plain)),
+            findings=tuple(_findings(plain, kept)),
         )
         return Files(
             manifest=manifest,
@@ -210,9 +213,17 @@ def _unnamed(root: Path, names: tuple[str, ...], named: tuple[str, ...]) -> Iter
 
 def _files(volume: Path) -> Iterator[str]:
     for directory, inner, names in os.walk(volume):
-        inner.sort()
+        top = directory == str(volume)
+        inner[:] = sorted(name for name in inner if not (top and name.startswith(STAGE)))
         for name in sorted(names):
             yield os.path.relpath(Path(directory, name), volume)
+
+
+def _kept(root: Path, names: tuple[str, ...]) -> Iterator[str]:
+    """What restores have kept in volumes, by paths below `root`."""
+    for top in names:
+        for path in sorted((root / top).glob(f"{STAGE}*")):
+            yield f"{top}/{path.name}"
 
 
 def _as_stored(path: Path) -> str:
@@ -220,7 +231,9 @@ def _as_stored(path: Path) -> str:
     return str(path).lstrip("/")
 
 
-def _findings(plain: list[str]) -> Iterator[str]:
+def _findings(plain: list[str], kept: tuple[str, ...]) -> Iterator[str]:
+    for name in kept:
+        yield f"{name} is not in it: a restore has kept there what was in the volume before"
     for name in plain:
         shown = name.encode("utf-8", "backslashreplace").decode()
         yield (

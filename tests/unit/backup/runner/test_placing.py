@@ -159,3 +159,126 @@ def test_a_directory_of_the_server_is_made_below_its_root(
     (tmp_path / "mnt" / "file").touch()
     with pytest.raises(MachineError, match="/mnt/file/x cannot be made"):
         restore.on_host(setting(target_path=f"{tmp_path}/srv/file/x"))
+
+
+def backed_up(volume: Path, at: Path) -> Any:
+    """A copy of all that is in a volume now, as `fetch` brings it back."""
+    shutil.copytree(volume, at)
+
+    def fetch(into: Path) -> Manifest:
+        shutil.copytree(at, into / "0")
+        return Manifest(kind=Kind.VOLUME, parts={"0": "0:d"})
+
+    return fetch
+
+
+def in_place(volume: Path, **more: Any) -> Setting:
+    return setting(volumes=(Mounted(name="v", path=str(volume)),), in_place=True, **more)
+
+
+def filled(volume: Path, *pages: str) -> Path:
+    volume.mkdir()
+    for name in pages:
+        (volume / name).write_text("former")
+    return volume
+
+
+def formers(below: Path) -> int:
+    return sum(path.is_file() and path.read_text() == "former" for path in below.rglob("*"))
+
+
+def test_what_restores_had_kept_is_not_brought_back(tmp_path: Path) -> None:
+    """Copies of before had it in them."""
+    volume = filled(tmp_path / "0", "page")
+    for time in ("A1", "A2", "A3"):
+        fetch = backed_up(volume, tmp_path / time)
+        (volume / "page").write_text(f"before {time}")
+        said = put(in_place(volume, aside=time), fetch, same).findings
+        assert (volume / "page").read_text() == "former"
+    left = f"{STAGE}kept-A2 of the copy is left out: a restore had kept it in the volume"
+    assert left in said
+    assert sorted(path.name for path in volume.glob(f"{STAGE}*")) == [
+        f"{STAGE}kept-A{number}" for number in (1, 2, 3)
+    ]
+    assert put(in_place(volume), backed_up(volume, tmp_path / "last"), same).findings
+    assert not list(volume.glob(f"{STAGE}*/{STAGE}*"))
+    assert (volume / f"{STAGE}kept-A3" / "former" / "page").read_text() == "before A3"
+
+
+def test_a_file_that_can_be_moved_neither_way_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `chattr +i` does it: the file is copied, then not removed, and not written over."""
+    volume = filled(tmp_path / "0", *(f"page{number}" for number in range(20)))
+    (volume / "fixed").write_text("fixed")
+    move = shutil.move
+
+    def moving(was: Path, now: Path) -> Any:
+        if was.name == "fixed":
+            shutil.copy2(was, now)
+            raise PermissionError(1, "Operation not permitted", str(was))
+        return move(was, now)
+
+    monkeypatch.setattr(shutil, "move", moving)
+    with pytest.raises(MachineError, match="Operation not permitted") as caught:
+        put(in_place(volume), fetched("0"), same)
+    assert formers(volume) == len(list(volume.glob("page*"))) == 20
+    (kept,) = volume.glob(f"{STAGE}*")
+    assert caught.value.cause is not None and str(kept) in caught.value.cause
+
+
+def test_what_was_moved_in_half_to_another_disk_goes_over_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = filled(tmp_path / "0", "page")
+    move = shutil.move
+
+    def moving(was: Path, now: Path) -> Any:
+        if was == volume / "page":
+            now.write_text("for")
+            raise OSError(28, "No space left on device", str(now))
+        return move(was, now)
+
+    monkeypatch.setattr(shutil, "move", moving)
+    with pytest.raises(MachineError, match="No space left"):
+        put(in_place(volume), fetched("0"), same)
+    assert (volume / "page").read_text() == "former"
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+def test_former_files_that_cannot_go_back_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    volume = filled(tmp_path / "0", "a", "b", "c")
+    move, calls = shutil.move, []
+
+    def moving(was: Path, now: Path) -> Any:
+        calls.append(was)
+        if len(calls) >= failing:
+            raise OSError(5, "Input/output error", str(now))
+        return move(was, now)
+
+    monkeypatch.setattr(shutil, "move", moving)
+    with pytest.raises(MachineError, match="Input/output error"):
+        put(in_place(volume), backed_up(filled(tmp_path / "1", "a", "b"), tmp_path / "c"), same)
+    assert formers(volume) >= 3
+
+
+def test_former_files_of_one_volume_are_kept_when_the_next_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = [filled(tmp_path / name, "page") for name in ("0", "1")]
+    move = shutil.move
+
+    def moving(was: Path, now: Path) -> Any:
+        if was == volumes[1] / "page":
+            raise OSError(28, "No space left on device", str(now))
+        return move(was, now)
+
+    monkeypatch.setattr(shutil, "move", moving)
+    told = setting(
+        volumes=tuple(Mounted(name=path.name, path=str(path)) for path in volumes), in_place=True
+    )
+    with pytest.raises(MachineError, match="No space left"):
+        put(told, fetched("0", "1"), same)
+    assert formers(tmp_path) == 2
