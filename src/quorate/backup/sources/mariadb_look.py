@@ -50,8 +50,10 @@ ORDER BY BINARY t.table_schema, BINARY t.table_name;
 COLUMNS = f"""
 SELECT JSON_ARRAY(table_schema, table_name, column_name, data_type)
 FROM information_schema.columns WHERE table_schema NOT IN {SYSTEM}
+  AND COALESCE(generation_expression, '') NOT IN ('ROW START', 'ROW END')
 ORDER BY BINARY table_schema, BINARY table_name, BINARY column_name;
 """
+"""Without those that say since when a row is as it is: whoever restores it sets them anew."""
 
 KEYS = f"""
 SELECT JSON_ARRAY(table_schema, table_name, column_name)
