@@ -119,20 +119,26 @@ class MariaDB:
         everybody = mariadb.query(self.server, look.EVERYBODY, programs)
         there = [(str(user), str(host)) for user, host in everybody]
         script = look.without_accounts((directory / USERS).read_text(), there)
-        with private_file(script, USERS) as path:
-            mariadb.execute(self.server, path, programs, timeout=self.seconds)
+        accounts, single = look.parted(script)
+        self._run(accounts, programs)
         if (directory / DUMP).exists():
-            heads = read_back(directory / DUMP)
             fill(
                 self.server,
                 programs,
                 directory / DUMP,
-                heads,
+                read_back(directory / DUMP),
+                lambda: self._run(single, programs),
                 jobs=self.jobs,
                 timeout=self.seconds,
             )
+        else:
+            self._run(single, programs)
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
+
+    def _run(self, script: str, programs: mariadb.Programs) -> None:
+        with private_file(script, USERS) as path:
+            mariadb.execute(self.server, path, programs, timeout=self.seconds)
 
     def clear(self, directory: Path, *, others: bool = False) -> None:
         """Drop the databases that a dump has, so that it can be restored in their place.
@@ -158,8 +164,8 @@ class MariaDB:
             )
         present = set(mariadb.query(self.server, look.DATABASES, programs))
         gone = present if others else dumped & present
-        script = "\n".join(f"DROP DATABASE {look.identifier(name)};" for name in gone)
-        mariadb.lines(self.server, script, programs)
+        drops = [f"DROP DATABASE {look.identifier(name)};" for name in sorted(gone)]
+        mariadb.lines(self.server, "\n".join([look.NO_KEYS, *drops]), programs)
 
     def inspect(self) -> Manifest:
         """What is in this server now. Exact only where nobody writes to it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,6 +33,9 @@ BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT;"
 EVERYBODY = "SELECT JSON_ARRAY(user, host) FROM mysql.global_priv;"
 OWN_ACCOUNTS = "('mariadb.sys@localhost', 'PUBLIC@', 'mysql@localhost')"
 """Every server makes these for itself."""
+
+NO_KEYS = "SET SESSION foreign_key_checks = 0;"
+"""A key of another database's table keeps none from being dropped."""
 
 DATABASES = f"""
 SELECT JSON_QUOTE(schema_name) FROM information_schema.schemata
@@ -101,6 +104,14 @@ SELECT JSON_ARRAY(user, host, JSON_VALUE(priv, '$.is_role') IS NOT NULL,
 FROM mysql.global_priv WHERE CONCAT(user, '@', host) NOT IN {OWN_ACCOUNTS}
 ORDER BY BINARY user, BINARY host;
 """
+
+
+_NAME = r"`(?:[^`]|``)+`(?!`)"
+SINGLE = re.compile(
+    rf"GRANT (?:[A-Z ,()]|{_NAME})+ ON (?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?"
+    rf"{_NAME}\.{_NAME} TO "
+)
+"""Grants on one thing in a database."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +246,8 @@ def account(user: str, host: str, *, role: bool = False) -> str:
 def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     """A script of accounts without what makes or changes those that are there. Pure.
 
-    Of a role (its host is empty) only what makes it: what it may is granted once more.
+    Of a role (its host is empty) only what makes it: what it may is granted once more. A role that
+    several may give is made once; mariadb-dump makes it for each of them.
     mariadb-dump writes a statement a line, with names in backticks or in quotes.
     """
     there = list(there)
@@ -250,9 +262,31 @@ def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     ends = tuple(f"{word} {name}" for name in names for word in (" TO", " FOR", "ALTER USER"))
     return "".join(
         line
-        for line in script.splitlines(keepends=True)
+        for line in _once(script.splitlines(keepends=True))
         if not line.startswith(starts) and not any(_said(line, each) for each in (*ends, *roles))
     )
+
+
+def _once(lines: Iterable[str]) -> Iterator[str]:
+    made: set[str] = set()
+    for line in lines:
+        if "CREATE ROLE " in line:
+            if line in made:
+                continue
+            made.add(line)
+        yield line
+
+
+def parted(script: str) -> tuple[str, str]:
+    """A script of accounts, and its grants on single tables, columns and routines. Pure.
+
+    These need what they are on; that needs the accounts, as their owners.
+    """
+    parts: tuple[list[str], list[str]] = ([], [])
+    for line in script.splitlines(keepends=True):
+        parts[SINGLE.match(line) is not None].append(line)
+    accounts, single = parts
+    return "".join(accounts), "".join(single)
 
 
 def _escaped(user: str, host: str) -> str:
