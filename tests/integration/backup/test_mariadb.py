@@ -287,6 +287,39 @@ def test_grants_on_single_things_do_not_stop_a_restore_in_place(place: Path, gon
         assert {part for part in made.parts if found.get(part) != made.parts[part]} <= own
 
 
+STALE = {
+    "table": "DROP TABLE shop.t;",
+    "database": "DROP DATABASE shop;",
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_what_was_granted_on_something_dropped_does_not_stop_a_restore(
+    place: Path, name: str
+) -> None:
+    """MariaDB keeps such grants, and does not take them again."""
+    prepare = """
+    CREATE DATABASE shop; CREATE TABLE shop.t (a INT); CREATE TABLE shop.u (a INT);
+    CREATE FUNCTION shop.f() RETURNS INT RETURN 1; CREATE VIEW shop.v AS SELECT shop.f() AS one;
+    CREATE USER app@'%'; GRANT SELECT, UPDATE (a) ON shop.t TO app@'%';
+    GRANT SELECT ON shop.u TO app@'%'; GRANT EXECUTE ON FUNCTION shop.f TO app@'%';
+    GRANT CREATE, DROP ON shop.later TO app@'%';
+    """
+    made, differences = proven(place, f"stale-{name}", prepare + STALE[name])
+    assert made.parts["account app.`%`"].startswith("4:" if name == "table" else "2:")
+    assert differences == ()
+
+
+def test_a_grant_that_is_not_taken_is_named_when_all_else_is_there(place: Path) -> None:
+    prepare = """
+    CREATE DATABASE shop; CREATE TABLE shop.t (a INT, b INT); CREATE VIEW shop.v AS SELECT 1 AS a;
+    CREATE USER app@'%'; GRANT SELECT (a, b) ON shop.t TO app@'%';
+    ALTER TABLE shop.t DROP COLUMN b;
+    """
+    _, (said,) = proven(place, "not-taken", prepare)
+    assert said.startswith("account app.`%`")
+
+
 def test_when_a_row_became_what_it_is_is_no_difference(place: Path) -> None:
     """A table's own columns for that are set anew by whoever restores."""
     prepare = """

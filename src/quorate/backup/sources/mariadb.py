@@ -127,18 +127,19 @@ class MariaDB:
                 programs,
                 directory / DUMP,
                 read_back(directory / DUMP),
-                lambda: self._run(single, programs),
+                lambda: self._run(single, programs, force=True),
                 jobs=self.jobs,
                 timeout=self.seconds,
             )
         else:
-            self._run(single, programs)
+            self._run(single, programs, force=True)
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
 
-    def _run(self, script: str, programs: mariadb.Programs) -> None:
+    def _run(self, script: str, programs: mariadb.Programs, *, force: bool = False) -> None:
+        """Run a script of accounts; `force`: what is not taken a comparison will tell."""
         with private_file(script, USERS) as path:
-            mariadb.execute(self.server, path, programs, timeout=self.seconds)
+            mariadb.execute(self.server, path, programs, timeout=self.seconds, force=force)
 
     def clear(self, directory: Path, *, others: bool = False) -> None:
         """Drop the databases that a dump has, so that it can be restored in their place.
@@ -211,10 +212,11 @@ class MariaDB:
     def _accounts(self, programs: mariadb.Programs) -> dict[str, str]:
         """Accounts and roles: how they log in, and what they were granted."""
         parts = {}
+        there = {tuple(row) for row in mariadb.query(self.server, look.THINGS, programs)}
         for user, host, is_role, login in mariadb.query(self.server, look.ACCOUNTS, programs):
             script = look.grants(user, host, role=bool(is_role))
             # Grants are no JSON: QUIET prints them as they are, a line each.
-            said = mariadb.lines(self.server, script, programs)
+            said = look.lasting(mariadb.lines(self.server, script, programs), there)
             name = "role " + look.part(user) if is_role else "account " + look.part(user, host)
             parts[name] = f"{len(said)}:{look.hashed([login, *sorted(said)])}"
         return parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -108,10 +108,20 @@ ORDER BY BINARY user, BINARY host;
 
 _NAME = r"`(?:[^`]|``)+`(?!`)"
 SINGLE = re.compile(
-    rf"GRANT (?:[A-Z ,()]|{_NAME})+ ON (?:(?:PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?"
-    rf"{_NAME}\.{_NAME} TO "
+    rf"GRANT (?P<rights>(?:[A-Z ,()]|{_NAME})+) ON "
+    rf"(?:(?P<kind>PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?"
+    rf"(?P<place>{_NAME})\.(?P<name>{_NAME}) TO "
 )
 """Grants on one thing in a database."""
+CREATES = re.compile(r"(?:^|, )(?:CREATE|ALL PRIVILEGES)(?:,|$)")
+"""Rights that are granted on what is not there, too."""
+
+THINGS = """
+SELECT JSON_ARRAY('', table_schema, table_name) FROM information_schema.tables
+UNION ALL SELECT JSON_ARRAY(routine_type, routine_schema, LOWER(routine_name))
+FROM information_schema.routines;
+"""
+"""What may be granted on by itself; routines in small letters, as their grants have them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,6 +297,23 @@ def parted(script: str) -> tuple[str, str]:
         parts[SINGLE.match(line) is not None].append(line)
     accounts, single = parts
     return "".join(accounts), "".join(single)
+
+
+def lasting(grants: Iterable[str], there: Collection[tuple[str, str, str]]) -> list[str]:
+    """Grants without those on what was dropped, which a server keeps but takes from nobody. Pure.
+
+    Args:
+        there: what `THINGS` lists.
+    """
+    return [line for line in grants if not _is_stale(line, there)]
+
+
+def _is_stale(line: str, there: Collection[tuple[str, str, str]]) -> bool:
+    if (found := SINGLE.match(line)) is None or CREATES.search(found["rights"]):
+        return False
+    place, name = (found[each][1:-1].replace("``", "`") for each in ("place", "name"))
+    kind = found["kind"] or ""
+    return (kind, place, name.lower() if kind else name) not in there
 
 
 def _escaped(user: str, host: str) -> str:

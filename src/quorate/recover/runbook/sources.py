@@ -167,8 +167,8 @@ def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
     users = f"{INSIDE}/users.sql"
     # Views need their owners, and grants on single tables need these. root keeps its password
     # until the data is there.
-    yield "# The accounts, and once more after the data. That some are there already, and tables not"
-    yield "# yet, is said and no harm."
+    yield "# The accounts, and once more after the data. That some are there already, and tables"
+    yield "# not yet, is said and no harm."
     for script in (
         f"grep -v root.@ {users} | mariadb -u root --force",
         f"mariadb -u root --max-allowed-packet=1G < {INSIDE}/dump.sql",

@@ -118,6 +118,27 @@ def test_grants_on_single_things_are_told_from_others() -> None:
     assert mariadb_look.parted(WIDE + SINGLE) == (WIDE, SINGLE)
 
 
+@pytest.mark.parametrize(
+    ("rights", "thing", "lasts"),
+    [
+        ("SELECT", "`shop`.`o``dd`", True),
+        ("SELECT", "`shop`.`t`", False),
+        ("EXECUTE", "PROCEDURE `shop`.`p`", True),
+        ("EXECUTE", "PROCEDURE `shop`.`P`", True),
+        ("EXECUTE", "FUNCTION `shop`.`p`", False),
+        ("SELECT, CREATE", "`shop`.`t`", True),
+        ("ALL PRIVILEGES", "`shop`.`t`", True),
+        ("SELECT, CREATE VIEW", "`shop`.`t`", False),
+        ("SELECT", "`gone`.*", True),
+        ("PROXY", "`app`@`%`", True),
+    ],
+)
+def test_grants_on_what_is_not_there_do_not_last(rights: str, thing: str, lasts: bool) -> None:
+    there = {("", "shop", "o`dd"), ("PROCEDURE", "shop", "p")}
+    grants = [f"GRANT {rights} ON {thing} TO `app`@`%`"]
+    assert mariadb_look.lasting(grants, there) == (grants if lasts else [])
+
+
 def test_values_are_taken_as_the_dump_has_them() -> None:
     statement = mariadb_look.count(3, table())
     assert "COALESCE(CAST(`id` AS CHAR), 'NULL'), COALESCE(HEX(`a``b`), 'NULL')" in statement
