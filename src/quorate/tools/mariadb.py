@@ -270,14 +270,17 @@ def dump_users(server: Server, programs: Programs, into: Path) -> None:
     _run(server, programs.dump, argv)
 
 
-def execute(server: Server, script: Path, programs: Programs, *, timeout: float) -> None:
-    """Run a file of SQL, ending at the first error.
+def execute(
+    server: Server, script: Path, programs: Programs, *, timeout: float, force: bool = False
+) -> None:
+    """Run a file of SQL, ending at the first error; `force`: going on after it.
 
     Raises:
         CommandError: a statement fails, or it took longer than `timeout` seconds.
     """
+    options = (*SCRIPT, "--force") if force else SCRIPT
     # Not by its command `source`, which goes on after an error.
-    _run(server, programs.client, SCRIPT, feed=script, timeout=timeout)
+    _run(server, programs.client, options, feed=script, timeout=timeout)
 
 
 def bring(server: Server, stream: IO[bytes], programs: Programs, *, timeout: float) -> None:

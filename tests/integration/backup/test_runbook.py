@@ -153,13 +153,24 @@ def test_a_postgres_comes_back_by_the_printed_commands(
     assert restored and not Path(INSIDE).exists()
 
 
+OWNED = """
+CREATE USER owner@localhost; GRANT EXECUTE ON shop.* TO owner@localhost;
+GRANT SELECT ON shop.t TO owner@localhost;
+CREATE DEFINER=owner@localhost FUNCTION shop.f() RETURNS INT RETURN 1;
+CREATE DEFINER=owner@localhost VIEW shop.v AS SELECT DISTINCT shop.f() AS one FROM shop.t;
+"""
+"""What an account has to be there for, and what has to be there for an account."""
+
+
 def test_a_mariadb_comes_back_by_the_printed_commands(
     tmp_path: Path, near: Repository, page: str, environment: dict[str, str]
 ) -> None:
     with servers.place() as place, servers.maria(place) as source:
+        programs = mariadb.installed()
+        own = mariadb.Server(host=source.reach.host, user=scratch.ADMIN)
+        mariadb.lines(own, OWNED, programs)
         working.done(source.job("backup", near, source="sql"), tmp_path / "s1")
         working.done(source.job("prove", near, source="sql"), place / "s2")
-        programs = mariadb.installed()
         with scratch.mariadb(place) as empty:
             root = (
                 "CREATE USER root@localhost IDENTIFIED BY 'a''b';"
@@ -171,10 +182,12 @@ def test_a_mariadb_comes_back_by_the_printed_commands(
             done = typed(*opened(page), *blocks(page, "sql (mariadb)"), **environment)
             assert done.returncode == 0, done.stdout + done.stderr
             script = "SELECT MD5(GROUP_CONCAT(b ORDER BY a)), COUNT(*) FROM shop.t;"
-            own = mariadb.Server(host=source.reach.host, user=scratch.ADMIN)
             assert mariadb.lines(empty, script, programs) == mariadb.lines(own, script, programs)
             users = "SELECT COUNT(*) FROM mysql.user WHERE user = 'keeper';"
             assert mariadb.lines(empty, users, programs) == ["1"]
+            assert mariadb.lines(empty, "SELECT one FROM shop.v;", programs) == ["1"]
+            asked = "SHOW GRANTS FOR owner@localhost;"
+            assert mariadb.lines(empty, asked, programs) == mariadb.lines(own, asked, programs)
 
 
 BY_COMPOSE = FLEET.replace("app: {{files", "mail: {{engine: compose, server: one, files")

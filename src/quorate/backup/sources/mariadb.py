@@ -119,20 +119,27 @@ class MariaDB:
         everybody = mariadb.query(self.server, look.EVERYBODY, programs)
         there = [(str(user), str(host)) for user, host in everybody]
         script = look.without_accounts((directory / USERS).read_text(), there)
-        with private_file(script, USERS) as path:
-            mariadb.execute(self.server, path, programs, timeout=self.seconds)
+        accounts, single = look.parted(script)
+        self._run(accounts, programs)
         if (directory / DUMP).exists():
-            heads = read_back(directory / DUMP)
             fill(
                 self.server,
                 programs,
                 directory / DUMP,
-                heads,
+                read_back(directory / DUMP),
+                lambda: self._run(single, programs, force=True),
                 jobs=self.jobs,
                 timeout=self.seconds,
             )
+        else:
+            self._run(single, programs, force=True)
         seconds = clock.monotonic() - began
         return Restored(manifest=self.inspect(), seconds=seconds, kept=kept)
+
+    def _run(self, script: str, programs: mariadb.Programs, *, force: bool = False) -> None:
+        """Run a script of accounts; `force`: what is not taken a comparison will tell."""
+        with private_file(script, USERS) as path:
+            mariadb.execute(self.server, path, programs, timeout=self.seconds, force=force)
 
     def clear(self, directory: Path, *, others: bool = False) -> None:
         """Drop the databases that a dump has, so that it can be restored in their place.
@@ -158,8 +165,8 @@ class MariaDB:
             )
         present = set(mariadb.query(self.server, look.DATABASES, programs))
         gone = present if others else dumped & present
-        script = "\n".join(f"DROP DATABASE {look.identifier(name)};" for name in gone)
-        mariadb.lines(self.server, script, programs)
+        drops = [f"DROP DATABASE {look.identifier(name)};" for name in sorted(gone)]
+        mariadb.lines(self.server, "\n".join([look.NO_KEYS, *drops]), programs)
 
     def inspect(self) -> Manifest:
         """What is in this server now. Exact only where nobody writes to it.
@@ -205,10 +212,11 @@ class MariaDB:
     def _accounts(self, programs: mariadb.Programs) -> dict[str, str]:
         """Accounts and roles: how they log in, and what they were granted."""
         parts = {}
+        there = {tuple(row) for row in mariadb.query(self.server, look.THINGS, programs)}
         for user, host, is_role, login in mariadb.query(self.server, look.ACCOUNTS, programs):
             script = look.grants(user, host, role=bool(is_role))
             # Grants are no JSON: QUIET prints them as they are, a line each.
-            said = mariadb.lines(self.server, script, programs)
+            said = look.lasting(mariadb.lines(self.server, script, programs), there)
             name = "role " + look.part(user) if is_role else "account " + look.part(user, host)
             parts[name] = f"{len(said)}:{look.hashed([login, *sorted(said)])}"
         return parts

@@ -18,6 +18,10 @@ HEADS = re.compile(
 SEQUENCE = re.compile(rb"^DO SETVAL\(`(?P<name>(?:[^`]|``)+)`, (?P<value>-?\d+), 0\);$")
 
 
+VIEW = b"-- Final view structure for view `"
+"""Before each view, and all views after all else: until then they are without what they show."""
+BODY = b"DELIMITER "
+BODY_END = b"DELIMITER ;\n"
 STRUCTURE = b"-- Table structure for table `"
 ENGINE = b") ENGINE=InnoDB"
 INSERT = b"INSERT INTO `"
@@ -46,6 +50,8 @@ class Heads:
     """What a dump says that it has: tables with their rows, and where sequences are set.
 
     `before`: the length of what is said before the first database, which holds for all of it.
+    `views`: where the first view is made, and in which database, as SQL takes it; None: there are
+    none.
     """
 
     tables: frozenset[str]
@@ -53,6 +59,7 @@ class Heads:
     databases: frozenset[str] = frozenset()
     rows: tuple[Rows, ...] = ()
     before: int = 0
+    views: tuple[int, bytes] | None = None
 
 
 def read_back(path: Path) -> Heads:
@@ -85,6 +92,7 @@ def _heads_of(path: Path, size: int, changed: int) -> Heads:
         sequences=reader.sequences,
         rows=tuple(reader.found),
         before=reader.before,
+        views=reader.views,
     )
 
 
@@ -99,6 +107,8 @@ class _Reader:
         self.tables: set[str] = set()
         self.sequences: dict[str, str] = {}
         self.found: list[Rows] = []
+        self.views: tuple[int, bytes] | None = None
+        self._in_body = False
         self._transactional = False
         self._first = self._begin = self._end = -1
 
@@ -111,6 +121,8 @@ class _Reader:
             self.ended = False
         if line.startswith(b"-- "):
             self._comment(line.rstrip(b"\n"))
+        elif line.startswith(BODY):
+            self._in_body = line != BODY_END
         elif line.startswith(ENGINE):
             self._transactional = True
         elif line.startswith(b"DO SETVAL(") and (set_to := SEQUENCE.match(line.rstrip(b"\n"))):
@@ -125,6 +137,8 @@ class _Reader:
     def _comment(self, line: bytes) -> None:
         if line.startswith(STRUCTURE):
             self._transactional, self._first = False, -1
+        elif line.startswith(VIEW) and self.views is None and not self._in_body:
+            self.views = self.at, self.quoted
         if (head := HEADS.match(line)) is None:
             return
         if head["database"] is not None:

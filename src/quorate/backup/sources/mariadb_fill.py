@@ -3,12 +3,13 @@ large.
 
 The dump is one script, which one connection runs. The rows of a large table are cut at statements'
 ends, and each connection brings a part, with the settings that the script begins with; what comes
-after them in the script, triggers among it, waits for all parts.
+after them in the script, triggers among it, waits for all parts. Views come last, when their owners
+may what they were granted on single tables and routines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,7 @@ def fill(
     programs: mariadb.Programs,
     script: Path,
     heads: Heads,
+    grants: Callable[[], None],
     *,
     jobs: int,
     timeout: float,
@@ -45,6 +47,7 @@ def fill(
 
     Args:
         heads: what was read of it.
+        grants: grants what needs its tables and routines to be there.
         timeout: seconds for all of it.
 
     Raises:
@@ -65,6 +68,9 @@ def fill(
             before = file.read(heads.before)
         for stage in stages:
             parallel.run(bring, stage, limit=jobs)
+        grants()
+        if (views := views_of(script, heads)) is not None:
+            bring(views)
     except OSError as error:
         raise CommandError(
             f"the dump's file {script.name} cannot be read", cause=error.strerror or str(error)
@@ -72,7 +78,10 @@ def fill(
 
 
 def stages_of(script: Path, heads: Heads, jobs: int) -> list[Sequence[Piece]]:
-    """What is brought after what; the pieces of one stage at once. Each byte at most once."""
+    """What is brought after what, views left out; the pieces of one stage at once.
+
+    Each byte at most once.
+    """
     sizes = {rows: rows.end - rows.begin for rows in heads.rows}
     stages: list[Sequence[Piece]] = []
     at, database = 0, b""
@@ -81,8 +90,17 @@ def stages_of(script: Path, heads: Heads, jobs: int) -> list[Sequence[Piece]]:
         stages.append([Piece(begin=at, end=rows.first, database=database)])
         stages.append(pieces_of(script, rows, jobs))
         at, database = rows.last, rows.quoted
-    stages.append([Piece(begin=at, end=script.stat().st_size, database=database)])
+    end = script.stat().st_size if heads.views is None else heads.views[0]
+    stages.append([Piece(begin=at, end=end, database=database)])
     return stages
+
+
+def views_of(script: Path, heads: Heads) -> Piece | None:
+    """What makes the views; None: there are none."""
+    if heads.views is None:
+        return None
+    begin, database = heads.views
+    return Piece(begin=begin, end=script.stat().st_size, database=database)
 
 
 def pieces_of(script: Path, rows: Rows, count: int) -> list[Piece]:

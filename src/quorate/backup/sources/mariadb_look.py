@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,6 +34,9 @@ EVERYBODY = "SELECT JSON_ARRAY(user, host) FROM mysql.global_priv;"
 OWN_ACCOUNTS = "('mariadb.sys@localhost', 'PUBLIC@', 'mysql@localhost')"
 """Every server makes these for itself."""
 
+NO_KEYS = "SET SESSION foreign_key_checks = 0;"
+"""A key of another database's table keeps none from being dropped."""
+
 DATABASES = f"""
 SELECT JSON_QUOTE(schema_name) FROM information_schema.schemata
 WHERE schema_name NOT IN {SYSTEM} ORDER BY BINARY schema_name;
@@ -50,8 +53,10 @@ ORDER BY BINARY t.table_schema, BINARY t.table_name;
 COLUMNS = f"""
 SELECT JSON_ARRAY(table_schema, table_name, column_name, data_type)
 FROM information_schema.columns WHERE table_schema NOT IN {SYSTEM}
+  AND COALESCE(generation_expression, '') NOT IN ('ROW START', 'ROW END')
 ORDER BY BINARY table_schema, BINARY table_name, BINARY column_name;
 """
+"""Without those that say since when a row is as it is: whoever restores it sets them anew."""
 
 KEYS = f"""
 SELECT JSON_ARRAY(table_schema, table_name, column_name)
@@ -99,6 +104,24 @@ SELECT JSON_ARRAY(user, host, JSON_VALUE(priv, '$.is_role') IS NOT NULL,
 FROM mysql.global_priv WHERE CONCAT(user, '@', host) NOT IN {OWN_ACCOUNTS}
 ORDER BY BINARY user, BINARY host;
 """
+
+
+_NAME = r"`(?:[^`]|``)+`(?!`)"
+SINGLE = re.compile(
+    rf"GRANT (?P<rights>(?:[A-Z ,()]|{_NAME})+) ON "
+    rf"(?:(?P<kind>PROCEDURE|FUNCTION|PACKAGE|PACKAGE BODY) )?"
+    rf"(?P<place>{_NAME})\.(?P<name>{_NAME}) TO "
+)
+"""Grants on one thing in a database."""
+CREATES = re.compile(r"(?:^|, )(?:CREATE|ALL PRIVILEGES)(?:,|$)")
+"""Rights that are granted on what is not there, too."""
+
+THINGS = """
+SELECT JSON_ARRAY('', table_schema, table_name) FROM information_schema.tables
+UNION ALL SELECT JSON_ARRAY(routine_type, routine_schema, LOWER(routine_name))
+FROM information_schema.routines;
+"""
+"""What may be granted on by itself; routines in small letters, as their grants have them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +256,8 @@ def account(user: str, host: str, *, role: bool = False) -> str:
 def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     """A script of accounts without what makes or changes those that are there. Pure.
 
-    Of a role (its host is empty) only what makes it: what it may is granted once more.
+    Of a role (its host is empty) only what makes it: what it may is granted once more. A role that
+    several may give is made once; mariadb-dump makes it for each of them.
     mariadb-dump writes a statement a line, with names in backticks or in quotes.
     """
     there = list(there)
@@ -248,9 +272,48 @@ def without_accounts(script: str, there: Iterable[tuple[str, str]]) -> str:
     ends = tuple(f"{word} {name}" for name in names for word in (" TO", " FOR", "ALTER USER"))
     return "".join(
         line
-        for line in script.splitlines(keepends=True)
+        for line in _once(script.splitlines(keepends=True))
         if not line.startswith(starts) and not any(_said(line, each) for each in (*ends, *roles))
     )
+
+
+def _once(lines: Iterable[str]) -> Iterator[str]:
+    made: set[str] = set()
+    for line in lines:
+        if "CREATE ROLE " in line:
+            if line in made:
+                continue
+            made.add(line)
+        yield line
+
+
+def parted(script: str) -> tuple[str, str]:
+    """A script of accounts, and its grants on single tables, columns and routines. Pure.
+
+    These need what they are on; that needs the accounts, as their owners.
+    """
+    parts: tuple[list[str], list[str]] = ([], [])
+    for line in script.splitlines(keepends=True):
+        parts[SINGLE.match(line) is not None].append(line)
+    accounts, single = parts
+    return "".join(accounts), "".join(single)
+
+
+def lasting(grants: Iterable[str], there: Collection[tuple[str, str, str]]) -> list[str]:
+    """Grants without those on what was dropped, which a server keeps but takes from nobody. Pure.
+
+    Args:
+        there: what `THINGS` lists.
+    """
+    return [line for line in grants if not _is_stale(line, there)]
+
+
+def _is_stale(line: str, there: Collection[tuple[str, str, str]]) -> bool:
+    if (found := SINGLE.match(line)) is None or CREATES.search(found["rights"]):
+        return False
+    place, name = (found[each][1:-1].replace("``", "`") for each in ("place", "name"))
+    kind = found["kind"] or ""
+    return (kind, place, name.lower() if kind else name) not in there
 
 
 def _escaped(user: str, host: str) -> str:

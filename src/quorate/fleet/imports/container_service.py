@@ -76,7 +76,8 @@ def _command(config: Raw, image: Raw, there: Raw, scrub: Scrubber, subject: str)
     out: dict[str, Any] = {}
     for key, name in (("Entrypoint", "entrypoint"), ("Cmd", "command")):
         found = words(config, key)
-        if found and found != words(image, key):
+        # An image's command goes with its entrypoint: with another there is none.
+        if found and (found != words(image, key) or "entrypoint" in out):
             out[name] = scrub.words(subject, name, found)
     for key, name in (
         ("User", "user"),

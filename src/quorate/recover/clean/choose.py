@@ -215,6 +215,8 @@ def _joined(containers: Iterable[SeenContainer]) -> frozenset[str]:
 def _network_needed(network: SeenNetwork, needs: Needs, now: datetime) -> str:
     if who := needs.networks.get(network.name):
         return f"{who} names it"
+    if network.config_only:
+        return "networks of Swarm may be made from its settings"
     if network.labels.get(COMPOSE_PROJECT) in needs.stacks:
         return f"it is of the stack {network.labels[COMPOSE_PROJECT]}"
     if who := needs.mentioned(network.id, network.name):

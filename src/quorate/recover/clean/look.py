@@ -112,6 +112,7 @@ def _network(raw: Mapping[str, Any]) -> SeenNetwork:
         created=_time(str(raw.get("Created") or "")),
         subnet=next((str(one["Subnet"]) for one in ranges if one.get("Subnet")), ""),
         labels={str(k): str(v) for k, v in (raw.get("Labels") or {}).items()},
+        config_only=raw.get("ConfigOnly") is True,
     )
 
 

@@ -46,7 +46,10 @@ class SeenContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class SeenNetwork:
-    """A network that an engine lists. `subnet` is its first one."""
+    """A network that an engine lists. `subnet` is its first one.
+
+    `config_only`: it only keeps settings, by which networks of a swarm are made on this server.
+    """
 
     id: str
     name: str
@@ -55,6 +58,7 @@ class SeenNetwork:
     created: datetime | None = None
     subnet: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    config_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

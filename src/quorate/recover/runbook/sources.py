@@ -163,12 +163,18 @@ def _postgres(place: str, one: Planned, running: Running) -> Iterator[str]:
 
 def _mariadb(place: str, one: Planned, running: Running) -> Iterator[str]:
     yield from _into(place, running)
-    root = f"{ROOT} mariadb -u root"
-    # Accounts that the new server has already are said to be there; the others are made.
-    for options, file in (("--max-allowed-packet=1G", "dump.sql"), ("--force", "users.sql")):
-        into = f"{options} < {INSIDE}/{file}"
-        yield f"docker exec \"$C\" sh -c '{root} {into}'"
-    yield f'docker exec "$C" sh -c \'{root} -e "FLUSH PRIVILEGES"\''
+    users = f"{INSIDE}/users.sql"
+    # Views need their owners, and grants on single tables need these. root keeps its password
+    # until the data is there.
+    yield "# The accounts, and once more after the data. That some are there already, and tables"
+    yield "# not yet, is said and no harm."
+    for script in (
+        f"grep -v root.@ {users} | mariadb -u root --force",
+        f"mariadb -u root --max-allowed-packet=1G < {INSIDE}/dump.sql",
+        f"mariadb -u root --force < {users}",
+        'mariadb -u root -e "FLUSH PRIVILEGES"',
+    ):
+        yield f"docker exec \"$C\" sh -c '{ROOT} {script}'"
     yield f'docker exec "$C" rm -rf {INSIDE}'
 
 

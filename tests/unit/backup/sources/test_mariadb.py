@@ -91,6 +91,54 @@ def test_a_role_that_is_there_is_not_made_and_may_what_it_could() -> None:
     assert len(left) == 5
 
 
+def test_a_role_that_several_may_give_is_made_once() -> None:
+    doubled = ROLES + "".join(ROLES.splitlines(keepends=True)[2:4])
+    assert mariadb_look.without_accounts(doubled, []) == ROLES
+
+
+WIDE = r"""CREATE USER `app`@`%` IDENTIFIED BY PASSWORD '*6C';
+/*M!100005 GRANT 'clerks' TO 'app'@'%' WITH ADMIN OPTION */;
+GRANT `clerks` TO `app`@`%`;
+GRANT `a ON ``b``.``c` TO `app`@`%`;
+GRANT USAGE ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*6C';
+GRANT SELECT, DELETE HISTORY ON `sh``op`.* TO `it's`@`localhost`;
+GRANT PROXY ON `app`@`%` TO `tx`@`h`;
+SET ROLE NONE;
+"""
+SINGLE = r"""GRANT SELECT ON `shop`.`t` TO `app`@`%`;
+GRANT SELECT (`a`), INSERT (`a`, `b c` ) ON `shop`.`od``d ON *.*` TO `clerks`;
+GRANT EXECUTE, ALTER ROUTINE ON PROCEDURE `shop`.`p` TO `app`@`%` WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION `shop`.`f` TO `app`@`%`;
+GRANT EXECUTE ON PACKAGE BODY `shop`.`k` TO `app`@`%`;
+GRANT SELECT ON `shop`.`t` TO 'app'@'%';
+"""
+
+
+def test_grants_on_single_things_are_told_from_others() -> None:
+    assert mariadb_look.parted(WIDE + SINGLE) == (WIDE, SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("rights", "thing", "lasts"),
+    [
+        ("SELECT", "`shop`.`o``dd`", True),
+        ("SELECT", "`shop`.`t`", False),
+        ("EXECUTE", "PROCEDURE `shop`.`p`", True),
+        ("EXECUTE", "PROCEDURE `shop`.`P`", True),
+        ("EXECUTE", "FUNCTION `shop`.`p`", False),
+        ("SELECT, CREATE", "`shop`.`t`", True),
+        ("ALL PRIVILEGES", "`shop`.`t`", True),
+        ("SELECT, CREATE VIEW", "`shop`.`t`", False),
+        ("SELECT", "`gone`.*", True),
+        ("PROXY", "`app`@`%`", True),
+    ],
+)
+def test_grants_on_what_is_not_there_do_not_last(rights: str, thing: str, lasts: bool) -> None:
+    there = {("", "shop", "o`dd"), ("PROCEDURE", "shop", "p")}
+    grants = [f"GRANT {rights} ON {thing} TO `app`@`%`"]
+    assert mariadb_look.lasting(grants, there) == (grants if lasts else [])
+
+
 def test_values_are_taken_as_the_dump_has_them() -> None:
     statement = mariadb_look.count(3, table())
     assert "COALESCE(CAST(`id` AS CHAR), 'NULL'), COALESCE(HEX(`a``b`), 'NULL')" in statement

@@ -84,6 +84,45 @@ def test_all_else_is_one_script(tmp_path: Path, text: bytes) -> None:
     assert (only.begin, only.end, only.database) == (0, len(text), b"")
 
 
+VIEWS = b"""-- Final view structure for view `v`
+--
+/*!50001 VIEW `v` AS select 1 AS `a` */;
+--
+-- Current Database: `other`
+--
+USE `other`;
+--
+-- Final view structure for view `w`
+--
+-- Dump completed
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_views_are_made_when_all_else_is_there(tmp_path: Path, jobs: int) -> None:
+    path = tmp_path / "dump.sql"
+    before = dump().removesuffix(b"-- Dump completed\n")
+    path.write_bytes(before + VIEWS)
+    heads = read_back(path)
+    (last,) = stages_of(path, heads, jobs)[-1]
+    views = mariadb_fill.views_of(path, heads)
+    assert views is not None and last.end == views.begin == len(before)
+    assert (views.end, views.database) == (len(before + VIEWS), b"`sh``op`")
+
+
+def test_a_dump_without_views_has_none_to_make(tmp_path: Path) -> None:
+    path = tmp_path / "dump.sql"
+    path.write_bytes(dump())
+    assert mariadb_fill.views_of(path, read_back(path)) is None
+
+
+def test_words_of_a_routine_are_no_view(tmp_path: Path) -> None:
+    path = tmp_path / "dump.sql"
+    body = b"DELIMITER ;;\nCREATE PROCEDURE p()\n-- Final view structure for view `v`\n;;\n"
+    path.write_bytes(dump().replace(TRIGGER, body + b"DELIMITER ;\n"))
+    assert mariadb_fill.views_of(path, read_back(path)) is None
+
+
 def test_one_connection_runs_one_script(tmp_path: Path) -> None:
     path = tmp_path / "dump.sql"
     path.write_bytes(dump())

@@ -125,6 +125,7 @@ def test_what_is_not_stopped_is_not_even_spoken_of(state: str) -> None:
         (replace(NETWORK, name="backend"), True),
         (replace(NETWORK, labels={"com.docker.compose.project": "shop"}), True),
         (replace(NETWORK, created=NOW), True),
+        (replace(NETWORK, config_only=True), True),
         (replace(NETWORK, name="bridge"), False),
         (replace(NETWORK, scope="swarm", driver="overlay"), False),
     ],

@@ -63,6 +63,13 @@ def test_what_keeps_data_stands_still_until_its_data_is_back(page: str) -> None:
     assert 'constraints: ["node.hostname==hppavilion"]' in pins
 
 
+def test_accounts_of_a_mariadb_come_before_what_is_theirs_and_grants_after_it(page: str) -> None:
+    section = page.partition("### appwrite-mariadb (mariadb)\n")[2].partition("\n### ")[0]
+    before, _, after = section.partition("/dump.sql'")
+    assert "grep -v root.@ /tmp/quorate-restored/users.sql | mariadb -u root --force'" in before
+    assert "mariadb -u root --force < /tmp/quorate-restored/users.sql'" in after
+
+
 def test_what_no_backup_reaches_is_said_to_have_no_copy(page: str) -> None:
     """And how one is made by hand, and put back."""
     for name, dump, back in (
