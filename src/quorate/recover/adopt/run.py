@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from quorate.deploy import record
 from quorate.errors import QuorateError, RefusedError, StalePlanError
+from quorate.observe.whereabouts import where_now
 from quorate.plan.model import Plan
 from quorate.recover.adopt import choose, containers, deploying, joining
 from quorate.recover.adopt.model import Adopted, KeptContainer, OwnNetwork
 from quorate.recover.adopt.noting import with_adopted
+from quorate.recover.adopt.stale import require_data
 from quorate.recover.carrying import Action
 from quorate.tools import clock
 
@@ -40,7 +42,9 @@ def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
             do=partial(run.stop, one), undo=partial(run.start_again, one)
         )
         found[f"{choose.START}{one.id}"] = Action(
-            do=partial(run.start, one), undo=partial(run.remove_service, one)
+            do=partial(run.start, one),
+            undo=partial(run.remove_service, one),
+            check_back=partial(run.require_data, one),
         )
     return found
 
@@ -145,6 +149,14 @@ class _Run:
         """Started as it was; in no network of Swarm, where an engine may fail to start it."""
         joining.leave(self.site, container)
         containers.start(self.site, container)
+
+    def require_data(self, one: Adopted, facts: Facts) -> None:
+        """Raises RefusedError where its data live elsewhere by now."""
+        del facts
+        fleet = self.site.fleet
+        last = record.last_applied(self.site.client(), fleet=fleet.name)
+        running = where_now(fleet, self.site.snapshot())
+        require_data(fleet, one, last.homes if last else {}, running)
 
     def remove_service(self, one: Adopted, facts: Facts) -> None:
         """Remove the service, and see that no task of it runs any more."""
