@@ -26,6 +26,8 @@ ATTEMPTS = 20
 POLL_SECONDS = 0.3
 STOP_SECONDS = 120.0
 """How long tasks may take to end; Swarm kills them after their own grace period."""
+LAG_SECONDS = 20.0
+"""How long after its grace period an engine may take to kill a program, and to say so."""
 GONE = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
 
 
@@ -180,11 +182,27 @@ def kept(client: DockerClient, run: str) -> tuple[str, ...]:
 def end(client: DockerClient, run: str) -> tuple[str, ...]:
     """Let everything go that a run keeps still, the last that was stopped first; its names.
 
+    What has been told to stop is given the time that it may take: Swarm would start another one
+    beside it, on the same data.
+
     Raises:
         EngineError: the swarm does not answer, or refuses one; the others are let go.
     """
     mine = [one for one in _marked(client) if _run_of(one) == run]
+    _give_time(client, [one["Spec"] for one in mine if policy.replicas_of(one["Spec"]) == 0])
     return _let_go(client, [(str(one["ID"]), _name(one)) for one in reversed(mine)])
+
+
+def _give_time(client: DockerClient, stopped: Sequence[Mapping[str, Any]]) -> None:
+    """Wait for services to end, no longer than they may take.
+
+    An engine that has not ended one by then hangs, and starts nothing either.
+    """
+    grace = max(map(policy.stopping_seconds, stopped), default=0.0)
+    deadline = clock.monotonic() + grace + LAG_SECONDS
+    for spec in stopped:
+        while left(client, str(spec["Name"])) and clock.monotonic() < deadline:
+            clock.sleep(POLL_SECONDS)
 
 
 def converge(

@@ -56,6 +56,27 @@ def test_they_run_again_when_the_block_fails() -> None:
     assert (swarm.replicas("app"), swarm.replicas("worker")) == (2, 3)
 
 
+def test_none_runs_again_beside_what_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swarm waits for nothing when it is told to start one more."""
+    swarm = FakeServices(app=2, worker=3)
+    swarm.stuck.add("worker")
+    swarm.raw["worker"]["Spec"]["TaskTemplate"]["ContainerSpec"]["StopGracePeriod"] = 300 * 10**9
+    seen: list[int] = []
+    on = clock.sleep
+
+    def sleep(seconds: float) -> None:
+        on(seconds)
+        seen.append(swarm.replicas("worker"))
+        if clock.monotonic() > 250:
+            swarm.stuck.clear()
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    late = pytest.raises(MachineError, match="worker has not stopped within 120 s")
+    with late, quiesce.still(client(swarm), WISH):
+        pytest.fail("the block began")
+    assert not swarm.stuck and set(seen) == {0} and swarm.replicas("worker") == 3
+
+
 @pytest.mark.fault(
     "SIGKILL at every step",
     injected="the end at each call to the engine while services are kept still",
