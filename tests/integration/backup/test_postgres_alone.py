@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from quorate.backup import scratch
 from quorate.backup.sources import postgres_alone as alone
 from quorate.backup.sources.postgres import Postgres
+from quorate.errors import CommandError
 from quorate.tools import pg
 from tests import real_databases
 
@@ -111,11 +113,29 @@ def test_who_connects_again_and_again_is_cut_off(server: pg.Server, place: Path)
     made(server, "shop")
     source = Postgres(server=server)
     source.dump(place / "busy")
-    for time in ("x", "y", "z"):
+    for word in ("x", "y", "z"):
         with connecting(server, "shop", 8):
-            alone.restore(source, place / "busy", "shop", "shop", in_place=True, aside=time)
-            alone.put_back(source, time)
+            alone.restore(source, place / "busy", "shop", "shop", in_place=True, aside=word)
+            alone.put_back(source, word)
     assert has(server, "shop") == ["shop then"]
+
+
+def test_one_that_fails_while_clients_come_back_is_as_it_was(
+    server: pg.Server, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(server, "shop")
+    source = Postgres(server=server)
+    source.dump(place / "fails")
+    run(server, "shop", "UPDATE t SET a = 'now';")
+
+    def fail(*_: object, **__: object) -> None:
+        time.sleep(1)  # the clients are in the new one by now
+        raise CommandError("pg_restore failed")
+
+    monkeypatch.setattr(alone, "fill", fail)
+    with connecting(server, "shop", 4), pytest.raises(CommandError, match="pg_restore failed"):
+        alone.restore(source, place / "fails", "shop", "shop", in_place=True, aside="w")
+    assert has(server, "shop") == ["now"]
 
 
 def test_a_database_that_nobody_can_connect_to_is_told(server: pg.Server, place: Path) -> None:

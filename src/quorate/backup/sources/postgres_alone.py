@@ -256,17 +256,29 @@ def _rename(server: pg.Server, names: Mapping[str, str], programs: pg.Programs) 
 
     They are not closed for that: killed in between, this would leave them closed.
     """
-    whose = ", ".join(look.literal(name) for name in names)
     # RENAME lets nobody in, and waits five seconds for who was cut off to be gone.
     renames = [
         f"ALTER DATABASE {look.identifier(was)} RENAME TO {look.identifier(new)};"
         for was, new in names.items()
     ]
+    _cut_off(server, names, ["BEGIN;", *renames, "COMMIT;"], programs)
+
+
+def _drop(server: pg.Server, name: str, programs: pg.Programs) -> None:
+    """Drop a database, if it is there; whoever is connected to it is cut off."""
+    _cut_off(server, [name], [f"DROP DATABASE IF EXISTS {look.identifier(name)};"], programs)
+
+
+def _cut_off(
+    server: pg.Server, names: Iterable[str], then: Iterable[str], programs: pg.Programs
+) -> None:
+    """Run statements that need databases to which nobody is connected."""
+    whose = ", ".join(look.literal(name) for name in names)
     end = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
         f"WHERE datname IN ({whose}) AND pid <> pg_backend_pid();"
     )
-    script = "\n".join([end, "BEGIN;", *renames, "COMMIT;"])
+    script = "\n".join([end, *then])
     for tried in range(1, TRIES + 1):
         try:
             pg.query(server, ADMIN, script, programs)
@@ -274,10 +286,6 @@ def _rename(server: pg.Server, names: Mapping[str, str], programs: pg.Programs) 
         except CommandError:  # somebody may have connected between the two
             if tried == TRIES:
                 raise
-
-
-def _drop(server: pg.Server, name: str, programs: pg.Programs) -> None:
-    pg.query(server, ADMIN, f"DROP DATABASE IF EXISTS {look.identifier(name)};", programs)
 
 
 def _create(server: pg.Server, path: Path, name: str, programs: pg.Programs) -> None:
