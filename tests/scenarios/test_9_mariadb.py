@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +11,14 @@ import pytest
 from tests.scenarios import figures, live, steps
 from tests.scenarios.test_9_backup import COPIES, backup, inside, on
 from tests.scenarios.test_9_gitlab import data, given_a_gitlab
-from tests.scenarios.test_9_move import acknowledged, homes, move, pinned, then_nothing_copies
+from tests.scenarios.test_9_move import (
+    acknowledged,
+    homes,
+    move,
+    pinned,
+    then_nothing_copies,
+    writing,
+)
 from tests.scenarios.test_9_recover_server import (
     given_an_empty_machine,
     lost,
@@ -68,22 +74,6 @@ def given_items(office: Office) -> str:
 
 
 @contextmanager
-def written_to(office: Office, file: Path) -> Iterator[None]:
-    """A client writes rows into it, one after the other; what it was told is kept."""
-    name = on(office, "two", "docker", "ps", "-qf", "name=crm_web").strip()
-    on(office, "two", "docker", "exec", name, "rm", "-f", "/tmp/acks", "/tmp/enough")
-    on(office, "two", "docker", "exec", "-d", name, "sh", "-c", WRITER)
-    try:
-        time.sleep(3)
-        yield
-        time.sleep(3)
-    finally:
-        on(office, "two", "docker", "exec", name, "touch", "/tmp/enough")
-        time.sleep(2)
-        file.write_text(on(office, "two", "docker", "exec", name, "cat", "/tmp/acks"))
-
-
-@contextmanager
 def own_image(office: Office) -> Iterator[None]:
     """A service of an image that its server alone has, and that is backed up."""
     on(office, "two", "sh", "-ec", MADE)
@@ -117,7 +107,7 @@ def without_own_image(office: Office, *, adding: bool = False) -> Iterator[None]
 def test_it_moves_while_it_is_written_to_and_loses_nothing(forge: Office, tmp_path: Path) -> None:
     good, file = given_items(forge), tmp_path / "acks"
     with pinned(forge, "stock", "one", "two", "crm.yaml"):
-        with written_to(forge, file):
+        with writing(forge, "crm_web", WRITER, file):
             made = move(forge, "stock", "--to", "two", "--measure")
         rows, outage = acknowledged(file)
         figures.told("move, MariaDB that is written to", outage=outage)

@@ -141,17 +141,25 @@ def written_to(office: Office, file: Path) -> Iterator[None]:
         "-c 'create table acks(i int, said text default md5(random()::text))'",
     )
     password = (office.fleet.parent / "db-password.txt").read_text().strip()
-    name = on(office, "two", "docker", "ps", "-qf", "name=data_files").strip()
+    with writing(office, "data_files", WRITER, file, f"PGPASSWORD={password}"):
+        yield
+
+
+@contextmanager
+def writing(
+    office: Office, service: str, script: str, file: Path, variable: str = "NONE="
+) -> Iterator[None]:
+    """A script runs in a service's container on server two, and is told when it is enough."""
+    name = on(office, "two", "docker", "ps", "-qf", f"name={service}").strip()
     on(office, "two", "docker", "exec", name, "rm", "-f", "/tmp/acks", "/tmp/enough")
-    argv = ("docker", "exec", "-d", "-e", f"PGPASSWORD={password}", name, "sh", "-c", WRITER)
-    on(office, "two", *argv)
+    on(office, "two", "docker", "exec", "-d", "-e", variable, name, "sh", "-c", script)
     try:
         time.sleep(3)
         yield
         time.sleep(3)
     finally:
         on(office, "two", "docker", "exec", name, "touch", "/tmp/enough")
-        time.sleep(1)
+        time.sleep(2)
         file.write_text(on(office, "two", "docker", "exec", name, "cat", "/tmp/acks"))
 
 

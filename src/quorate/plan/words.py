@@ -28,6 +28,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def should_be(number: int) -> str:
+    """`it should be`, `they should be`."""
+    return f"{'it' if number == 1 else 'they'} should be"
+
+
 def listed(names: Sequence[str], *, most: int = 4) -> str:
     """`a`, `a and b`, `a, b and c`, `a, b, c and 6 more`."""
     shown = list(names[:most])

@@ -18,7 +18,7 @@ from quorate.backup.policy.grid import (
 )
 from quorate.backup.wal.standing import Log, troubles
 from quorate.fleet.quantities import show_duration, show_size
-from quorate.plan.words import count
+from quorate.plan.words import count, should_be
 
 RED, YELLOW, GREEN, DIM = "bold red", "yellow", "green", "dim"
 WIDE = 104
@@ -203,8 +203,8 @@ def _sum(made: BackupStatus) -> Iterator[Text]:
         return
     said = []
     if found.bad:
-        subject = "it" if found.sources == 1 else "they"
-        said.append(f"{found.bad} of {count(found.sources, 'source')} not as {subject} should be")
+        whole = count(found.sources, "source")
+        said.append(f"{found.bad} of {whole} not as {should_be(found.sources)}")
     if made.unprotected:
         said.append(f"{found.unprotected} unprotected")
     if made.unread:

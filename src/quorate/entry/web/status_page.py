@@ -17,7 +17,7 @@ from quorate.backup.policy.grid import (
 from quorate.backup.wal.standing import troubles
 from quorate.entry.web.templates import WHOLE, Tile, template
 from quorate.fleet.quantities import show_duration, show_size
-from quorate.plan.words import count
+from quorate.plan.words import count, should_be
 
 KINDS = {
     "postgres": "Databases", "mariadb": "Databases", "redis": "Databases", "gitlab": "GitLab",
@@ -84,7 +84,7 @@ def _headline(made: BackupStatus) -> str:
     said = []
     if found.bad:
         said.append(
-            f"{found.bad} of {count(found.sources, 'source')} not as {_as_wanted(found.sources)}"
+            f"{found.bad} of {count(found.sources, 'source')} not as {should_be(found.sources)}"
         )
     if found.unprotected:
         said.append(f"{found.unprotected} that no backup holds")
@@ -93,13 +93,8 @@ def _headline(made: BackupStatus) -> str:
     if made.unasked:
         said.append(f"{count(len(made.unasked), 'server')} not asked")
     if bad := sum(not one.good for one in made.logs):
-        said.append(f"{count(bad, 'write-ahead log')} not as {_as_wanted(bad)}")
+        said.append(f"{count(bad, 'write-ahead log')} not as {should_be(bad)}")
     return ", ".join(said)
-
-
-def _as_wanted(number: int) -> str:
-    """`it should be`, `they should be`."""
-    return f"{'it' if number == 1 else 'they'} should be"
 
 
 def _figures(made: BackupStatus) -> Iterator[tuple[str, str, bool]]:
