@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -288,9 +289,10 @@ def _on_this_machine(place: Site) -> Iterator[None]:
 
 
 def _carrier(place: Site, journal: Journal, store: Store, lock: FleetLock | None) -> Carrier:
+    check = lock.check if lock else lambda: None
     return Carrier(
         store=store,
-        actions=actions_of(place, journal),
+        actions=actions_of(replace(place, guard=check), journal),
         report=place.report,
-        check=lock.check if lock else lambda: None,
+        check=check,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -164,6 +166,13 @@ def its_end(process: subprocess.Popen[str], *, within: float = UP_SECONDS) -> tu
     with process.stderr, killed_after(process, within):
         said = process.stderr.read()
         return process.wait(), said
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    """See that a running verb is gone, stopped or not, however its test ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from quorate.deploy.lock import STALE_SECONDS
 from quorate.lab import nodes
 from quorate.recover.moving.spec import LABEL
 from tests.scenarios import figures, live, steps
@@ -353,3 +354,45 @@ def test_killed_at_every_step_and_resumed_or_undone(vault: Office, first: int) -
             assert homes(vault)["data_files"] == ("two",) and pages(vault) == was
             then_nothing_copies(vault)
     steps.then_no_lock_is_left(vault)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(("step", "goes_on"), [("copy", "undo"), ("check", "resume")])
+def test_who_slept_through_its_lock_changes_nothing_any_more(
+    vault: Office, step: str, goes_on: str
+) -> None:
+    """As a laptop that is closed in a move, while a colleague goes on with it, or back."""
+    steps.up(vault)
+    given_pages(vault, SMALL_FILES)
+    with pinned(vault, "files", "two", "one"):
+        argv = ("files", "--to", "one", "--over", "data_pages")
+        shown = move(vault, *argv, "--dry-run")
+        number = [one["id"] for one in shown["steps"]].index(step) + 1
+        verb = vault.start("move", *argv, "--fleet", str(vault.fleet), "--lab", "--yes")
+        try:
+            steps.when_it_says(verb, f"step {number} of {len(shown['steps'])}:")
+            os.killpg(verb.pid, signal.SIGSTOP)
+            on_lab = ("--fleet", str(vault.fleet), "--lab", "--yes")
+            refused = vault.json("operations", goes_on, *on_lab, code=7)
+            assert "somebody else" in refused["what"], refused
+            time.sleep(STALE_SECONDS + 2)
+            ended = {"undo": "undone", "resume": "done"}[goes_on]
+            assert operations(vault, goes_on)["state"] == ended
+            was = homes(vault)
+            assert was["data_files"] == ({"undo": "two", "resume": "one"}[goes_on],)
+            inside(vault, "files", "echo 'since then' > /usr/share/nginx/html/later.txt")
+            now = pages(vault)
+            os.killpg(verb.pid, signal.SIGCONT)
+            code, said = steps.its_end(verb, within=60)
+            assert code == 7, said
+        finally:
+            steps.ended(verb)
+        assert "lost while working" in said or "has gone on with" in said
+        assert homes(vault) == was and pages(vault) == now
+        then_nothing_copies(vault)
+        steps.then_no_lock_is_left(vault)
+        kept = vault.json("operations", "list", *on_lab[:-1])["operations"]
+        assert [one["state"] for one in kept][-1] == ended, kept
+        if ended == "done":
+            assert move(vault, "--undo", "files")["state"] == "undone"
+    assert homes(vault)["data_files"] == ("two",)

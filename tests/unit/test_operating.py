@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quorate import operating
+from quorate.deploy.lock import FleetLock
 from quorate.deploy.progress import Silent
 from quorate.errors import LockedError, RefusedError, UsageError
 from quorate.fleet.model import Fleet
@@ -214,3 +215,33 @@ def test_what_brings_the_swarm_back_may_begin_while_one_of_its_operations_is_ope
     begin(apart.in_files(), bringing_back())
     with pytest.raises(LockedError, match="recover quorum"):
         operating.carry_out(apart, bringing_back(), confirm=lambda _: True)
+
+
+def test_in_the_midst_of_a_step_no_engine_is_asked_once_the_lock_is_lost(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who slept in a step until somebody else went on with it wakes up in that step."""
+    lock, asked = FleetLock("ours"), []
+
+    @contextmanager
+    def held(place: Site, what: str) -> Iterator[FleetLock]:
+        del place, what
+        yield lock
+
+    def acts(place: Site, journal: Journal) -> dict[str, Action]:
+        def sleep(facts: Facts) -> None:
+            del facts
+            lock.lost = "it was taken over, or removed by hand"
+            for ask in (place.client, place.snapshot, lambda: place.engine("one")):
+                with pytest.raises(LockedError, match="lost while working"):
+                    ask()
+                asked.append(ask)
+
+        return {step.id: Action(do=sleep) for step in journal.operation.steps}
+
+    monkeypatch.setattr(operating, "_locked", held)
+    monkeypatch.setattr(operating, "actions_of", acts)
+    with pytest.raises(LockedError, match="lost while working"):
+        operating.carry_out(place, operation("db"), confirm=lambda _: True)
+    assert len(asked) == 3
+    assert place.in_files().all()[0].of("a") is State.BEGUN

@@ -82,15 +82,31 @@ class Settings:
 
 
 class FleetLock:
-    """A lock that is held. `check` is for long verbs, before each step that changes something."""
+    """A lock that is held. `check` is for long verbs, before each step that changes something.
 
-    def __init__(self, token: str, name: str = LOCK_NAME) -> None:
+    It is relied on for as long as it lasts without being renewed. Who has slept for longer (a
+    laptop that was closed, a process that was stopped) looks before anything else.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        name: str = LOCK_NAME,
+        *,
+        lasts: float = STALE_SECONDS,
+        renew: Callable[[FleetLock], None] = lambda lock: None,
+    ) -> None:
         self.token = token
         self.name = name
         self.lost: str | None = None
+        self.renewed = clock.boottime()
+        self._lasts = lasts
+        self._renew = renew
 
     def check(self) -> None:
         """Raises LockedError when somebody else has taken the lock over."""
+        if self.lost is None and clock.boottime() - self.renewed >= self._lasts:
+            self._renew(self)
         if self.lost is not None:
             raise LockedError(
                 "the lock on this fleet was lost while working",
@@ -134,14 +150,19 @@ def hold(
     """
     chosen = settings or Settings()
     now: Callable[[], DockerClient] = client if callable(client) else lambda: client
-    lock = FleetLock(uuid.uuid4().hex, chosen.name)
+    lock = FleetLock(
+        uuid.uuid4().hex,
+        chosen.name,
+        lasts=chosen.lasts,
+        renew=lambda held: _renew(now, held),
+    )
     stop = threading.Event()
     with _signals_as_interrupt():
         renewer: threading.Thread | None = None
         try:
             _acquire(now(), lock.token, what, chosen)
             renewer = threading.Thread(
-                target=_renew, args=(now, lock, stop, chosen.renew), daemon=True
+                target=_keep_renewed, args=(now, lock, stop, chosen.renew), daemon=True
             )
             renewer.start()
             yield lock
@@ -200,25 +221,31 @@ def _try_create(client: DockerClient, token: str, what: str, settings: Settings)
     return True
 
 
-def _renew(
+def _keep_renewed(
     now: Callable[[], DockerClient], lock: FleetLock, stop: threading.Event, every: float
 ) -> None:
-    """Renew until stopped. A swarm that does not answer for a while is borne with."""
-    beat = 0
-    while not stop.wait(every):
-        beat += 1
-        try:
-            client = now()
-            raw = _own(client, lock)
-            if raw is None:
-                lock.lost = "it was taken over, or removed by hand"
-                return
-            labels = {**raw["Spec"]["Labels"], "quorate.lock.beat": str(beat)}
-            docker.update_config_labels(client, raw["ID"], labels)
-        except docker.engine_errors():
-            continue
-        except QuorateError:
-            continue
+    """Renew until stopped, or until it is lost."""
+    while lock.lost is None and not stop.wait(every):
+        _renew(now, lock)
+
+
+def _renew(now: Callable[[], DockerClient], lock: FleetLock) -> None:
+    """Renew it, or see that it is lost. A swarm that does not answer is borne with: nobody else
+    can take the lock over meanwhile either."""
+    began = clock.boottime()
+    try:
+        client = now()
+        raw = _own(client, lock)
+        if raw is None:
+            lock.lost = "it was taken over, or removed by hand"
+            return
+        labels = {**raw["Spec"]["Labels"], "quorate.lock.beat": f"{began:.3f}"}
+        docker.update_config_labels(client, raw["ID"], labels)
+    except docker.engine_errors():
+        return
+    except QuorateError:
+        return
+    lock.renewed = began
 
 
 def _release(now: Callable[[], DockerClient], lock: FleetLock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,25 +26,40 @@ class Site:
     """A fleet that is worked on. `lab` when its servers are a lab's nodes.
 
     Managers may change under way: ask for `client()` anew at each step, keep none.
+
+    `guard` is asked before every engine is: it raises LockedError when the fleet's lock was lost,
+    in the midst of a step, too. Who slept through it must not go on with what somebody else has
+    gone on with, or back, since.
     """
 
     fleet: Fleet
     connections: Connections
     report: Reporter
     lab: Lab | None = None
+    guard: Callable[[], None] = lambda: None
 
     def manager(self) -> Manager:
         """A manager that answers now.
 
         Raises:
-            UnreachableError, NoQuorumError: none does.
+            UnreachableError, NoQuorumError: none does. LockedError: the lock was lost.
         """
+        self.guard()
         self.connections.renew()
         return self.connections.manager()
 
     def client(self) -> DockerClient:
         """The engine of a manager that answers now."""
         return self.manager().client
+
+    def engine(self, server: str) -> DockerClient:
+        """The engine of a server.
+
+        Raises:
+            UnreachableError: it does not answer. LockedError: the lock was lost.
+        """
+        self.guard()
+        return self.connections.client(server)
 
     def snapshot(self) -> Snapshot:
         """What the swarm looks like now."""

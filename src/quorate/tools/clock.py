@@ -16,6 +16,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def boottime() -> float:
+    """Seconds that never jump and go on while the machine sleeps, where its kernel can say so."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def sleep(seconds: float) -> None:
     """Wait."""
     time.sleep(seconds)

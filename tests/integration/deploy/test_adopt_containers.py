@@ -61,6 +61,9 @@ class OneSite:
     def client(self) -> DockerClient:
         return self._client
 
+    def engine(self, server: str) -> DockerClient:
+        return self.connections.client(server)
+
     def snapshot(self) -> Any:
         return observe(self._client)
 

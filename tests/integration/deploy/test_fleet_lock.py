@@ -110,3 +110,20 @@ def test_not_renewed_for_long_is_stale(swarm: DockerClient) -> None:
             assert found is not None and found.process.pid == os.getpid()
     finally:
         end(process, signal.SIGKILL)
+
+
+def test_who_slept_until_somebody_else_had_it_looks_first(swarm: DockerClient) -> None:
+    """Nothing has renewed it meanwhile, and nothing has told that it is lost."""
+    settings = lock.Settings(lasts=0.5, renew=3600)
+    with lock.hold(swarm, what="move", settings=settings) as held:
+        held.check()
+        time.sleep(1.0)
+        held.check()  # nobody has taken it over: it is renewed by that
+        found = lock.holder(swarm)
+        assert found is not None and found.age < 0.5
+        time.sleep(1.0)
+        with (
+            lock.hold(swarm, what="move, resumed"),
+            pytest.raises(LockedError, match="lost while working"),
+        ):
+            held.check()

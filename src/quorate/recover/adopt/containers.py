@@ -27,7 +27,7 @@ def stop(site: Site, container: KeptContainer) -> datetime:
     Raises:
         EngineError: it is gone, or does not stop.
     """
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     raw = _inspect(client, container)
     with docker.translated(f"{container.name} on {container.server} could not be stopped"):
         if _policy(raw) != ("no", 0):
@@ -56,7 +56,7 @@ def start(site: Site, container: KeptContainer) -> None:
     Raises:
         MachineError: it is gone, ends, or does not become healthy.
     """
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     raw = _inspect(client, container)
     with docker.translated(f"{container.name} on {container.server} could not be started"):
         if not _running(raw):
@@ -69,7 +69,7 @@ def start(site: Site, container: KeptContainer) -> None:
 
 def runs(site: Site, container: KeptContainer) -> bool:
     """Whether it runs; a container that is gone does not."""
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     try:
         raw = client.api.inspect_container(container.id)
     except docker.engine_errors() as error:
@@ -87,7 +87,7 @@ def remove(site: Site, container: KeptContainer) -> None:
     Raises:
         EngineError: the engine refuses.
     """
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     try:
         client.api.remove_container(container.id, v=False, force=False)
     except docker.engine_errors() as error:

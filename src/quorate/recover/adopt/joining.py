@@ -85,7 +85,7 @@ def join(site: Site, container: KeptContainer) -> None:
     Raises:
         EngineError: the engine refuses.
     """
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     joined, there = _joined(client, container), site.snapshot().networks
     for network, names in container.joins.items():
         if network in joined or network not in there:
@@ -126,7 +126,7 @@ def leave(site: Site, container: KeptContainer) -> None:
     Raises:
         EngineError: the engine refuses.
     """
-    client = site.connections.client(container.server)
+    client = site.engine(container.server)
     for network in container.joins.keys() & _joined(client, container):
         with docker.translated(f"{container.name} could not be taken out of {network}"):
             client.api.disconnect_container_from_network(container.id, network, force=True)

@@ -179,7 +179,7 @@ def hand_over(site: Site, service: str, server: str, command: str) -> None:
         and task.container_id
     ]
     for task in there:
-        client = site.connections.client(server)
+        client = site.engine(server)
         code, said = docker.execute(client, str(task.container_id), ["sh", "-c", command])
         if code != 0:
             raise CommandError(

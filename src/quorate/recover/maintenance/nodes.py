@@ -7,7 +7,7 @@ from functools import partial
 from quorate.deploy.swarm_setup import execute, update_node
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import SetRole
-from quorate.errors import DeployError, MachineError, QuorateError, RefusedError
+from quorate.errors import DeployError, LockedError, MachineError, QuorateError, RefusedError
 from quorate.fleet.model import Role
 from quorate.fleet.observed import ObservedNode
 from quorate.recover.maintenance.moving import observed, patiently
@@ -116,11 +116,14 @@ def wait_back(site: Site, server: str, *, within: float = BACK_SECONDS) -> str:
 
     Raises:
         MachineError: it does not come back within that time (s).
+        LockedError: the lock was lost.
     """
     deadline, good, why = clock.monotonic() + within, 0, ""
     while good < 3:
         try:
             good, version = good + 1, _back(site, server)
+        except LockedError:
+            raise
         except QuorateError as error:
             good, why = 0, error.what
         if clock.monotonic() > deadline:

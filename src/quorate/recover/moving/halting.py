@@ -48,7 +48,7 @@ def require_ended(place: Site, one: Moved) -> None:
     Raises:
         MachineError: it runs on. UnreachableError, EngineError: the engine does not answer.
     """
-    client = place.connections.client(one.source)
+    client = place.engine(one.source)
     filters = {"label": f"{SERVICE_LABEL}={one.swarm_name}"}
     deadline = clock.monotonic() + LAG_SECONDS
     while True:
@@ -74,7 +74,7 @@ def _ended(place: Site, one: Moved) -> Iterator[str]:
         for server in dict.fromkeys((one.source, one.target)):
             if not told:
                 return
-            client = place.connections.client(server)
+            client = place.engine(server)
             with docker.translated(f"the engine of {server} does not tell its node"):
                 node = str(client.api.info()["Swarm"]["NodeID"])
             for container in told.pop(node, ()):

@@ -164,7 +164,7 @@ class Movers:
                 todo="`quorate operations undo` goes back; then move again",
             )
         server = pair.source if side == SERVE else pair.target
-        return self.place.connections.client(server), str(running[-1].container_id)
+        return self.place.engine(server), str(running[-1].container_id)
 
     def _wait(self, door: Door, pair: Pair, side: str) -> None:
         name = mover_name(self.move.run, pair, side)

@@ -77,8 +77,7 @@ def place(world: World, **engines: Engine) -> Any:
             raise UnreachableError(f"{server} does not answer")
         return engines[server]
 
-    connections = SimpleNamespace(client=client)
-    return SimpleNamespace(client=lambda: world, connections=connections, report=Silent())
+    return SimpleNamespace(client=lambda: world, engine=client, report=Silent())
 
 
 @pytest.fixture(autouse=True)

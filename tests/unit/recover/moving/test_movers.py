@@ -76,7 +76,7 @@ def movers(swarm: Swarm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mov
         report=Silent(),
         client=lambda: swarm.client,
         snapshot=made.snapshot,
-        connections=SimpleNamespace(client=lambda server: f"engine of {server}"),
+        engine=lambda server: f"engine of {server}",
     )
     return Movers(place=cast(Site, place), move=MOVE)
 
