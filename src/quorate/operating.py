@@ -98,10 +98,13 @@ def resume(place: Site, identity: str = "") -> Journal:
     """Go on with an operation that is not over, in the direction it was going.
 
     Raises:
+        RefusedError: it was going back, and what it has made was changed since by another one.
         UsageError: there is none. LockedError: somebody else is at it. Otherwise as its actions do.
     """
     with _taken(place, identity, "resumed") as (journal, store, lock):
         _require_open(journal)
+        if journal.back:
+            _ask(place, journal.operation.kind, "may_undo", journal)
         carrier = _carrier(place, journal, store, lock)
         return carrier.back(journal) if journal.back else carrier.forward(journal)
 

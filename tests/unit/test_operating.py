@@ -161,6 +161,24 @@ def test_what_others_changed_before_the_lock_was_had_is_seen_before_anything_beg
     assert operating.carry_out(place, other, confirm=lambda _: True).state is State.DONE
 
 
+def test_an_undoing_that_stopped_half_way_is_gone_on_with_where_nothing_was_moved_on_since(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = operating.carry_out(place, operation("db"), confirm=lambda _: True)
+    place.in_files().save(done.turned())
+
+    def refuse(place: Site, what: object) -> None:
+        del place, what
+        raise RefusedError("it is elsewhere by now")
+
+    with monkeypatch.context() as moved_on:
+        moved_on.setattr(doing, "may_undo", refuse)
+        with pytest.raises(RefusedError, match="elsewhere"):
+            operating.resume(place, done.id)
+    assert place.in_files().all() == (done.turned(),)
+    assert operating.resume(place, done.id).state is State.UNDONE
+
+
 @pytest.fixture
 def apart(place: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     """A site whose journals in the swarm are others than those on this machine."""
