@@ -242,7 +242,7 @@ def holding(manager: Callable[[], DockerClient], fleet: str) -> Hold:
         settings = lock.Settings(
             wait=float("inf"), say=say, name=LOCK, lasts=LASTS_SECONDS, renew=RENEW_SECONDS
         )
-        with lock.hold(manager(), what=f"serve {fleet}", settings=settings) as held:
+        with lock.hold(manager, what=f"serve {fleet}", settings=settings) as held:
             yield held.check
 
     return hold

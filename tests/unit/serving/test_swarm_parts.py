@@ -97,6 +97,23 @@ def test_whoever_lost_the_lock_is_told(engine: FakeConfigs) -> None:
             held.check()
 
 
+def test_the_lock_is_renewed_by_whichever_manager_answers(
+    engine: FakeConfigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was asked first is lost: the others would let somebody else take it over."""
+    first = FakeConfigs()
+    first.kept, managers = engine.kept, [first]
+    began = clock.boottime()
+    with holding(lambda: cast(Any, managers[-1]), "office")(print) as check:
+        first.kept = {}  # what is changed there reaches nobody any more
+        managers.append(engine)
+        engine.later(LASTS_SECONDS + 1)
+        monkeypatch.setattr(clock, "boottime", lambda: began + LASTS_SECONDS + 1)
+        check()
+        found = lock.holder(cast(Any, engine), LOCK)
+        assert found is not None and found.age == 0 and found.stale is None
+
+
 def test_notes_outlast_the_lock(engine: FakeConfigs) -> None:
     swarm = Swarm(fleet=cast(Any, None), manager=lambda: cast(Any, engine), say=print)
     notes = SwarmNotes(swarm)
