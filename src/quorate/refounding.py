@@ -43,7 +43,7 @@ from quorate.recover.fleet import choose as choosing
 from quorate.recover.fleet.choose import homes_before, operation, server_of
 from quorate.recover.fleet.sight import Sight
 from quorate.recover.membership import look
-from quorate.recover.membership.steps import INSTALL, INSTALL_SECONDS, WALL, WALL_SECONDS
+from quorate.recover.membership.scripts import INSTALL_SECONDS, WALL_SECONDS, install, wall
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
 from quorate.recover.server.steps import RESTORE
@@ -145,19 +145,17 @@ class _Work:
         """Docker is installed where it is missing, and runs."""
         del facts
 
-        def install(server: Server) -> None:
-            script = INSTALL.replace("USER", server.ssh.user or "")
-            _as_root(server, script, INSTALL_SECONDS)
+        def one(server: Server) -> None:
+            _as_root(server, install(server.ssh.user or ""), INSTALL_SECONDS)
 
-        _raise_first(in_parallel(install, self.fleet.servers).errors)
+        _raise_first(in_parallel(one, self.fleet.servers).errors)
 
     def firewall(self, facts: Facts) -> None:
         """The servers' walls let each other's swarm traffic through."""
         addresses = advertise_addresses(self.fleet, {})
         for name in facts["firewalled"]:
             peers = [addresses[one.name] for one in self.fleet.servers if one.name != name]
-            script = WALL.replace("ADDRESSES", " ".join(peers))
-            _as_root(self.fleet.server(name), script, WALL_SECONDS)
+            _as_root(self.fleet.server(name), wall(peers), WALL_SECONDS)
 
     def swarm(self, facts: Facts) -> None:
         """One swarm, its managers, its labels; what of it is there already stays."""

@@ -34,7 +34,7 @@ FLEETS = Path(__file__).parent / "fleets"
 QUORATE = Path(sys.executable).parent / "quorate"
 LOCK = "quorate-scenarios{worker}.lock"
 LOCK_SECONDS = 3600.0
-LABS = ("office", "shop", "gate", "vault", "forge")
+LABS = ("office", "shop", "gate", "vault", "forge", "bare")
 STEADY = ("test_3_", "test_9_")
 """Losses, and what measures or alarms: a lab beside theirs makes answers late."""
 
@@ -184,5 +184,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for lab in set(LABS) & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.lab)
             item.add_marker(pytest.mark.xdist_group(lab))
-            if lab not in ("vault", "forge") and item.path.stem.startswith(STEADY):
+            if lab not in ("vault", "forge", "bare") and item.path.stem.startswith(STEADY):
                 item.add_marker(pytest.mark.steady)

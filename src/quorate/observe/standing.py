@@ -208,7 +208,8 @@ def _server_trouble(server: ServerHealth, swarm: bool) -> Trouble | None:
         )
     if not server.answers:
         gravity = Gravity.SERIOUS if not swarm else Gravity.MINOR
-        what = "cannot be asked" + (", though the swarm sees it" if swarm else "")
+        seen = swarm and server.state is not ServerState.ABSENT
+        what = "cannot be asked" + (", though the swarm sees it" if seen else "")
         return Trouble(gravity=gravity, subject=name, what=f"{what}: {server.why}")
     if server.state is ServerState.ABSENT:
         return Trouble(

@@ -28,6 +28,7 @@ from quorate.observe.targets import target_of
 from quorate.recover.carrying import Action
 from quorate.recover.membership import look
 from quorate.recover.membership.choose import ADD, REMOVE, check_back
+from quorate.recover.membership.scripts import INSTALL_SECONDS, WALL_SECONDS, install, wall
 from quorate.recover.model import Facts, Journal
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
@@ -36,39 +37,6 @@ from quorate.tools import clock, docker, ssh, wholefile
 
 DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
 UNCOUNTED_SECONDS = 60.0
-INSTALL_SECONDS, WALL_SECONDS = 900.0, 60.0
-
-INSTALL = """
-set -e
-export DEBIAN_FRONTEND=noninteractive
-if ! command -v dockerd > /dev/null 2>&1; then
-    apt-get update -q
-    packages=docker.io
-    if apt-cache show docker-cli > /dev/null 2>&1; then packages="$packages docker-cli"; fi
-    apt-get install -y -q $packages
-fi
-if command -v systemctl > /dev/null 2>&1 && [ -d /run/systemd/system ]; then
-    systemctl enable --now docker.service
-else
-    service docker start
-fi
-if [ -n "USER" ] && [ "USER" != root ]; then usermod -aG docker "USER"; fi
-for _ in $(seq 60); do
-    if docker version > /dev/null 2>&1; then exit 0; fi
-    sleep 1
-done
-echo "the engine does not answer a minute after its start" >&2
-exit 1
-"""
-WALL = """
-set -e
-for address in ADDRESSES; do
-    for rule in "tcp 2377" "tcp 7946" "udp 7946" "udp 4789"; do
-        ufw allow proto "${rule% *}" from "$address" to any port "${rule#* }" > /dev/null
-    done
-    ufw allow proto esp from "$address" > /dev/null
-done
-"""
 
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
@@ -172,7 +140,7 @@ class _Work:
         """Install Docker where it is missing, and start it."""
         with self._server(facts) as (server, _):
             target = target_of(server.fleet.server(str(facts["server"])))
-            script = INSTALL.replace("USER", target.user or "")
+            script = install(target.user or "")
             ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=INSTALL_SECONDS)
 
     def firewall(self, facts: Facts) -> None:
@@ -180,12 +148,11 @@ class _Work:
         with self._server(facts) as (connections, _):
             fleet, name = connections.fleet, str(facts["server"])
             addresses = advertise_addresses(fleet, {})
-            for wall in facts["firewalled"]:
-                others = [addresses[s.name] for s in fleet.servers if s.name != wall]
-                peers = others if wall == name else [addresses[name]]
-                script = WALL.replace("ADDRESSES", " ".join(peers))
-                target = target_of(fleet.server(wall))
-                ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=WALL_SECONDS)
+            for walled in facts["firewalled"]:
+                others = [addresses[s.name] for s in fleet.servers if s.name != walled]
+                peers = others if walled == name else [addresses[name]]
+                target = target_of(fleet.server(walled))
+                ssh.run(target, ["sh", "-c", AS_ROOT], input=wall(peers), timeout=WALL_SECONDS)
 
     def join(self, facts: Facts) -> None:
         """Join; what is left of a former membership is removed."""

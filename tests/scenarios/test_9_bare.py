@@ -1,0 +1,170 @@
+"""Bare machines become servers: Docker installed, walls opened, joined; cut off midway."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scenarios import steps
+from tests.scenarios.bare import Machines, machines
+from tests.scenarios.conftest import Office
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ADD_SECONDS = 240.0
+FLEET = """\
+version: 1
+name: bare
+swarm: {{encrypt_networks: false}}
+servers:
+  alpha:
+    address: {address}
+    role: manager
+    cpus: 2
+    memory: 2G
+    ssh: {{user: root, config: {config}}}
+stacks:
+  site: {{files: [site.yaml]}}
+"""
+SITE = """\
+services:
+  web:
+    image: web:1
+    entrypoint: [python3, -m, http.server, "8000"]
+    working_dir: /etc
+    deploy: {mode: global, endpoint_mode: dnsrr}
+    x-quorate: {state: none}
+"""
+ASK_ALL = """
+import socket, urllib.request
+for each in sorted({one[4][0] for one in socket.getaddrinfo("tasks.web", 8000)}):
+    print(urllib.request.urlopen(f"http://{each}:8000/hostname", timeout=5).read().decode().strip())
+"""
+HOLD_APT = """
+import fcntl, time
+file = open("/var/lib/dpkg/lock-frontend", "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+time.sleep(12)
+"""
+"""As a new machine's first upgrade does, which nobody has asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A fleet of one server, and where bare machines come from."""
+
+    office: Office
+    machines: Machines
+
+    def add(self, name: str, address: str, *more: str, user: str = "ops") -> tuple[str, ...]:
+        """The arguments that add a machine."""
+        way = ("--address", address, "--user", user, "--ssh-config", str(self.machines.config))
+        return ("server", "add", name, *way, *more, "--fleet", str(self.office.fleet))
+
+    def nodes(self) -> dict[str, str]:
+        """By name, how the swarm finds its servers."""
+        listed = self.machines.run("alpha", "docker node ls --format '{{.Hostname}} {{.Status}}'")
+        return dict(line.split() for line in listed.splitlines())
+
+
+@pytest.fixture(scope="module")
+def bare(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A swarm of one machine, on which a service runs."""
+    directory = tmp_path_factory.mktemp("bare")
+    with machines(directory) as made:
+        address = made.make("alpha")
+        made.run("alpha", "apt-get update -q && apt-get install -y -q docker.io docker-cli")
+        made.give_image("alpha", "web:1")
+        fleet = directory / "fleet" / "fleet.yaml"
+        fleet.parent.mkdir()
+        fleet.write_text(FLEET.format(address=address, config=made.config))
+        (fleet.parent / "site.yaml").write_text(SITE)
+        state = {"XDG_STATE_HOME": str(directory / "state"), "NO_COLOR": "1"}
+        office = Office(fleet=fleet, environment={**os.environ, **state})
+        office.quorate("up", str(fleet), "--yes")
+        yield Place(office=office, machines=made)
+
+
+def until(holds: Callable[[], bool], *, within: float) -> None:
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {within} s"
+        time.sleep(1)
+
+
+def answers(bare: Place) -> set[str]:
+    """What each task of the service answers to one of them, over the servers' network."""
+    inside = "docker exec -i $(docker ps -qf name=site_web) python3 -"
+    return set(bare.machines.run("alpha", inside, given=ASK_ALL).split())
+
+
+@pytest.mark.drill
+def test_a_bare_machine_becomes_a_server(bare: Place) -> None:
+    """By a user who may be root by sudo; its ufw and that of the others let nothing else in."""
+    made, office = bare.machines, bare.office
+    argv = bare.add("beta", made.make("beta"), "--label", "zone=b")
+    before = office.fleet.read_text()
+    shown = office.json(*argv, "--dry-run")
+    assert [one["id"] for one in shown["steps"]] == ["file", "engine", "firewall", "join", "labels"]
+    assert office.fleet.read_text() == before
+    began = time.monotonic()
+    done = office.json(*argv, "--yes", timeout=ADD_SECONDS)
+    print(f"added in {time.monotonic() - began:.1f} s; ", end="")
+    assert done["state"] == "done" and bare.nodes() == {"alpha": "Ready", "beta": "Ready"}
+    labels = "docker node inspect beta -f '{{.Spec.Labels}}'"
+    assert "zone:b" in made.run("alpha", labels)
+    assert "docker" in made.run("beta", "id -nG ops").split()
+    for name, other in (("alpha", "beta"), ("beta", "alpha")):
+        walls = made.run(name, "ufw status")
+        address = made.run(other, "hostname -i").split()[0]
+        assert "Status: active" in walls and f"ALLOW       {address}" in walls, walls
+
+    made.give_image("beta", "web:1")
+    office.quorate("up", str(office.fleet), "--yes")
+    assert len(answers(bare)) == 2
+    # Its engine is one that starts with the machine.
+    made.restart("beta")
+    until(lambda: bare.nodes() == {"alpha": "Ready", "beta": "Ready"}, within=60)
+    until(lambda: len(answers(bare)) == 2, within=60)
+    refused = office.json(*bare.add("gamma", made.make("delta")), "--yes", code=8)
+    assert "calls itself delta" in refused["cause"], refused
+    refused = office.json(*bare.add("delta", address_of(bare, "delta"), user="guest"), code=8)
+    assert "does not let Quorate be root" in refused["cause"], refused
+
+
+def address_of(bare: Place, name: str) -> str:
+    return bare.machines.run(name, "hostname -i").split()[0]
+
+
+@pytest.mark.drill
+def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
+    """Quorate is killed, and what installs goes on; then that is killed among its packages."""
+    made, office = bare.machines, bare.office
+    argv = bare.add("gamma", made.make("gamma"))
+    at = ("--fleet", str(office.fleet), "--yes")
+    verb = office.start(*argv, "--yes")
+    steps.when_it_says(verb, "install Docker")
+    until(lambda: "dpkg" in made.run("gamma", "ps axo comm"), within=60)
+    os.killpg(verb.pid, signal.SIGKILL)
+    steps.its_end(verb, within=10)
+    done = office.json("operations", "resume", *at, timeout=ADD_SECONDS)
+    assert done["state"] == "done" and bare.nodes()["gamma"] == "Ready"
+
+    argv = bare.add("epsilon", made.make("epsilon"))
+    made.run("epsilon", f"nohup python3 -c '{HOLD_APT}' > /dev/null 2>&1 &")
+    verb = office.start(*argv, "--yes")
+    until(lambda: "dpkg-deb" in made.run("epsilon", "ps axo comm"), within=90)
+    made.run("epsilon", "killall -9 -q apt-get dpkg dpkg-deb sh || true")
+    code, said = steps.its_end(verb, within=60)
+    assert code not in (0, None), said
+    assert "Traceback" not in said
+    done = office.json("operations", "resume", *at, timeout=ADD_SECONDS)
+    assert done["state"] == "done" and bare.nodes()["epsilon"] == "Ready"
+    assert made.run("epsilon", "dpkg --audit") == ""
