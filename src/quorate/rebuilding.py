@@ -24,12 +24,14 @@ from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
 from quorate.deploy.swarm_steps import steps as swarm_steps
 from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedError
-from quorate.fleet.model import Server
 from quorate.image.recipe import image_name
+from quorate.observe.connect import in_parallel
 from quorate.observe.targets import target_of
 from quorate.observe.whereabouts import where_now
 from quorate.recover import keeping
 from quorate.recover.carrying import Action, actions_of
+from quorate.recover.membership import bare as machines
+from quorate.recover.membership import look
 from quorate.recover.server import refuse
 from quorate.recover.server import steps as chosen_steps
 from quorate.recover.server.fitting import with_plan
@@ -39,8 +41,8 @@ from quorate.recover.server.onto import remapped
 from quorate.recover.server.sight import Sight
 from quorate.recover.telling import Telling
 from quorate.recover.unfinished import refuse_unfinished
-from quorate.restoring import Restorer, directory, have_image, machine_of, occupied
-from quorate.tools import clock, ssh
+from quorate.restoring import Restorer, as_engine, directory, have_image, machine_of, occupied
+from quorate.tools import clock
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -52,7 +54,6 @@ START_SECONDS = 900.0
 """How long a database may take to run (to be healthy, where it has a check): GitLab's first start
 configures it, which takes minutes."""
 POLL_SECONDS = 0.5
-SSH_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,10 @@ def sight(site: Site, name: str, target: str) -> Sight:
     homes = record.known_homes(client, fleet=site.fleet.name)
     wanted = {server for server in (name, target) if _has(site, server)}
     answers = site.connections.each(machine_of, wanted)
+    quiet = [site.fleet.server(one) for one in sorted(wanted - answers.results.keys())]
+    hosts = in_parallel(lambda server: look.machine(target_of(server), {}), quiet).results
+    found = hosts.get(target)
+    bare = found if found is not None and found.bare else None
     seen = Sight(
         fleet=site.fleet,
         name=name,
@@ -119,14 +124,21 @@ def sight(site: Site, name: str, target: str) -> Sight:
         homes=homes,
         running=where_now(site.fleet, snapshot),
         old=answers.results.get(name),
-        new=answers.results.get(target),
-        ssh=name in wanted and name not in answers.results and _ssh(site.fleet.server(name)),
+        new=as_engine(bare) if bare is not None else answers.results.get(target),
+        ssh=name in hosts,
+        bare=bare,
         memory_scale=site.lab.memory_factor if site.lab else 1.0,
     )
     if seen.new is None:
         return seen
     paths = [path for one in lived_there(seen) for path in binds(one.source.volumes)]
-    return replace(seen, occupied=occupied(site.fleet.server(target), paths))
+    # A lab's nodes have no walls; who is in the swarm already is let through all of them.
+    apart = site.lab is None and not seen.new.node
+    return replace(
+        seen,
+        occupied=occupied(site.fleet.server(target), paths),
+        walls=look.firewalled(site.connections) if apart else (),
+    )
 
 
 def actions(site: Site, journal: Journal) -> Mapping[str, Action]:
@@ -151,8 +163,20 @@ class _Work:
         self.opened = workflows.Opened(fleet=self.fleet, lab=site.lab)
         self.restorer = Restorer(fleet=self.fleet, begun=self.begun, note=site.report.note)
 
+    def engine(self, facts: Facts) -> None:
+        """A replacement that is bare has Docker; so far the fleet is as it was."""
+        del facts
+        machines.install_engine(self.fleet.server(self.target))
+
+    def firewall(self, facts: Facts) -> None:
+        """The replacement and the others are let through each other's walls."""
+        every = [server.name for server in self.site.fleet.servers if server.name != self.name]
+        for walled in facts["walls"]:
+            others = every if walled == self.target else [self.target]
+            machines.open_wall(self.site.fleet, walled, others)
+
     def image(self, facts: Facts) -> None:
-        """Jobs run from Quorate's own image; so far nothing is changed."""
+        """Jobs run from Quorate's own image; so far nothing of the fleet is changed."""
         del facts
         name = image_name(self.fleet.backup)
         todo = (
@@ -354,12 +378,3 @@ def _logs(site: Site, seen: Sight) -> tuple[dict[str, Log], tuple[str, ...]]:
 
 def _has(site: Site, name: str) -> bool:
     return any(server.name == name for server in site.fleet.servers)
-
-
-def _ssh(server: Server) -> bool:
-    """Whether anything answers ssh there."""
-    try:
-        ssh.run(target_of(server), ["true"], timeout=SSH_SECONDS)
-    except MachineError:
-        return False
-    return True

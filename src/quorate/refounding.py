@@ -26,7 +26,6 @@ from quorate.deploy.preview import changes_of
 from quorate.deploy.registries import client_config, credentials
 from quorate.deploy.settle import resting
 from quorate.deploy.swarm_setup import execute
-from quorate.deploy.swarm_state import advertise_addresses
 from quorate.deploy.swarm_steps import steps as setup_steps
 from quorate.errors import DeployError, QuorateError
 from quorate.fleet.model import Fleet, Server
@@ -42,8 +41,7 @@ from quorate.recover.carrying import Action, Done, actions_of
 from quorate.recover.fleet import choose as choosing
 from quorate.recover.fleet.choose import homes_before, operation, server_of
 from quorate.recover.fleet.sight import Sight
-from quorate.recover.membership import look
-from quorate.recover.membership.scripts import INSTALL_SECONDS, WALL_SECONDS, install, wall
+from quorate.recover.membership import bare, look
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Asked, Lost
 from quorate.recover.server.steps import RESTORE
@@ -145,17 +143,12 @@ class _Work:
         """Docker is installed where it is missing, and runs."""
         del facts
 
-        def one(server: Server) -> None:
-            _as_root(server, install(server.ssh.user or ""), INSTALL_SECONDS)
-
-        _raise_first(in_parallel(one, self.fleet.servers).errors)
+        _raise_first(in_parallel(bare.install_engine, self.fleet.servers).errors)
 
     def firewall(self, facts: Facts) -> None:
         """The servers' walls let each other's swarm traffic through."""
-        addresses = advertise_addresses(self.fleet, {})
         for name in facts["firewalled"]:
-            peers = [addresses[one.name] for one in self.fleet.servers if one.name != name]
-            _as_root(self.fleet.server(name), wall(peers), WALL_SECONDS)
+            bare.open_wall(self.fleet, name, [one.name for one in self.fleet.servers])
 
     def swarm(self, facts: Facts) -> None:
         """One swarm, its managers, its labels; what of it is there already stays."""

@@ -33,6 +33,7 @@ from quorate.fleet.backup import Repository
 from quorate.fleet.model import Fleet, Server
 from quorate.image.recipe import image_name
 from quorate.observe.targets import target_of
+from quorate.recover.membership.model import Machine as Host
 from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.server.lost import Log, Lost
 from quorate.recover.server.sight import Machine
@@ -361,3 +362,8 @@ def machine_of(server: Server, client: DockerClient) -> Machine:
         host_name=facts.host_name,
         volumes=frozenset(str(volume["Name"]) for volume in listed),
     )
+
+
+def as_engine(host: Host) -> Machine:
+    """What the engine of a bare machine will tell, once it has one."""
+    return Machine(memory=host.memory or 0, disk=host.disk, host_name=host.host_name)

@@ -121,13 +121,21 @@ class Machines:
         self._docker("start", self._named(name))
         self.wait(name)
 
-    def give_image(self, name: str, as_name: str) -> None:
-        """Load the machines' own image into a machine's engine, as one of a service."""
-        archive = self.directory / "image.tar"
+    def lose(self, name: str) -> None:
+        """The machine is gone, its disk too; what comes in its place has another host key."""
+        self._docker("rm", "-fv", self._named(name))
+        self._docker("volume", "rm", self._named(name))
+        (self.directory / "known").unlink()
+
+    def give_image(self, name: str, *names: str, image: str = "") -> None:
+        """Load an image (the machines' own) into a machine's engine, under these names."""
+        given = image or self.image
+        archive = self.directory / f"{given.partition(':')[2]}.tar"
         if not archive.exists():
-            self._docker("save", "-o", str(archive), self.image, timeout=300)
+            self._docker("save", "-o", str(archive), given, timeout=300)
         self._docker("cp", str(archive), f"{self._named(name)}:/image.tar", timeout=300)
-        self.run(name, f"docker load -q -i /image.tar && docker tag {self.image} {as_name}")
+        tags = "; ".join(f"docker tag {given} {each}" for each in names)
+        self.run(name, f"docker load -q -i /image.tar; rm /image.tar; {tags}", timeout=300)
 
     def _named(self, name: str) -> str:
         return f"{self.network}.{name}"

@@ -7,10 +7,12 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
+from quorate.lab.images_build import ensure_quorate
 from tests.scenarios import steps
 from tests.scenarios.bare import Machines, machines
 from tests.scenarios.conftest import Office
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ADD_SECONDS = 240.0
+RECOVERED_SECONDS = 300.0
 FLEET = """\
 version: 1
 name: bare
@@ -46,6 +49,24 @@ ASK_ALL = """
 import socket, urllib.request
 for each in sorted({one[4][0] for one in socket.getaddrinfo("tasks.web", 8000)}):
     print(urllib.request.urlopen(f"http://{each}:8000/hostname", timeout=5).read().decode().strip())
+"""
+NOTES = """\
+services:
+  notes:
+    image: web:1
+    entrypoint: [sleep, infinity]
+    volumes: ["pages:/pages"]
+    x-quorate: {state: volume, pin: kappa}
+volumes: {pages: }
+"""
+BACKUP = """
+backup:
+  controller: false
+  repositories:
+    near:
+      local: {server: alpha, path: /srv/copies}
+      password: {file: repository-password.txt}
+  exclude: [configs, swarm]
 """
 HOLD_APT = """
 import fcntl, time
@@ -90,6 +111,11 @@ def bare(alone: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plac
         office = Office(fleet=fleet, environment={**os.environ, **state})
         office.quorate("up", str(fleet), "--yes")
         yield Place(office=office, machines=made)
+
+
+def address_of(bare: Place, name: str) -> str:
+    """As the others reach it."""
+    return bare.machines.run(name, "hostname -i").split()[0]
 
 
 def until(holds: Callable[[], bool], *, within: float) -> None:
@@ -139,10 +165,6 @@ def test_a_bare_machine_becomes_a_server(bare: Place) -> None:
     assert "does not let Quorate be root" in refused["cause"], refused
 
 
-def address_of(bare: Place, name: str) -> str:
-    return bare.machines.run(name, "hostname -i").split()[0]
-
-
 @pytest.mark.drill
 def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     """Quorate is killed, and what installs goes on; then that is killed among its packages."""
@@ -161,10 +183,49 @@ def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     made.run("epsilon", f"nohup python3 -c '{HOLD_APT}' > /dev/null 2>&1 &")
     verb = office.start(*argv, "--yes")
     until(lambda: "dpkg-deb" in made.run("epsilon", "ps axo comm"), within=90)
-    made.run("epsilon", "killall -9 -q apt-get dpkg dpkg-deb sh || true")
+    made.run("epsilon", "killall -9 -q apt-get dpkg dpkg-deb || true")
     code, said = steps.its_end(verb, within=60)
     assert code not in (0, None), said
     assert "Traceback" not in said
     done = office.json("operations", "resume", *at, timeout=ADD_SECONDS)
     assert done["state"] == "done" and bare.nodes()["epsilon"] == "Ready"
     assert made.run("epsilon", "dpkg --audit") == ""
+
+
+@pytest.mark.drill
+def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -> None:
+    """No registry has Quorate's image: the recovery stops there, before anything has changed."""
+    made, office = bare.machines, bare.office
+    directory, at = office.fleet.parent, ("--fleet", str(office.fleet))
+    image, own = ensure_quorate(made.found), f"quorate:{version('quorate')}"
+    made.give_image("alpha", own, image=image)
+    made.run("alpha", "mkdir -m 700 -p /srv/copies")
+    former = made.make("kappa")
+    office.json(*bare.add("kappa", former), "--yes", timeout=ADD_SECONDS)
+    made.give_image("kappa", own, "web:1", image=image)
+    (directory / "notes.yaml").write_text(NOTES)
+    (directory / "repository-password.txt").write_text("only-of-this-test")
+    text = office.fleet.read_text().replace("[site.yaml]}", "[site.yaml, notes.yaml]}")
+    office.fleet.write_text(text + BACKUP)
+    office.quorate("up", str(office.fleet), "--yes")
+    notes = "docker exec $(docker ps -qf name=site_notes) sh -c"
+    made.run("kappa", f"{notes} 'seq 1000 > /pages/rows'")
+    office.json("backup", "run", "volume/site_pages", "--prove", *at, timeout=300)
+
+    made.lose("kappa")
+    until(lambda: bare.nodes()["kappa"] == "Down", within=90)
+    address = made.make("kappa")
+    office.fleet.write_text(office.fleet.read_text().replace(former, address))
+    recover = ("recover", "server", "kappa", *at)
+    shown = [one["id"] for one in office.json(*recover, "--dry-run")["steps"]]
+    assert shown[:3] == ["engine", "firewall", "image"], shown
+    stopped = office.json(*recover, "--yes", code=None, timeout=RECOVERED_SECONDS)
+    assert f"no image {own}" in stopped["what"] and "docker load" in stopped["todo"], stopped
+    assert bare.nodes()["kappa"] == "Down"
+    made.give_image("kappa", own, "web:1", image=image)
+    done = office.json("operations", "resume", *at, "--yes", timeout=RECOVERED_SECONDS)
+    print(f"RTO {done.get('rto')} s, with an image by hand; ", end="")
+    assert bare.nodes()["kappa"] == "Ready"
+    assert made.run("kappa", f"{notes} 'wc -l < /pages/rows'").strip() == "1000"
+    assert f"ALLOW       {address}" in made.run("alpha", "ufw status")
+    until(lambda: len(answers(bare)) == len(bare.nodes()), within=60)

@@ -30,17 +30,28 @@ from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.image.recipe import image_name
 from quorate.observe.connect import Answers, Connections
 from quorate.recover.carrying import Carrier, begin
+from quorate.recover.membership import look
+from quorate.recover.membership.model import Machine as Host
 from quorate.recover.model import Journal, Operation, State
 from quorate.recover.server.holding import How, held
 from quorate.recover.server.lost import Log
 from quorate.recover.server.report import recovered
+from quorate.recover.server.sight import Machine
 from quorate.recover.server.steps import operation
 from quorate.recover.site import Site
 from quorate.tools import clock
 from tests.fakes.configs import FakeConfigs, refusal
 from tests.fakes.services import FakeServices
 from tests.unit.backup.jobs.made import NOW, SECTION, fleet, job, scene
-from tests.unit.recover.server.test_choosing import ALL, COMPOSE, choice, copy, node, sight
+from tests.unit.recover.server.test_choosing import (
+    ALL,
+    COMPOSE,
+    GIB,
+    choice,
+    copy,
+    node,
+    sight,
+)
 
 NAMES = ("one", "two", "three")
 
@@ -325,3 +336,33 @@ def test_how_old_the_data_is_goes_by_what_it_came_from(
     told = rebuilding.actions(place, journal)["restore:db"].do(journal.facts)
     journal = journal.marked("restore:db", State.DONE, at=NOW.isoformat(), facts=told)
     assert recovered(journal).rpo["db"] == (5 * 3600 if failed else 30)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_replacement_without_an_engine_is_seen_as_what_it_will_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Where there is one that does not answer, it may be the server itself, and is not lost."""
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    swarm, host = FakeNodes(), Host(name="one", address="192.0.2.1", host_name="one", memory=GIB)
+
+    class WithoutOne(Lines):
+        def each(self, ask: Callable[..., Any], servers: Iterable[str] = NAMES) -> Answers[Any]:
+            return super().each(ask, set(servers) - {"one"})
+
+    def machine(target: Any, managers: Any) -> Host:
+        assert target.name == "one"
+        return host.model_copy(update={"installed": installed})
+
+    monkeypatch.setattr(look, "machine", machine)
+    monkeypatch.setattr(look, "firewalled", lambda connections: ("one", "two"))
+    monkeypatch.setattr(rebuilding, "occupied", lambda server, paths: frozenset())
+    monkeypatch.setattr(Site, "snapshot", lambda site: Snapshot(taken_at=NOW))
+    place = Site(fleet=office, connections=cast(Any, WithoutOne(office, swarm)), report=Silent())
+    seen = rebuilding.sight(place, "one", "one")
+    assert seen.ssh and seen.old is None
+    if installed:
+        assert seen.new is None and seen.bare is None and seen.walls == ()
+    else:
+        assert seen.new == Machine(memory=GIB, host_name="one") and seen.walls == ("one", "two")
+        assert seen.bare is not None and seen.bare.bare

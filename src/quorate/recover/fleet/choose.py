@@ -16,7 +16,7 @@ from quorate.fleet.datasets import Homes, data_sets, served
 from quorate.fleet.model import Fleet
 from quorate.fleet.quantities import show_size
 from quorate.recover.fleet.sight import Sight
-from quorate.recover.membership.choose import FAMILIES, PORTS
+from quorate.recover.membership.choose import PORTS, unfit, wall_step
 from quorate.recover.model import Operation, Step
 from quorate.recover.server.lost import (
     ASSUMED_RATE,
@@ -146,9 +146,7 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
             seconds=INSTALL_SECONDS,
         )  # fmt: skip
     if walled := [name for name in names if sight.hosts[name].ufw]:
-        yield Step(
-            id=FIREWALL, says=f"open {PORTS} in ufw between them on {', '.join(walled)}", seconds=5
-        )
+        yield wall_step(walled)
     yield Step(
         id=SWARM,
         says=f"form a swarm with the managers {', '.join(managers)}",
@@ -191,17 +189,11 @@ def _reasons(sight: Sight, lost: Iterable[Lost]) -> Iterator[str]:
         if host.odd:
             yield f"{name} does not say what it is: {', '.join(host.odd)}"
             continue
-        if not host.root:
-            yield f"{name} does not let Quorate be root: log in as root, or allow `sudo -n`"
+        yield from (f"{name} {reason}" for reason in unfit(host))
         if host.host_name and host.host_name.lower() != name.lower():
             yield (
                 f"{name} calls itself {host.host_name}, and Swarm knows servers by that name: "
                 f"`hostnamectl set-hostname {name}` there"
-            )
-        if not host.engine and not set(host.like) & set(FAMILIES):
-            yield (
-                f"{name} runs {host.system or 'an unknown system'}, where Quorate installs no "
-                "engine (only on Debian and Ubuntu): install Docker there first"
             )
         if host.swarm not in ("", "inactive"):
             yield (

@@ -7,7 +7,7 @@ undoing would change what was so before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from quorate.errors import RefusedError, UsageError
 from quorate.recover.membership.model import Holding, Leaving, Machine, Member
@@ -199,13 +199,9 @@ def add(
     if in_lab:
         steps.append(Step(id="machine", says=f"the lab makes {machine.name}", seconds=20.0))
     else:
-        steps.append(_engine(machine))
+        steps.append(engine_step(machine))
     if walls:
-        steps.append(Step(
-            id="firewall",
-            says=f"open {PORTS} in ufw between them on {', '.join(walls)}",
-            seconds=5.0,
-        ))  # fmt: skip
+        steps.append(wall_step(walls))
     steps.append(Step(
         id="join",
         says=f"{machine.name} joins the swarm as {role}",
@@ -224,7 +220,8 @@ def add(
     )
 
 
-def _engine(machine: Machine) -> Step:
+def engine_step(machine: Machine) -> Step:
+    """Install Docker where no engine answers."""
     if machine.engine:
         return Step(id="engine", says=f"its engine is there ({machine.version})", seconds=1.0)
     return Step(
@@ -234,20 +231,31 @@ def _engine(machine: Machine) -> Step:
     )
 
 
+def wall_step(walls: Iterable[str]) -> Step:
+    """Open the firewalls of servers to each other."""
+    return Step(
+        id="firewall", says=f"open {PORTS} in ufw between them on {', '.join(walls)}", seconds=5.0
+    )
+
+
+def unfit(machine: Machine) -> Iterator[str]:
+    """Why Quorate can install nothing on a machine, each to be said after its name."""
+    if not machine.root:
+        yield "does not let Quorate be root: log in as root, or allow `sudo -n`"
+    if not machine.engine and not set(machine.like) & set(FAMILIES):
+        yield (
+            f"runs {machine.system or 'an unknown system'}, where Quorate installs no engine "
+            "(only on Debian and Ubuntu): install Docker there first"
+        )
+
+
 def _check_machine(machine: Machine, reached: Set[str]) -> None:
     """Raises RefusedError. That it reaches a lost manager (not in `reached`) is not asked for."""
-    reasons = []
-    if not machine.root:
-        reasons.append("does not let Quorate be root: log in as root, or allow `sudo -n`")
+    reasons = list(unfit(machine))
     if machine.host_name and machine.host_name != machine.name:
         reasons.append(
             f"calls itself {machine.host_name}, and Swarm knows servers by that name: add it as "
             f"{machine.host_name}, or `hostnamectl set-hostname {machine.name}` there"
-        )
-    if not machine.engine and not set(machine.like) & set(FAMILIES):
-        reasons.append(
-            f"runs {machine.system or 'an unknown system'}, where Quorate installs no engine "
-            "(only on Debian and Ubuntu): install Docker there first"
         )
     if machine.swarm not in ("", "inactive"):
         reasons.append(

@@ -37,6 +37,8 @@ if command -v docker > /dev/null 2>&1; then
     version=$(docker version -f '{{.Server.Version}}' 2>/dev/null) && echo "engine $version"
     state=$(docker info -f '{{.Swarm.LocalNodeState}}' 2>/dev/null) && echo "swarm $state"
 fi
+command -v dockerd > /dev/null 2>&1 && echo dockerd yes
+[ -n "$(ls -A /var/lib/docker/volumes 2>/dev/null)" ] && echo kept yes
 ufw status 2>/dev/null | grep -q '^Status: active' && echo ufw active
 awk '$1 == "MemTotal:" {print "memory", $2}' /proc/meminfo 2>/dev/null
 df -Pk /var/lib 2>/dev/null | awk 'NR == 2 {print "disk", $4}'
@@ -182,6 +184,8 @@ def read_machine(name: str, address: str, text: str) -> Machine:
         root=said.get("root") == "yes",
         engine="engine" in said,
         version=said.get("engine", ""),
+        installed="dockerd" in said,
+        kept="kept" in said,
         swarm=said.get("swarm", "inactive"),
         ufw=said.get("ufw") == "active",
         memory=_kibibytes(said.get("memory", "")),

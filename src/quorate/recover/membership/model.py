@@ -70,9 +70,9 @@ class Machine(Model):
     """A machine that is to join. `system`: as /etc/os-release calls it; `like`: its families.
 
     `root`: Quorate may be root there. `engine`: an engine answers, `version` its version; `swarm`:
-    the state it is in. `ufw`: its firewall is active. `blocked`: managers whose port 2377 it does
-    not reach. `memory` and `disk` (free, where engines keep data) in bytes, None where it does not
-    tell.
+    the state it is in. `installed`: there is a dockerd; `kept`: there are volumes of one. `ufw`:
+    its firewall is active. `blocked`: managers whose port 2377 it does not reach. `memory` and
+    `disk` (free, where engines keep data) in bytes, None where it does not tell.
     """
 
     name: str
@@ -83,9 +83,16 @@ class Machine(Model):
     root: bool = False
     engine: bool = False
     version: str = ""
+    installed: bool = False
+    kept: bool = False
     swarm: str = "inactive"
     ufw: bool = False
     memory: int | None = None
     disk: int | None = None
     blocked: tuple[str, ...] = ()
     odd: tuple[str, ...] = Field((), description="What it does not tell.")
+
+    @property
+    def bare(self) -> bool:
+        """Whether it never had an engine, as a machine that was just unpacked."""
+        return not (self.engine or self.installed or self.kept)

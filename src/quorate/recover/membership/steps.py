@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from quorate.deploy.election import through_election
 from quorate.deploy.labels import label_joined
 from quorate.deploy.swarm_setup import SWARM_PORT, execute, remove_entry, update_node
-from quorate.deploy.swarm_state import advertise_addresses, observe_swarm
+from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Join, SetRole, Step
 from quorate.errors import CheckError, EngineError, UsageError
 from quorate.fleet.check import check
@@ -24,16 +24,13 @@ from quorate.lab import up as lab_up
 from quorate.lab.state import load
 from quorate.observe.connect import Connections
 from quorate.observe.snapshot import observe
-from quorate.observe.targets import target_of
 from quorate.recover.carrying import Action
-from quorate.recover.membership import look
+from quorate.recover.membership import bare, look
 from quorate.recover.membership.choose import ADD, REMOVE, check_back
-from quorate.recover.membership.scripts import INSTALL_SECONDS, WALL_SECONDS, install, wall
 from quorate.recover.model import Facts, Journal
-from quorate.recover.quorum.look import AS_ROOT
 from quorate.recover.quorum.running import judge
 from quorate.recover.site import Site
-from quorate.tools import clock, docker, ssh, wholefile
+from quorate.tools import clock, docker, wholefile
 
 DRAIN_SECONDS, LEAVE_SECONDS, POLL_SECONDS = 300.0, 60.0, 1.0
 UNCOUNTED_SECONDS = 60.0
@@ -138,21 +135,16 @@ class _Work:
 
     def engine(self, facts: Facts) -> None:
         """Install Docker where it is missing, and start it."""
-        with self._server(facts) as (server, _):
-            target = target_of(server.fleet.server(str(facts["server"])))
-            script = install(target.user or "")
-            ssh.run(target, ["sh", "-c", AS_ROOT], input=script, timeout=INSTALL_SECONDS)
+        with self._server(facts) as (connections, _):
+            bare.install_engine(connections.fleet.server(str(facts["server"])))
 
     def firewall(self, facts: Facts) -> None:
         """Let the new server and the others reach each other."""
         with self._server(facts) as (connections, _):
             fleet, name = connections.fleet, str(facts["server"])
-            addresses = advertise_addresses(fleet, {})
+            every = [server.name for server in fleet.servers]
             for walled in facts["firewalled"]:
-                others = [addresses[s.name] for s in fleet.servers if s.name != walled]
-                peers = others if walled == name else [addresses[name]]
-                target = target_of(fleet.server(walled))
-                ssh.run(target, ["sh", "-c", AS_ROOT], input=wall(peers), timeout=WALL_SECONDS)
+                bare.open_wall(fleet, walled, every if walled == name else [name])
 
     def join(self, facts: Facts) -> None:
         """Join; what is left of a former membership is removed."""

@@ -8,6 +8,7 @@ from quorate.errors import RefusedError, UnreachableError, UsageError
 from quorate.fleet.model import Role
 from quorate.fleet.quantities import show_size
 from quorate.plan.reserve import reservation
+from quorate.recover.membership.choose import unfit
 from quorate.recover.server.lost import Lost, lived_there, needs_disk
 from quorate.recover.server.sight import Sight
 
@@ -47,7 +48,7 @@ def require_gone(sight: Sight) -> None:
                 f"{name} still answers over ssh; nothing was changed",
                 cause="its Docker engine does not answer, which is no loss of its disk",
                 todo="start the engine there, or power the machine off if it is beyond repair"
-                + ("" if sight.onto else "; if it is the new machine, install Docker on it"),
+                + ("" if sight.onto else "; if it is the new machine, start Docker on it"),
             )
         return
     if sight.old.node and sight.old.node in {node.id for node in sight.dead}:
@@ -102,8 +103,14 @@ def require_replacement(sight: Sight) -> None:
         what = "a new machine" if not sight.onto else sight.target
         raise UnreachableError(
             f"{what} does not answer at the address of {sight.target}; nothing was changed",
-            todo="install Docker and your ssh key there (a new host key: `ssh-keygen -R` first), "
-            "or name another server of the fleet file with --onto",
+            todo="put your ssh key there (a new host key: `ssh-keygen -R` first), start its Docker "
+            "if it has one, or name another server of the fleet file with --onto",
+        )
+    if sight.bare is not None and (reasons := list(unfit(sight.bare))):
+        raise RefusedError(
+            f"{sight.target} cannot be made a server; nothing was changed",
+            cause="\n".join(f"it {reason}" for reason in reasons),
+            todo="mend that, then run this again",
         )
     if new.host_name and new.host_name != sight.target:
         raise RefusedError(

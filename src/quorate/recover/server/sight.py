@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedNode
+from quorate.recover.membership.model import Machine as Host
 
 Places = Mapping[str, tuple[str, ...]]
 """Service id → servers."""
@@ -37,6 +38,8 @@ class Sight:
     anything answers ssh at the lost server's address. `memory_scale`: below 1 in a lab only.
     `after`: where services are to live when all is done; None: that was not planned.
     `occupied`: directories of what was lost that are on the replacement, with something in them.
+    `bare`: the replacement, where it has no engine yet; `new` is then what it will be. `walls`:
+    servers whose firewall has to let the replacement in, or it them.
     """
 
     fleet: Fleet
@@ -51,6 +54,8 @@ class Sight:
     memory_scale: float = 1.0
     after: Places | None = None
     occupied: frozenset[str] = frozenset()
+    bare: Host | None = None
+    walls: tuple[str, ...] = ()
 
     @property
     def onto(self) -> bool:

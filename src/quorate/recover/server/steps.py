@@ -13,6 +13,7 @@ from quorate.backup.model import Kind
 from quorate.errors import RefusedError
 from quorate.fleet.model import Fleet, Mode, Service
 from quorate.fleet.quantities import show_size
+from quorate.recover.membership.choose import engine_step, wall_step
 from quorate.recover.model import Operation, Step
 from quorate.recover.server import refuse
 from quorate.recover.server.fitting import bound
@@ -23,7 +24,7 @@ from quorate.recover.server.sight import Sight
 
 KIND = "recover server"
 IMAGE = "image"
-"""Before anything is changed: where it cannot be had, nothing has happened yet."""
+"""Before the fleet is changed: where it cannot be had, nothing has happened to it yet."""
 HOLD, FORGET, JOIN, START, HOME, VERIFY = "hold", "forget", "join", "start", "home", "verify"
 RESTORE, MAKE, FILL = "restore:", "make:", "fill:"
 """Steps of one source or repository, its name after the colon."""
@@ -72,6 +73,7 @@ def operation(sight: Sight, choice: Choice, *, now: datetime) -> Operation:
             "hold": {name: how.value for name, how in to_hold(sight, choice.lost).items()},
             "lost": [one.model_dump(mode="json") for one in choice.lost],
             "repositories": repositories,
+            "walls": list(sight.walls),
             "bound": {name: list(at) for name, at in bound(sight).items()},
             "begun": now.isoformat(),
         },
@@ -177,6 +179,10 @@ def _steps(sight: Sight, lost: tuple[Lost, ...], repositories: list[str]) -> Ite
     holding = to_hold(sight, lost)
     back = [one for one in lost if one.restored]
     databases = [one for one in back if one.database]
+    if sight.bare is not None:
+        yield engine_step(sight.bare)
+    if sight.walls:
+        yield wall_step(sight.walls)
     if back or repositories:
         yield Step(id=IMAGE, says=f"have Quorate's own image on {target}", seconds=30)
     if holding:

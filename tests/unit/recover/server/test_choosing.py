@@ -18,6 +18,7 @@ from quorate.backup.model import Kind, Proof, Snapshot
 from quorate.errors import QuorateError, RefusedError, UnreachableError, UsageError
 from quorate.fleet.model import Fleet, Role
 from quorate.fleet.observed import ObservedNode
+from quorate.recover.membership.model import Machine as Host
 from quorate.recover.model import Operation
 from quorate.recover.server import refuse
 from quorate.recover.server.holding import How
@@ -274,10 +275,41 @@ def test_a_server_that_lives_is_not_recovered(office: Fleet, case: str) -> None:
 def test_a_new_machine_without_docker_is_told_what_it_lacks(office: Fleet) -> None:
     with pytest.raises(RefusedError) as raised:
         steps(sight(office, old=None, new=None, ssh=True), *ALL)
-    assert "if it is the new machine, install Docker on it" in (raised.value.todo or "")
+    assert "if it is the new machine, start Docker on it" in (raised.value.todo or "")
     with pytest.raises(RefusedError) as raised:
         steps(sight(office, "one", "two", ssh=True), *ALL)
-    assert "install Docker" not in (raised.value.todo or "")
+    assert "start Docker" not in (raised.value.todo or "")
+
+
+BARE = Host(name="one", address="192.0.2.1", system="Debian 13", like=("debian",), root=True)
+
+
+def test_a_bare_machine_gets_docker_and_its_walls_opened_first(office: Fleet) -> None:
+    """Nothing of the fleet has changed before; undoing leaves both."""
+    walls = ("one", "three")
+    made = steps(sight(office, old=None, ssh=True, bare=BARE, walls=walls), *ALL)
+    assert [step.id for step in made.steps][:4] == ["engine", "firewall", "image", "hold"]
+    assert "install Docker from the packages of Debian 13" in made.steps[0].says
+    assert "on one, three" in made.steps[1].says and made.facts["walls"] == ["one", "three"]
+    assert [step.back for step in made.steps[:3]] == ["", "", ""]
+    plain = steps(sight(office, walls=("three",)), *ALL)
+    assert [step.id for step in plain.steps][:2] == ["firewall", "image"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"root": False}, "does not let Quorate be root"),
+        ({"like": ("arch",)}, "installs no engine"),
+    ],
+)
+def test_a_bare_machine_that_cannot_be_made_a_server_is_refused(
+    office: Fleet, changes: dict[str, Any], words: str
+) -> None:
+    host = BARE.model_copy(update=changes)
+    with pytest.raises(RefusedError, match="cannot be made a server") as raised:
+        steps(sight(office, old=None, bare=host), *ALL)
+    assert words in (raised.value.cause or "")
 
 
 def test_onto_another_an_answer_at_the_old_address_is_refused(office: Fleet) -> None:
