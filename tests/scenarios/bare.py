@@ -88,7 +88,7 @@ class Machines:
             *("run", "-d", "--name", self._named(name), "--hostname", name),
             *("--network", self.network, *self.rights, "--entrypoint", "/entry"),
             *("--tmpfs", "/run:rw,exec,mode=755", "--tmpfs", "/tmp:rw,exec,mode=1777"),
-            *("-v", f"{self._named(name)}:/var/lib/docker", "-e", "container=docker"),
+            *("-v", "/var/lib/docker", "-e", "container=docker"),
             *("-v", "/lib/modules:/lib/modules:ro", "-e", f"SYSTEMD_PROC_CMDLINE={LEGACY}"),
             self.image,
         )
@@ -124,8 +124,15 @@ class Machines:
     def lose(self, name: str) -> None:
         """The machine is gone, its disk too; what comes in its place has another host key."""
         self._docker("rm", "-fv", self._named(name))
-        self._docker("volume", "rm", self._named(name))
-        (self.directory / "known").unlink()
+        (self.directory / "known").unlink(missing_ok=True)
+
+    def replace(self, name: str) -> str:
+        """Another bare machine of that name, at another address, in the place of a lost one."""
+        former = f"{name}-former"
+        self._docker("rename", self._named(name), self._named(former))
+        address = self.make(name)
+        self.lose(former)
+        return address
 
     def give_image(self, name: str, *names: str, image: str = "") -> None:
         """Load an image (the machines' own) into a machine's engine, under these names."""
@@ -164,9 +171,6 @@ def machines(directory: Path) -> Iterator[Machines]:
         listed = docker.cli(found.socket, "ps", "-aqf", f"name=^{name}[.]").stdout.split()
         if listed:
             docker.cli(found.socket, "rm", "-fv", *listed, timeout=120)
-        volumes = docker.cli(found.socket, "volume", "ls", "-qf", f"name={name}.").stdout.split()
-        if volumes:
-            docker.cli(found.socket, "volume", "rm", *volumes, timeout=120)
         docker.cli(found.socket, "network", "rm", name)
 
 

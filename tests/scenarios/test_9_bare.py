@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,7 +69,19 @@ backup:
     near:
       local: {server: alpha, path: /srv/copies}
       password: {file: repository-password.txt}
-  exclude: [configs, swarm]
+  exclude: [configs, swarm, system/alpha, system/kappa]
+"""
+FAR = """\
+    far:
+      sftp:
+        host: {address}
+        user: ops
+        path: /home/ops/copies
+        identity: {{file: sftp-key}}
+        known_hosts: {{file: sftp-host}}
+      offsite: true
+      password: {{file: repository-password.txt}}
+  bundle: {{recipients: [{recipient}]}}
 """
 HOLD_APT = """
 import fcntl, time
@@ -163,6 +178,10 @@ def test_a_bare_machine_becomes_a_server(bare: Place) -> None:
     assert "calls itself delta" in refused["cause"], refused
     refused = office.json(*bare.add("delta", address_of(bare, "delta"), user="guest"), code=8)
     assert "does not let Quorate be root" in refused["cause"], refused
+    office.json("server", "remove", "beta", "--fleet", str(office.fleet), "--yes", timeout=240)
+    assert bare.nodes() == {"alpha": "Ready"} and "beta" not in office.fleet.read_text()
+    made.lose("beta")
+    made.lose("delta")
 
 
 @pytest.mark.drill
@@ -178,6 +197,9 @@ def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     steps.its_end(verb, within=10)
     done = office.json("operations", "resume", *at, timeout=ADD_SECONDS)
     assert done["state"] == "done" and bare.nodes()["gamma"] == "Ready"
+    undone = office.json("operations", "undo", done["id"], *at)
+    assert undone["state"] == "undone" and bare.nodes() == {"alpha": "Ready"}
+    made.lose("gamma")
 
     argv = bare.add("epsilon", made.make("epsilon"))
     made.run("epsilon", f"nohup python3 -c '{HOLD_APT}' > /dev/null 2>&1 &")
@@ -190,6 +212,9 @@ def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     done = office.json("operations", "resume", *at, timeout=ADD_SECONDS)
     assert done["state"] == "done" and bare.nodes()["epsilon"] == "Ready"
     assert made.run("epsilon", "dpkg --audit") == ""
+    undone = office.json("operations", "undo", done["id"], *at)
+    assert undone["state"] == "undone" and bare.nodes() == {"alpha": "Ready"}
+    made.lose("epsilon")
 
 
 @pytest.mark.drill
@@ -229,3 +254,50 @@ def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -
     assert made.run("kappa", f"{notes} 'wc -l < /pages/rows'").strip() == "1000"
     assert f"ALLOW       {address}" in made.run("alpha", "ufw status")
     until(lambda: len(answers(bare)) == len(bare.nodes()), within=60)
+
+
+@pytest.mark.drill
+def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
+    bare: Place, tmp_path: Path
+) -> None:
+    """Goes on where the one before has ended: two servers, one of them with data."""
+    made, office = bare.machines, bare.office
+    directory, at = office.fleet.parent, ("--fleet", str(office.fleet))
+    image, own = ensure_quorate(made.found), f"quorate:{version('quorate')}"
+    password, identity = tmp_path / "password", tmp_path / "age"
+    subprocess.run(["age-keygen", "-o", str(identity)], check=True, capture_output=True)
+    recipient = identity.read_text().partition("public key: ")[2].split()[0]
+    far = made.make("far", walled=False)
+    shutil.copy(made.directory / "key", directory / "sftp-key")
+    host_key = made.run("far", "cat /etc/ssh/ssh_host_ed25519_key.pub")
+    (directory / "sftp-host").write_text(f"{far} {host_key}")
+    shutil.copy(directory / "repository-password.txt", password)
+    text = office.fleet.read_text()
+    section = FAR.format(address=far, recipient=recipient)
+    office.fleet.write_text(text.replace("  exclude: [", f"{section}  exclude: ["))
+    office.quorate("up", str(office.fleet), "--yes")
+    report = office.json("backup", "run", "--copy", "--prove", *at, timeout=400)
+    assert {run["outcome"] for run in report["runs"]} == {"done"} and not report["refused"]
+
+    addresses = {name: made.replace(name) for name in ("alpha", "kappa")}
+    directory.rename(tmp_path / "lost")
+    directory.mkdir()  # where commands run
+    words = (
+        *("--from", f"sftp:ops@{far}:/home/ops/copies", "--password-file", str(password)),
+        *("--identity", str(identity), "--ssh-config", str(made.config)),
+        *("--servers", ",".join(f"{name}={at}" for name, at in addresses.items())),
+    )
+    into = ("--into", str(tmp_path / "recovered"))
+    shown = office.json("recover", "fleet", *words, *into, "--dry-run", timeout=240)
+    assert [one["id"] for one in shown["steps"]][:4] == ["reach", "engines", "firewall", "swarm"]
+    stopped = office.json("recover", "fleet", *words, *into, "--yes", code=None, timeout=400)
+    assert f"no image {own}" in stopped["what"], stopped
+    for name in addresses:
+        made.give_image(name, own, "web:1", image=image)
+    done = office.json("recover", "fleet", *into, "--yes", timeout=400)
+    print(f"RTO {done['rto']} s, with an image by hand; ", end="")
+    assert done["operation"]["state"] == "done"
+    assert bare.nodes() == {"alpha": "Ready", "kappa": "Ready"}
+    notes = "docker exec $(docker ps -qf name=site_notes) sh -c"
+    assert made.run("kappa", f"{notes} 'wc -l < /pages/rows'").strip() == "1000"
+    until(lambda: len(answers(bare)) == 2, within=60)
