@@ -227,7 +227,8 @@ def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -
     made.run("alpha", "mkdir -m 700 -p /srv/copies")
     former = made.make("kappa")
     office.json(*bare.add("kappa", former), "--yes", timeout=ADD_SECONDS)
-    made.give_image("kappa", own, "web:1", image=image)
+    made.give_image("kappa", own, image=image)
+    made.give_image("kappa", "web:1")
     (directory / "notes.yaml").write_text(NOTES)
     (directory / "repository-password.txt").write_text("only-of-this-test")
     text = office.fleet.read_text().replace("[site.yaml]}", "[site.yaml, notes.yaml]}")
@@ -247,7 +248,8 @@ def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -
     stopped = office.json(*recover, "--yes", code=None, timeout=RECOVERED_SECONDS)
     assert f"no image {own}" in stopped["what"] and "docker load" in stopped["todo"], stopped
     assert bare.nodes()["kappa"] == "Down"
-    made.give_image("kappa", own, "web:1", image=image)
+    made.give_image("kappa", own, image=image)
+    made.give_image("kappa", "web:1")
     done = office.json("operations", "resume", *at, "--yes", timeout=RECOVERED_SECONDS)
     print(f"RTO {done.get('rto')} s, with an image by hand; ", end="")
     assert bare.nodes()["kappa"] == "Ready"

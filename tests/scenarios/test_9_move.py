@@ -49,6 +49,20 @@ for f in $d/faa*; do date > $f; done; done; sleep 1; done
 """
 
 
+SLOW = """\
+    command:
+      - sh
+      - -c
+      - |
+        trap "" TERM QUIT
+        nginx -g "daemon off;" &
+        cd /usr/share/nginx/html
+        while :; do echo "$$(cat /etc/hostname) $$(date +%s.%N)" >> beats; sleep 0.2; done
+    stop_grace_period: 15s
+"""
+"""Of a service that does not end when it is told to, and writes until it is killed."""
+
+
 def on(office: Office, server: str, *argv: str) -> str:
     """Run a command on a server of the lab itself."""
     return nodes.execute(live.lab_of(office), server, *argv)
@@ -396,3 +410,37 @@ def test_who_slept_through_its_lock_changes_nothing_any_more(
         if ended == "done":
             assert move(vault, "--undo", "files")["state"] == "undone"
     assert homes(vault)["data_files"] == ("two",)
+
+
+@pytest.mark.drill
+def test_one_that_ends_slowly_is_not_started_beside_itself_by_an_undo(vault: Office) -> None:
+    """Ctrl-C while the move waits for its end: it writes on, on the same files, for seconds."""
+    file = vault.fleet.parent / "data.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("    image: nginx:1.27\n", f"    image: nginx:1.27\n{SLOW}"))
+    try:
+        steps.up(vault)
+        inside(vault, "files", "rm -f /usr/share/nginx/html/beats")
+        with pinned(vault, "files", "two", "one"):
+            on_lab = ("--fleet", str(vault.fleet), "--lab", "--yes")
+            verb = vault.start("move", "files", "--to", "one", "--over", "data_pages", *on_lab)
+            steps.when_it_says(verb, "step 4 of")
+            time.sleep(1)
+            os.killpg(verb.pid, signal.SIGINT)
+            code, said = steps.its_end(verb, within=30)
+            assert code == steps.INTERRUPTED, said
+            assert operations(vault, "undo")["state"] == "undone"
+        assert homes(vault)["data_files"] == ("two",)
+        time.sleep(2)
+        written = inside(vault, "files", "cat /usr/share/nginx/html/beats")
+    finally:
+        file.write_text(text)
+        steps.up(vault)
+    beats = [line.split() for line in written.splitlines()]
+    names = list(dict.fromkeys(name for name, _ in beats))
+    assert len(names) == 2, names
+    spans = [[float(at) for name, at in beats if name == each] for each in names]
+    print(f"nobody wrote for {min(spans[1]) - max(spans[0]):.1f} s; ", end="")
+    assert max(spans[0]) < min(spans[1])
+    then_nothing_copies(vault)
+    steps.then_no_lock_is_left(vault)

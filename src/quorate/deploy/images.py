@@ -7,7 +7,7 @@ starts there without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from quorate.deploy.registries import Credential, auth_for, registry_of
@@ -15,6 +15,7 @@ from quorate.errors import EngineError, QuorateError
 from quorate.fleet.model import Fleet, Server
 from quorate.observe.connect import Answers, Connections
 from quorate.plan.model import Plan
+from quorate.plan.words import listed
 from quorate.tools import docker, parallel
 
 if TYPE_CHECKING:
@@ -47,11 +48,15 @@ class Resolved:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """Why an image cannot be resolved or pulled; `server` is empty for a registry's answer."""
+    """Why an image cannot be resolved or pulled; `server` is empty for a registry's answer.
+
+    `held`: in words, that some of its servers have it, or have several of that name.
+    """
 
     image: str
     why: str
     server: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +112,13 @@ def resolve(
     if failed:
         held = _held(connections, {image: wanted[image] for image in failed})
         resolved |= {i: local(i) for i in failed if held_by_all(held[i], wanted[i])}
-        raise_failed([failure for image, failure in failed.items() if image not in resolved])
+        raise_failed(
+            [
+                replace(failure, held=held_in_part(held[image], wanted[image]))
+                for image, failure in failed.items()
+                if image not in resolved
+            ]
+        )
     return resolved
 
 
@@ -139,6 +150,16 @@ def held_by_all(presence: Presence, servers: Iterable[str]) -> bool:
     """Whether all these servers hold the same image under this reference."""
     ids = {presence.ids.get(server) for server in servers}
     return len(ids) == 1 and None not in ids
+
+
+def held_in_part(presence: Presence, servers: Iterable[str]) -> str:
+    """How servers hold an image that they do not all hold alike; empty: none does. Pure."""
+    wanted = sorted(set(servers))
+    having = [server for server in wanted if server in presence.ids]
+    missing = [server for server in wanted if server not in presence.ids]
+    if having and missing:
+        return f"of its servers {listed(having)} has one, and {listed(missing)} has none"
+    return f"{listed(having)} have different ones under that name" if having else ""
 
 
 def pull(
@@ -180,13 +201,23 @@ def raise_failed(failures: Iterable[Failed]) -> None:
     found = list(failures)
     if not found:
         return
-    said = [f"{f.image}" + (f" on {f.server}" if f.server else "") + f": {f.why}" for f in found]
+    said = [
+        f"{f.image}"
+        + (f" on {f.server}" if f.server else "")
+        + f": {f.why}"
+        + (f"; {f.held}" if f.held else "")
+        for f in found
+    ]
     full = sorted({f.server for f in found if DISK_FULL in f.why.lower()})
     todo = "correct the image's name or tag, or the registry's credentials (`registries:`)"
     if all(UNREACHED in failure.why for failure in found):
         todo = "see that the registry runs, and that the servers can resolve and reach it"
     elif full:
         todo = f"free disk on {', '.join(full)} (`docker system df` there says what uses it)"
+    if any(failure.held for failure in found):
+        todo += (
+            "; or load the same one on every server: `docker save IMAGE | ssh SERVER docker load`"
+        )
     if len(found) == 1:
         raise EngineError(f"no image {said[0]}", todo=todo)
     count = len({failure.image for failure in found})

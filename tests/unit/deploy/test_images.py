@@ -12,6 +12,7 @@ from quorate.deploy.images import (
     Presence,
     explain,
     held_by_all,
+    held_in_part,
     pullable,
     raise_failed,
     tagged,
@@ -98,6 +99,27 @@ def test_held_alike_by_every_server() -> None:
     assert not held_by_all(Presence(ids={"a": "1", "b": "2"}), ["a", "b"])
     assert not held_by_all(Presence(ids={"a": "1"}), ["a", "b"])
     assert not held_by_all(Presence(ids={}), [])
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ({}, ""),
+        ({"a": "1"}, "of its servers a has one, and b has none"),
+        ({"a": "1", "b": "2"}, "a and b have different ones under that name"),
+    ],
+)
+def test_an_image_that_some_servers_have_is_said_to_be_there(
+    ids: dict[str, str], said: str
+) -> None:
+    """Nobody looks for it at a registry's door who had built it on one of the servers."""
+    held = held_in_part(Presence(ids=ids), ["b", "a"])
+    assert held == said
+    failure = Failed(image="web:1", why="the registry docker.io cannot be reached", held=held)
+    with pytest.raises(EngineError) as raised:
+        raise_failed([failure])
+    assert ("docker load" in (raised.value.todo or "")) == bool(said)
+    assert said in raised.value.what
 
 
 def test_images_are_wanted_on_whole_pools() -> None:

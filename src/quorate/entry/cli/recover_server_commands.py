@@ -42,6 +42,7 @@ def server(
 ) -> None:
     """Bring back a server that is lost with its disk: its node, volumes, databases, services.
 
+    A new machine needs no more than Debian or Ubuntu, your ssh key and the lost one's name.
     Each comes from the newest copy that is known to restore, and is compared. What was
     stopped on the way is gone on with by `quorate operations resume`.
     """
