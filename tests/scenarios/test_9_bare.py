@@ -23,6 +23,7 @@ from tests.scenarios.conftest import Office
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(1200)]
 ADD_SECONDS = 240.0
 RECOVERED_SECONDS = 300.0
 FLEET = """\
@@ -146,7 +147,6 @@ def answers(bare: Place) -> set[str]:
     return set(bare.machines.run("alpha", inside, given=ASK_ALL).split())
 
 
-@pytest.mark.drill
 def test_a_bare_machine_becomes_a_server(bare: Place) -> None:
     """By a user who may be root by sudo; its ufw and that of the others let nothing else in."""
     made, office = bare.machines, bare.office
@@ -184,7 +184,6 @@ def test_a_bare_machine_becomes_a_server(bare: Place) -> None:
     made.lose("delta")
 
 
-@pytest.mark.drill
 def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     """Quorate is killed, and what installs goes on; then that is killed among its packages."""
     made, office = bare.machines, bare.office
@@ -217,7 +216,6 @@ def test_an_installation_that_is_cut_off_is_gone_on_with(bare: Place) -> None:
     made.lose("epsilon")
 
 
-@pytest.mark.drill
 def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -> None:
     """No registry has Quorate's image: the recovery stops there, before anything has changed."""
     made, office = bare.machines, bare.office
@@ -258,7 +256,6 @@ def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -
     until(lambda: len(answers(bare)) == len(bare.nodes()), within=60)
 
 
-@pytest.mark.drill
 def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
     bare: Place, tmp_path: Path
 ) -> None:
