@@ -56,6 +56,8 @@ for point in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 mount --make-rshared /
 ssh-keygen -A > /dev/null
+# Nobody answers there, at once: no registry's name is waited for.
+echo 'nameserver 127.0.0.1' > /etc/resolv.conf
 exec /sbin/init
 END
 chmod 755 /entry
@@ -86,9 +88,7 @@ class Machines:
         key = (self.directory / "key.pub").read_text()
         self._docker(
             *("run", "-d", "--name", self._named(name), "--hostname", name),
-            # A server of names that refuses at once: there are no registries to wait for.
-            *("--network", self.network, "--dns", "127.0.0.1"),
-            *(*self.rights, "--entrypoint", "/entry"),
+            *("--network", self.network, *self.rights, "--entrypoint", "/entry"),
             *("--tmpfs", "/run:rw,exec,mode=755", "--tmpfs", "/tmp:rw,exec,mode=1777"),
             *("-v", "/var/lib/docker", "-e", "container=docker"),
             *("-v", "/lib/modules:/lib/modules:ro", "-e", f"SYSTEMD_PROC_CMDLINE={LEGACY}"),
