@@ -23,7 +23,13 @@ from quorate.deploy.swarm_setup import execute
 from quorate.deploy.swarm_state import observe_swarm
 from quorate.deploy.swarm_steps import Forget, Join, Leave, SetRole
 from quorate.deploy.swarm_steps import steps as swarm_steps
-from quorate.errors import DeployError, MachineError, NoQuorumError, RefusedError
+from quorate.errors import (
+    DeployError,
+    MachineError,
+    NoQuorumError,
+    QuorateError,
+    RefusedError,
+)
 from quorate.image.recipe import image_name
 from quorate.observe.connect import in_parallel
 from quorate.observe.targets import target_of
@@ -137,7 +143,7 @@ def sight(site: Site, name: str, target: str) -> Sight:
     return replace(
         seen,
         occupied=occupied(site.fleet.server(target), paths),
-        walls=look.firewalled(site.connections) if apart else (),
+        walls=_walls(site) if apart else (),
     )
 
 
@@ -374,6 +380,15 @@ def _logs(site: Site, seen: Sight) -> tuple[dict[str, Log], tuple[str, ...]]:
         why = (heard.why or "it has no base backup") if heard else f"{one.server} does not answer"
         warnings.append(f"the write-ahead log of {one.source} cannot be used: {why}")
     return usable, tuple(warnings)
+
+
+def _walls(site: Site) -> tuple[str, ...]:
+    """Servers with a firewall; one that does not tell stops no recovery, joining says the rest."""
+    try:
+        return look.firewalled(site.connections)
+    except QuorateError as error:
+        site.report.note(f"no firewall is opened, as not all servers tell of theirs: {error.what}")
+        return ()
 
 
 def _has(site: Site, name: str) -> bool:

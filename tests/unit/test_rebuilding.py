@@ -24,7 +24,14 @@ from quorate.backup.model import Kind
 from quorate.deploy import record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
-from quorate.errors import DeployError, EngineError, LockedError, MachineError, RefusedError
+from quorate.errors import (
+    CommandError,
+    DeployError,
+    EngineError,
+    LockedError,
+    MachineError,
+    RefusedError,
+)
 from quorate.fleet.model import Fleet
 from quorate.fleet.observed import ObservedService, ObservedTask, Snapshot
 from quorate.image.recipe import image_name
@@ -366,3 +373,22 @@ def test_a_replacement_without_an_engine_is_seen_as_what_it_will_be(
     else:
         assert seen.new == Machine(memory=GIB, host_name="one") and seen.walls == ("one", "two")
         assert seen.bare is not None and seen.bare.bare
+
+
+def test_a_server_that_does_not_tell_of_its_firewall_stops_no_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(connections: Any) -> tuple[str, ...]:
+        raise CommandError("`sh` on three did not end within 30 s")
+
+    said: list[str] = []
+    monkeypatch.setattr(look, "firewalled", hangs)
+    monkeypatch.setattr(rebuilding, "occupied", lambda server, paths: frozenset())
+    monkeypatch.setattr(rebuilding, "machine_of", lambda server, client: Machine(memory=GIB))
+    monkeypatch.setattr(Site, "snapshot", lambda site: Snapshot(taken_at=NOW))
+    office = fleet(tmp_path, SECTION, COMPOSE)
+    report = cast(Any, SimpleNamespace(note=said.append))
+    lines = cast(Any, Lines(office, FakeNodes()))
+    seen = rebuilding.sight(Site(fleet=office, connections=lines, report=report), "one", "one")
+    assert seen.new == Machine(memory=GIB) and seen.walls == ()
+    assert said and "on three did not end" in said[0]
