@@ -295,13 +295,14 @@ def require(came: Round) -> None:
 
 
 def have_image(place: Site, servers: Sequence[str], todo: str) -> None:
-    """Servers have Quorate's own image, which jobs run from: pulled where it is missing.
+    """Servers have Quorate's own image, which jobs run from: pulled where it is missing, or copied
+    from a server that has it, where no registry does.
 
     Args:
         todo: what to do where it cannot be had.
 
     Raises:
-        EngineError: no registry knows it, and a server has none; or it could not be pulled.
+        EngineError: neither a registry nor a server has it; or it could not be had from there.
     """
     manager = place.manager()
     name, known = image_name(place.fleet.backup), credentials(place.fleet)
@@ -309,6 +310,11 @@ def have_image(place: Site, servers: Sequence[str], todo: str) -> None:
     try:
         found = images.resolve(place.connections, manager.client, {name: there}, known)
     except EngineError as error:
+        try:
+            if images.hand_over(place.connections, name, there, place.report.note):
+                return
+        except EngineError as broken:
+            raise EngineError(broken.what, cause=broken.cause, todo=todo) from broken
         raise EngineError(error.what, cause=error.cause, todo=todo) from error
     pulled = images.pull(place.connections, {found[name].deployed: there}, known)
     images.raise_failed(pulled.failed)

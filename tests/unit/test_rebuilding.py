@@ -21,7 +21,7 @@ from quorate.backup.jobs.standing import Begun
 from quorate.backup.jobs.watching import Outcome as JobOutcome
 from quorate.backup.jobs.watching import Silent as Unwatched
 from quorate.backup.model import Kind
-from quorate.deploy import record
+from quorate.deploy import images, record
 from quorate.deploy.progress import Silent
 from quorate.deploy.record import RecordContent
 from quorate.errors import (
@@ -223,7 +223,7 @@ def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
 ) -> None:
     office = fleet(tmp_path, SECTION, COMPOSE)
     swarm = FakeNodes()
-    swarm.with_image = {"two", "three"}
+    swarm.with_image = set()
     seen = sight(office)
     made = operation(seen, choice(seen, *ALL), now=NOW)
     place = Site(fleet=office, connections=cast(Any, Lines(office, swarm)), report=Silent())
@@ -232,9 +232,41 @@ def test_an_image_that_no_registry_has_is_asked_for_until_it_is_loaded_there(
         image.do({})
     said = raised.value.todo or ""
     assert "| ssh one docker load" in said and "quorate operations resume" in said
-    swarm.with_image.add("one")
-    swarm.with_image.discard("three")  # no job of it runs there
+    swarm.with_image.add("one")  # no job of it runs on the others
     image.do({})
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_image_that_no_registry_has_comes_from_a_server_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    office, copied = fleet(tmp_path, SECTION, COMPOSE), []
+    swarm = FakeNodes()
+    swarm.with_image = {"two", "three"}
+
+    def copy_image(source: Any, target: Any, name: str) -> None:
+        assert name == image_name(office.backup)
+        if broken:
+            raise EngineError("the image could not be copied", cause="no space left on device")
+        copied.append((source.asked, target.asked))
+
+    class Each(Lines):
+        def client(self, server: str) -> Any:
+            self.swarm.server = server
+            return SimpleNamespace(api=self.swarm, asked=server)
+
+    monkeypatch.setattr(images, "copy_image", copy_image)
+    seen = sight(office)
+    made = operation(seen, choice(seen, *ALL), now=NOW)
+    place = Site(fleet=office, connections=cast(Any, Each(office, swarm)), report=Silent())
+    image = rebuilding.actions(place, journal_of(made))["image"]
+    if broken:
+        with pytest.raises(EngineError, match="could not be copied") as raised:
+            image.do({})
+        assert "| ssh one docker load" in (raised.value.todo or "")
+    else:
+        image.do({})
+        assert copied == [("three", "one")]
 
 
 def test_undoing_lets_nothing_go_before_its_restore_has_ended(

@@ -17,6 +17,7 @@ from quorate.observe.connect import Answers, Connections
 from quorate.plan.model import Plan
 from quorate.plan.words import listed
 from quorate.tools import docker, parallel
+from quorate.tools.dockerimages import copy_image
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -160,6 +161,27 @@ def held_in_part(presence: Presence, servers: Iterable[str]) -> str:
     if having and missing:
         return f"of its servers {listed(having)} has one, and {listed(missing)} has none"
     return f"{listed(having)} have different ones under that name" if having else ""
+
+
+def hand_over(
+    connections: Connections, image: str, servers: Iterable[str], say: Callable[[str], None]
+) -> bool:
+    """Copy an image that no registry has from a server of the fleet to those that lack it.
+
+    Whether all of them have it then: not where no server has it, or several have different ones.
+
+    Raises:
+        EngineError: a copy failed. UnreachableError: a server does not answer.
+    """
+    every = tuple(server.name for server in connections.fleet.servers)
+    held = _held(connections, {image: every})[image]
+    if len(set(held.ids.values())) != 1:
+        return False
+    source = min(held.ids)
+    for server in sorted(set(servers) - held.ids.keys()):
+        say(f"copying {image} from {source} to {server}, as no registry has it")
+        copy_image(connections.client(source), connections.client(server), image)
+    return True
 
 
 def pull(

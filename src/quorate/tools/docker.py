@@ -157,7 +157,7 @@ def disk_use(client: DockerClient) -> dict[str, Any]:
     api = client.api
     answer = api.get(f"{api.base_url}/v{api.api_version}/system/df", timeout=DISK_USE_SECONDS)
     if not answer.ok:
-        raise _refusal("what uses the disk", answer)
+        raise refusal("what uses the disk", answer)
     found = answer.json()
     return found if isinstance(found, dict) else {}
 
@@ -238,7 +238,7 @@ def _send(
         timeout=API_TIMEOUT_SECONDS,
     )
     if not answer.ok:
-        raise _refusal(path, answer)
+        raise refusal(path, answer)
     found = answer.json()
     return found if isinstance(found, dict) else {}
 
@@ -321,7 +321,7 @@ def execute(
         url = f"{api.base_url}/v{api.api_version}/exec/{made}/start"
         answer = api.post(url, json={"Detach": False, "Tty": False}, timeout=None)
         if not answer.ok:
-            raise _refusal(what, answer)
+            raise refusal(what, answer)
         code = api.exec_inspect(made).get("ExitCode")
     return (-1 if code is None else int(code)), unframed(answer.content).decode(errors="replace")
 
@@ -432,39 +432,6 @@ def put_in(client: DockerClient, container: str, directory: str, archive: Iterat
         client.api.put_archive(container, directory, archive)
 
 
-def save_images(client: DockerClient, names: Sequence[str], into: Path) -> None:
-    """What `docker save` gives of these names, to a file here, piece by piece.
-
-    Raises:
-        EngineError: the engine has one of them no more, or broke off.
-        OSError: there is no room here.
-    """
-    api = client.api
-    what = f"the image {', '.join(names)} could not be saved"
-    with translated(what), into.open("wb") as out:
-        url = f"{api.base_url}/v{api.api_version}/images/get"
-        answer = api.get(url, params={"names": list(names)}, stream=True, timeout=api.timeout)
-        with answer:
-            if not answer.ok:
-                raise _refusal(what, answer)
-            for piece in answer.iter_content(PIECE):
-                out.write(piece)
-
-
-def load_image(client: DockerClient, archive: Path) -> None:
-    """What `docker load` does with an archive.
-
-    Raises:
-        EngineError: the engine takes it for damaged, or has no room.
-        OSError: the archive cannot be read.
-    """
-    what = f"the image in {archive.name} could not be loaded"
-    with archive.open("rb") as file, translated(what):
-        for line in client.api.load_image(file, quiet=True):
-            if line.get("error"):
-                raise EngineError(what, cause=str(line["error"]))
-
-
 def create(client: DockerClient, path: str, body: Mapping[str, object], what: str) -> None:
     """Make something from a mapping of the engine's own form, whatever is in it.
 
@@ -477,11 +444,11 @@ def create(client: DockerClient, path: str, body: Mapping[str, object], what: st
             f"{api.base_url}/v{api.api_version}{path}", json=dict(body), timeout=API_TIMEOUT_SECONDS
         )
         if not answer.ok:
-            raise _refusal(what, answer)
+            raise refusal(what, answer)
 
 
-def _refusal(what: str, answer: Response) -> Exception:
-    """An engine's refusal, with its own words."""
+def refusal(what: str, answer: Response) -> Exception:
+    """An engine's refusal, with its own words, as the SDK would raise it."""
     from docker.errors import APIError
 
     try:

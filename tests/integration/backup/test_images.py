@@ -24,7 +24,7 @@ from quorate.backup.sources.images import Images
 from quorate.errors import EngineError, MachineError
 from quorate.lab.engine import ensure
 from quorate.lab.progress import Silent
-from quorate.tools import docker
+from quorate.tools import docker, dockerimages
 from tests.integration.backup import ground, working
 
 if TYPE_CHECKING:
@@ -120,4 +120,4 @@ def test_what_was_made_here_is_told_from_what_a_registry_has(tiny: Tiny) -> None
     (listed,) = [raw for raw in tiny.client.api.images() if raw["Id"] == tiny.id]
     assert set(in_no_registry(listed)) == {f"{tiny.name}:latest", f"{tiny.name}:other"}
     with pytest.raises(EngineError, match="could not be saved"):
-        docker.save_images(tiny.client, ["quorate-test-gone:1"], Path("/dev/null"))
+        dockerimages.save_images(tiny.client, ["quorate-test-gone:1"], Path("/dev/null"))

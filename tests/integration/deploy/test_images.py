@@ -9,6 +9,7 @@ import pytest
 from quorate.deploy.images import Failed, Resolved, image_id, look_up, pull_one, raise_failed
 from quorate.deploy.registries import Credential
 from quorate.errors import EngineError
+from quorate.tools.dockerimages import copy_image
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -68,3 +69,12 @@ def test_a_full_disk_is_called_that_with_the_servers_name(
     with pytest.raises(EngineError, match="on hpr: the disk is full") as caught:
         raise_failed([done])
     assert "free disk on hpr" in str(caught.value.todo)
+
+
+def test_an_image_is_copied_from_engine_to_engine(engine: DockerClient, shell: str) -> None:
+    """Onto itself: what it has is taken out and put in, whole."""
+    before = image_id(engine, shell)
+    copy_image(engine, engine, shell)
+    assert image_id(engine, shell) == before
+    with pytest.raises(EngineError, match="the image no-such:1 could not be copied"):
+        copy_image(engine, engine, "no-such:1")

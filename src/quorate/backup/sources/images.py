@@ -17,7 +17,7 @@ from quorate.backup.policy.manifests import Restored
 from quorate.backup.sources import base, image_archive
 from quorate.errors import EngineError, MachineError, RefusedError
 from quorate.fleet.image_names import full, repository, tagged
-from quorate.tools import clock, docker
+from quorate.tools import clock, docker, dockerimages
 
 if TYPE_CHECKING:
     from quorate.tools.docker import DockerClient
@@ -104,7 +104,7 @@ class Images:
         return made
 
     def _save(self, into: Path, image: Held, names: tuple[str, ...]) -> dict[str, Any]:
-        docker.save_images(self.client, [tagged(name) for name in names], into)
+        dockerimages.save_images(self.client, [tagged(name) for name in names], into)
         saved = image_archive.read(into)
         same = is_same(image, saved, tells=_tells(self.client))
         if not same or not {*map(full, names)} <= {*map(full, saved.names)}:
@@ -266,7 +266,7 @@ def load(directory: Path, client: DockerClient, *, over: bool = False) -> tuple[
             todo="load it on another server, or say that it may take the name (`--in-place`)",
         )
     for file in wanted:
-        docker.load_image(client, directory / file)
+        dockerimages.load_image(client, directory / file)
     return tuple(_said(client, wanted.values(), taken, tells=tells))
 
 
