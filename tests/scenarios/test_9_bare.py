@@ -70,8 +70,8 @@ backup:
     near:
       local: {server: alpha, path: /srv/copies}
       password: {file: repository-password.txt}
+  exclude: [configs, swarm, system/alpha, system/kappa, images/alpha]
   images: [web:1]
-  exclude: [configs, swarm, system/alpha, system/kappa]
 """
 FAR = """\
     far:
@@ -291,6 +291,7 @@ def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
     stopped = office.json("recover", "fleet", *words, *into, "--yes", code=None, timeout=400)
     assert f"no image {own}" in stopped["what"], stopped
     made.give_image("alpha", own, image=image)  # the others have it from there
+    made.give_image("alpha", "web:1")
     done = office.json("recover", "fleet", *into, "--yes", timeout=400)
     print(f"RTO {done['rto']} s, with an image by hand; ", end="")
     assert done["operation"]["state"] == "done"
