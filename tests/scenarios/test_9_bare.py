@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quorate.fleet.imports.edit import without_server
 from quorate.lab.images_build import ensure_quorate
 from tests.scenarios import steps
 from tests.scenarios.bare import Machines, machines
@@ -72,6 +73,14 @@ backup:
       password: {file: repository-password.txt}
   exclude: [configs, swarm, system/alpha, system/kappa, images/alpha]
   images: [web:1]
+"""
+ENTRY = """\
+  lambda:
+    address: {address}
+    role: worker
+    cpus: 2
+    memory: 2G
+    ssh: {{user: ops, config: {config}}}
 """
 FAR = """\
     far:
@@ -140,6 +149,11 @@ def until(holds: Callable[[], bool], *, within: float) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"not within {within} s"
         time.sleep(1)
+
+
+def then_the_notes_are_there(bare: Place, server: str) -> None:
+    inside = "docker exec $(docker ps -qf name=site_notes) sh -c 'wc -l < /pages/rows'"
+    assert bare.machines.run(server, inside).strip() == "1000"
 
 
 def answers(bare: Place) -> set[str]:
@@ -250,9 +264,36 @@ def test_what_was_lost_with_a_server_comes_back_on_a_bare_machine(bare: Place) -
     print(f"RTO {done['rto']} s; ", end="")
     print({one["step"]: one["seconds"] for one in done["operation"]["entries"]})
     assert done["operation"]["state"] == "done" and bare.nodes()["kappa"] == "Ready"
-    assert made.run("kappa", f"{notes} 'wc -l < /pages/rows'").strip() == "1000"
+    then_the_notes_are_there(bare, "kappa")
     assert f"ALLOW       {address}" in made.run("alpha", "ufw status")
     until(lambda: len(answers(bare)) == len(bare.nodes()), within=60)
+
+
+def test_a_bare_machine_by_another_name_takes_the_place_of_a_lost_one(bare: Place) -> None:
+    """Goes on where the one before has ended. It is in the fleet file, and not in the swarm yet."""
+    made, office = bare.machines, bare.office
+    at = ("--fleet", str(office.fleet))
+    report = office.json("backup", "run", "--prove", *at, timeout=300)
+    assert {run["outcome"] for run in report["runs"]} <= {"done"} and not report["refused"]
+    made.lose("kappa")
+    until(lambda: bare.nodes()["kappa"] == "Down", within=90)
+    text = office.fleet.read_text().replace("system/kappa", "system/kappa, system/lambda")
+    entry = ENTRY.format(address=made.make("lambda"), config=made.config)
+    office.fleet.write_text(text.replace("servers:\n", f"servers:\n{entry}"))
+    recover = ("recover", "server", "kappa", "--onto", "lambda", *at, "--yes")
+    done = office.json(*recover, timeout=RECOVERED_SECONDS)
+    print(f"RTO {done['rto']} s; ", end="")
+    assert done["operation"]["state"] == "done"
+    assert done["operation"]["operation"]["steps"][0]["id"] == "engine"
+    assert bare.nodes() == {"alpha": "Ready", "lambda": "Ready"}
+    then_the_notes_are_there(bare, "lambda")
+    # As its warning says.
+    notes = office.fleet.parent / "notes.yaml"
+    notes.write_text(NOTES.replace("kappa", "lambda"))
+    text = office.fleet.read_text().replace("system/kappa, ", "")
+    office.fleet.write_text(without_server(text, "kappa"))
+    office.quorate("up", str(office.fleet), "--yes")
+    then_the_notes_are_there(bare, "lambda")
 
 
 def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
@@ -260,6 +301,7 @@ def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
 ) -> None:
     """Goes on where the one before has ended: two servers, one of them with data."""
     made, office = bare.machines, bare.office
+    (keeper,) = bare.nodes().keys() - {"alpha"}
     directory, at = office.fleet.parent, ("--fleet", str(office.fleet))
     image, own = ensure_quorate(made.found), f"quorate:{version('quorate')}"
     password, identity = tmp_path / "password", tmp_path / "age"
@@ -277,7 +319,7 @@ def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
     report = office.json("backup", "run", "--copy", "--prove", *at, timeout=400)
     assert {run["outcome"] for run in report["runs"]} == {"done"} and not report["refused"]
 
-    addresses = {name: made.replace(name) for name in ("alpha", "kappa")}
+    addresses = {name: made.replace(name) for name in ("alpha", keeper)}
     directory.rename(tmp_path / "lost")
     directory.mkdir()  # where commands run
     words = (
@@ -295,7 +337,6 @@ def test_a_fleet_comes_back_on_bare_machines_at_other_addresses(
     done = office.json("recover", "fleet", *into, "--yes", timeout=400)
     print(f"RTO {done['rto']} s, with an image by hand; ", end="")
     assert done["operation"]["state"] == "done"
-    assert bare.nodes() == {"alpha": "Ready", "kappa": "Ready"}
-    notes = "docker exec $(docker ps -qf name=site_notes) sh -c"
-    assert made.run("kappa", f"{notes} 'wc -l < /pages/rows'").strip() == "1000"
+    assert bare.nodes() == {"alpha": "Ready", keeper: "Ready"}
+    then_the_notes_are_there(bare, keeper)
     until(lambda: len(answers(bare)) == 2, within=60)
