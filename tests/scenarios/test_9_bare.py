@@ -275,10 +275,11 @@ def test_a_bare_machine_by_another_name_takes_the_place_of_a_lost_one(bare: Plac
     at = ("--fleet", str(office.fleet))
     report = office.json("backup", "run", "--prove", *at, timeout=300)
     assert {run["outcome"] for run in report["runs"]} <= {"done"} and not report["refused"]
+    address = made.make("lambda")  # before the lost one's address is free again
     made.lose("kappa")
     until(lambda: bare.nodes()["kappa"] == "Down", within=90)
     text = office.fleet.read_text().replace("system/kappa", "system/kappa, system/lambda")
-    entry = ENTRY.format(address=made.make("lambda"), config=made.config)
+    entry = ENTRY.format(address=address, config=made.config)
     office.fleet.write_text(text.replace("servers:\n", f"servers:\n{entry}"))
     recover = ("recover", "server", "kappa", "--onto", "lambda", *at, "--yes")
     done = office.json(*recover, timeout=RECOVERED_SECONDS)
