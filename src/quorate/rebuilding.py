@@ -313,6 +313,7 @@ class _Work:
         label_joined(self.site.client(), self.fleet, self.target)
 
     def _ground(self) -> AbstractContextManager[Ground]:
+        self.site.guard()
         return backing.ground_of(self.opened, Telling(self.site.report), volumes=True)
 
     def _databases(self) -> list[Lost]:

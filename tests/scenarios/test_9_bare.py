@@ -98,7 +98,7 @@ HOLD_APT = """
 import fcntl, time
 file = open("/var/lib/dpkg/lock-frontend", "w")
 fcntl.lockf(file, fcntl.LOCK_EX)
-time.sleep(12)
+time.sleep(25)
 """
 """As a new machine's first upgrade does, which nobody has asked for."""
 

@@ -6,7 +6,7 @@ starts there without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -159,8 +159,12 @@ def held_in_part(presence: Presence, servers: Iterable[str]) -> str:
     having = [server for server in wanted if server in presence.ids]
     missing = [server for server in wanted if server not in presence.ids]
     if having and missing:
-        return f"of its servers {listed(having)} has one, and {listed(missing)} has none"
+        return f"of its servers {_have(having)} one, and {_have(missing)} none"
     return f"{listed(having)} have different ones under that name" if having else ""
+
+
+def _have(names: Sequence[str]) -> str:
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'}"
 
 
 def hand_over(

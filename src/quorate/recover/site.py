@@ -27,9 +27,9 @@ class Site:
 
     Managers may change under way: ask for `client()` anew at each step, keep none.
 
-    `guard` is asked before every engine is: it raises LockedError when the fleet's lock was lost,
-    in the midst of a step, too. Who slept through it must not go on with what somebody else has
-    gone on with, or back, since.
+    `guard` is asked before an engine is given: it raises LockedError when the fleet's lock was
+    lost, in the midst of a step, too. Who slept through it must not go on with what somebody else
+    has gone on with, or back, since. What a step has handed on (a job, a whole `up`) is not asked.
     """
 
     fleet: Fleet

@@ -31,7 +31,7 @@ from quorate.recover.server.lost import (
 from quorate.recover.server.steps import IMAGE, left_there, losses, restore_step
 
 KIND = "recover fleet"
-REACH, ENGINES, FIREWALL, SWARM = "reach", "engines", "firewall", "swarm"
+REACH, ENGINES, SWARM = "reach", "engines", "swarm"
 DATABASES, SERVICES, VERIFY = "databases", "services", "verify"
 MAKE, FILL = "make:", "fill:"
 """Steps of one repository, its name after the colon; `RESTORE` those of one source."""

@@ -37,7 +37,9 @@ if command -v docker > /dev/null 2>&1; then
     version=$(docker version -f '{{.Server.Version}}' 2>/dev/null) && echo "engine $version"
     state=$(docker info -f '{{.Swarm.LocalNodeState}}' 2>/dev/null) && echo "swarm $state"
 fi
-command -v dockerd > /dev/null 2>&1 && echo dockerd yes
+for program in dockerd docker /snap/bin/docker; do
+    command -v "$program" > /dev/null 2>&1 && echo installed yes
+done
 [ -n "$(ls -A /var/lib/docker/volumes 2>/dev/null)" ] && echo kept yes
 ufw status 2>/dev/null | grep -q '^Status: active' && echo ufw active
 awk '$1 == "MemTotal:" {print "memory", $2}' /proc/meminfo 2>/dev/null
@@ -184,7 +186,7 @@ def read_machine(name: str, address: str, text: str) -> Machine:
         root=said.get("root") == "yes",
         engine="engine" in said,
         version=said.get("engine", ""),
-        installed="dockerd" in said,
+        installed="installed" in said,
         kept="kept" in said,
         swarm=said.get("swarm", "inactive"),
         ufw=said.get("ufw") == "active",

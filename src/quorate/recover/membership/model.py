@@ -70,7 +70,7 @@ class Machine(Model):
     """A machine that is to join. `system`: as /etc/os-release calls it; `like`: its families.
 
     `root`: Quorate may be root there. `engine`: an engine answers, `version` its version; `swarm`:
-    the state it is in. `installed`: there is a dockerd; `kept`: there are volumes of one. `ufw`:
+    the state it is in. `installed`: there is a docker or a dockerd; `kept`: volumes of one. `ufw`:
     its firewall is active. `blocked`: managers whose port 2377 it does not reach. `memory` and
     `disk` (free, where engines keep data) in bytes, None where it does not tell.
     """
@@ -94,5 +94,8 @@ class Machine(Model):
 
     @property
     def bare(self) -> bool:
-        """Whether it never had an engine, as a machine that was just unpacked."""
-        return not (self.engine or self.installed or self.kept)
+        """Whether it never had an engine, as a machine that was just unpacked.
+
+        One that has not told all of itself counts as none.
+        """
+        return not (self.engine or self.installed or self.kept or self.odd)

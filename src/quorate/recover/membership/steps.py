@@ -242,6 +242,7 @@ class _Work:
     @contextmanager
     def _server(self, facts: Facts) -> Iterator[tuple[Connections, Role]]:
         """Connections to the fleet with the server in it, whether the file has it or not."""
+        self.place.guard()
         fleet = self._read()
         name = str(facts["server"])
         if name not in {server.name for server in fleet.servers}:

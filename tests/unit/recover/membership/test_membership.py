@@ -224,11 +224,12 @@ def test_a_bare_machine_tells_its_memory_and_its_free_disk() -> None:
     assert odd.memory is None and odd.disk is None and not odd.odd
 
 
-@pytest.mark.parametrize("line", ["engine 26.1.5", "dockerd yes", "kept yes"])
+@pytest.mark.parametrize("line", ["engine 26.1.5", "installed yes", "kept yes"])
 def test_a_machine_is_bare_that_never_had_an_engine(line: str) -> None:
     """One whose engine does not answer may be a server that is only sick."""
     assert read_machine("f", "192.0.2.6", BARE).bare
     assert not read_machine("f", "192.0.2.6", f"{line}\n{BARE}").bare
+    assert not read_machine("f", "192.0.2.6", BARE.removesuffix("end\n")).bare
 
 
 def test_a_bare_machine_gets_an_engine_its_ports_and_its_place() -> None:
